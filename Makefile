@@ -1,0 +1,56 @@
+# make tour | make test | make test-slow | make notebooks | make docs | make bench: each makes .venv itself.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
+
+# numba does not notice an edited callee in another file: its cache is named after every kernel source and flag.
+KERNELS := $(shell grep -rl --include=*.py njit skpapers | LC_ALL=C sort)
+export NUMBA_CACHE_DIR := $(CURDIR)/.numba_cache/$(shell (cat $(KERNELS); env | grep '^NUMBA_' | grep -v CACHE_DIR | LC_ALL=C sort) | sha256sum | cut -c1-16)
+
+.PHONY: tour test test-slow notebooks docs bench clean
+
+tour: .venv/installed
+	$(BIN)/python -m skpapers compare
+
+test: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2
+
+test-slow: .venv/installed-test
+	$(BIN)/python -m pytest -n 2 -m slow
+
+notebooks: .venv/installed-test
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -n 2 notebooks
+
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: benchmarks/.venv/installed
+	benchmarks/.venv/bin/python benchmarks/bench_shrinkage.py
+	benchmarks/.venv/bin/python benchmarks/reproduce.py
+
+clean:
+	rm -rf .venv benchmarks/.venv .numba_cache docs/_build
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e .
+	touch $@
+
+.venv/installed-test: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e '.[test]'
+	touch $@
+
+.venv/installed-docs: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e '.[docs]'
+	touch $@
+
+benchmarks/.venv/installed: pyproject.toml benchmarks/constraints.txt
+	$(PYTHON) -m venv benchmarks/.venv
+	benchmarks/.venv/bin/python -m pip install --quiet -c benchmarks/constraints.txt -e '.[bench]'
+	touch $@

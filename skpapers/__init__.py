@@ -1,0 +1,43 @@
+"""Machine-learning papers as scikit-learn estimators: exact, certified and fast.
+
+Every public estimator is importable from here and from its topic folder. Nothing but the standard library is loaded
+until a name is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from skpapers.papers import PAPERS
+
+if TYPE_CHECKING:
+    from skpapers import comparison as comparison
+    from skpapers import datasets as datasets
+    from skpapers import papers as papers
+    from skpapers import tree as tree
+    from skpapers.comparison import Comparison as Comparison
+    from skpapers.comparison import compare as compare
+    from skpapers.tree import HierarchicalShrinkageClassifier as HierarchicalShrinkageClassifier
+    from skpapers.tree import HierarchicalShrinkageClassifierCV as HierarchicalShrinkageClassifierCV
+    from skpapers.tree import HierarchicalShrinkageRegressor as HierarchicalShrinkageRegressor
+    from skpapers.tree import HierarchicalShrinkageRegressorCV as HierarchicalShrinkageRegressorCV
+
+__version__ = "0.1.0"
+
+_SUBMODULES = {"comparison", "datasets", "papers", "tree"}
+_ATTRIBUTES = {name: paper.module for paper in PAPERS for name in paper.estimators}
+_ATTRIBUTES |= dict.fromkeys(("Comparison", "compare"), "skpapers.comparison")
+
+__all__ = sorted({"PAPERS", "__version__"} | _SUBMODULES | set(_ATTRIBUTES))
+
+
+def __getattr__(name: str) -> object:
+    """Load a submodule or a public name when it is first used (PEP 562)."""
+    if name in _SUBMODULES:
+        return import_module(f"skpapers.{name}")
+    if name in _ATTRIBUTES:
+        return getattr(import_module(_ATTRIBUTES[name]), name)
+    raise AttributeError(f"module 'skpapers' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

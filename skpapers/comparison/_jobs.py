@@ -1,0 +1,165 @@
+"""Jobs in worker processes, each estimator within its budget of seconds.
+
+An estimator that overruns is ended with the process it runs in: no Python code can interrupt a compiled loop that does
+not come back. The other jobs of the ended processes start again in new ones.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Any
+
+from joblib import cpu_count
+from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
+
+from skpapers.comparison._worker import Job, Outcome, Table, first_line, initialize, run_job
+
+_POLL_SECONDS = 0.1
+_IDLE_SECONDS = 300
+_THREAD_VARIABLES = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMBA", "NUMEXPR")
+_executors: dict[tuple, Any] = {}
+
+
+def _executor(n_workers: int) -> Any:
+    """Return the running executor, or a new one. Processes are started afresh, never forked."""
+    key = (os.getpid(), n_workers, os.getcwd(), tuple(sys.path))
+    if key not in _executors:
+        _end_workers(kill=False)
+        threads = str(max(1, cpu_count() // n_workers))
+        env = {f"{name}_NUM_THREADS": os.environ.get(f"{name}_NUM_THREADS", threads) for name in _THREAD_VARIABLES}
+        _executors[key] = ProcessPoolExecutor(n_workers, timeout=_IDLE_SECONDS, initializer=initialize, env=env)
+    return _executors[key]
+
+
+def _end_workers(kill: bool = True) -> None:
+    while _executors:
+        (pid, *_), executor = _executors.popitem()
+        if pid == os.getpid():
+            executor.shutdown(wait=True, kill_workers=kill)
+
+
+class Jobs:
+    """The jobs of one comparison.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    budgets : mapping of int to float
+        Seconds for each entrant, over all its folds.
+    n_workers : int
+    on_done : callable
+        Called without arguments once for every job that ends or will never run.
+
+    Attributes
+    ----------
+    outcomes : dict of (entrant, fold) to Outcome
+    stopped : set of int
+        Entrants that overran their budget.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Job], budgets: dict[int, float], n_workers: int, on_done: Callable[[], object]
+    ) -> None:
+        self.waiting = list(jobs)
+        self.running: dict[Future, Job] = {}
+        self.suspects: set[tuple[int, int]] = set()  # ran when a worker died: each must run alone to tell which one it was
+        self.outcomes: dict[tuple[int, int], Outcome] = {}
+        self.stopped: set[int] = set()
+        self.spent: dict[int, float] = defaultdict(float)
+        self.budgets, self.n_workers, self.on_done = budgets, n_workers, on_done
+
+    def run(self, table: Table) -> None:
+        """Run all jobs; on any exception, Ctrl-C among them, end the workers and let it through."""
+        with tempfile.TemporaryDirectory(prefix="skpapers-", ignore_cleanup_errors=True) as folder:
+            self.folder = Path(folder)
+            self.path = str(self.folder / "table.pickle")
+            with open(self.path, "wb") as file:
+                pickle.dump(table, file, protocol=pickle.HIGHEST_PROTOCOL)
+            try:
+                while self.waiting or self.running:
+                    self._submit()
+                    self._collect(wait(self.running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED).done)
+                    self._enforce_budgets()
+            except BaseException:
+                _end_workers()
+                raise
+
+    def _mark(self, job: Job) -> Path:
+        return self.folder / f"{job.entrant}-{job.fold}"
+
+    def _submit(self) -> None:
+        """Keep every worker busy with one job; a suspect gets all workers for itself."""
+        while self.waiting and len(self.running) < self.n_workers:
+            alone = (self.waiting[0].entrant, self.waiting[0].fold) in self.suspects
+            if self.running and (alone or any((j.entrant, j.fold) in self.suspects for j in self.running.values())):
+                return
+            job = self.waiting.pop(0)
+            self._mark(job).unlink(missing_ok=True)
+            arguments = (run_job, self.path, str(self._mark(job)), job)
+            try:
+                future = _executor(self.n_workers).submit(*arguments)
+            except RuntimeError:  # the executor of an earlier call broke while it was idle
+                _end_workers()
+                future = _executor(self.n_workers).submit(*arguments)
+            self.running[future] = job
+
+    def _collect(self, done: set[Future]) -> None:
+        died: list[Job] = []
+        for future in done:
+            job = self.running.pop(future)
+            try:
+                outcome = future.result()
+            except BrokenProcessPool:
+                died.append(job)
+                continue
+            except Exception as error:
+                outcome = Outcome(error=first_line(error))
+            self._record(job, outcome)
+        if died:
+            died += self.running.values()
+            self._restart()
+            if len(died) == 1:
+                self._record(died[0], Outcome(error="its worker process died (out of memory, or a crash)"))
+            else:
+                self.suspects |= {(job.entrant, job.fold) for job in died}
+                self.waiting = died + self.waiting
+
+    def _record(self, job: Job, outcome: Outcome) -> None:
+        self.outcomes[job.entrant, job.fold] = outcome
+        self.spent[job.entrant] += outcome.seconds
+        self.on_done()
+
+    def _elapsed(self, job: Job) -> float:
+        try:
+            return time.time() - self._mark(job).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    def _enforce_budgets(self) -> None:
+        seconds = dict(self.spent)
+        for job in self.running.values():
+            seconds[job.entrant] = seconds.get(job.entrant, 0.0) + self._elapsed(job)
+        unfinished = {job.entrant for job in [*self.waiting, *self.running.values()]}
+        late = {entrant for entrant in unfinished if seconds.get(entrant, 0.0) > self.budgets[entrant]}
+        if not late:
+            return
+        self.stopped |= late
+        if any(job.entrant in late for job in self.running.values()):
+            self.waiting = list(self.running.values()) + self.waiting
+            self._restart()
+        for job in self.waiting:
+            if job.entrant in late:
+                self.on_done()
+        self.waiting = [job for job in self.waiting if job.entrant not in late]
+
+    def _restart(self) -> None:
+        self.running.clear()
+        _end_workers()

@@ -1,0 +1,206 @@
+"""The result of a comparison: a table, a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = (
+    "method",
+    "paper",
+    "score",
+    "sd",
+    "baseline",
+    "baseline_score",
+    "difference",
+    "interval_low",
+    "interval_high",
+    "fit_seconds",
+    "baseline_fit_seconds",
+    "certificate",
+    "notes",
+)
+HOW_TO_READ = (
+    "difference = score of the method minus score of its baseline over the same folds, with its 95% interval "
+    "(Nadeau and Bengio's corrected t): an interval above 0 says the method is better, one that holds 0 says these "
+    "rows cannot tell."
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Cross-validated scores of methods and their baselines on one table, returned by :func:`skpapers.compare`.
+
+    Read it in a notebook, or take the numbers with `to_frame`, the scores of single folds with `fold_scores_`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per method, see `to_frame`.
+
+    fold_scores_ : DataFrame
+        One row per method and fold: method, fold, n_train, n_test, score, baseline_score, fit_seconds (seconds),
+        baseline_fit_seconds (seconds). NaN where an estimator failed or was stopped.
+
+    task : {"classification", "regression"}
+        The task that was solved.
+
+    metric : str
+        Name of the metric; greater is better.
+
+    folds : str
+        The cross-validation in words.
+
+    n_rows, n_columns : int
+        Rows with a target, and features before preprocessing.
+
+    notes : tuple of str, default=()
+        What was done to the table, and what to beware of.
+
+    See Also
+    --------
+    skpapers.compare : Make one.
+    ComparisonDisplay : Its picture.
+
+    Examples
+    --------
+    >>> from skpapers import compare
+    >>> from skpapers.datasets import load_raisin
+    >>> X, y = load_raisin(return_X_y=True, as_frame=True)
+    >>> result = compare(X[:200], y[:200], methods=["HS tree"], cv=2)
+    >>> result.task, result.metric
+    ('classification', 'accuracy')
+    """
+
+    frame: pd.DataFrame
+    fold_scores_: pd.DataFrame
+    task: str
+    metric: str
+    folds: str
+    n_rows: int
+    n_columns: int
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def title(self) -> str:
+        """Rows, columns, task, folds and metric in one line."""
+        return f"{self.n_rows} rows, {self.n_columns} columns | {self.task} | {self.folds} | {self.metric}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a pandas DataFrame of its own.
+
+        Returns
+        -------
+        DataFrame
+            One row per method: method, paper, score and sd (mean and standard deviation over the folds), baseline
+            (its class), baseline_score, difference, interval_low, interval_high (95%), fit_seconds and
+            baseline_fit_seconds (mean per fold), certificate ("optimal", "gap 1.2%", or "" where none is given), notes.
+        """
+        return self.frame.copy()
+
+    def plot(self, ax: Axes | None = None) -> ComparisonDisplay:
+        """Draw the paired differences with their intervals.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure if None.
+
+        Returns
+        -------
+        ComparisonDisplay
+            With `ax_` and `figure_`.
+        """
+        return ComparisonDisplay(self.frame, metric=self.metric).plot(ax=ax)
+
+    def __repr__(self) -> str:
+        return "\n".join([self.title, self.frame.to_string(index=False, float_format="{:.4g}".format), *self.notes])
+
+    def _repr_html_(self) -> str:
+        table = self.frame.to_html(index=False, float_format="{:.4g}".format, na_rep="", border=0)
+        lines = "".join(f"<p>{escape(note)}</p>" for note in (*self.notes, HOW_TO_READ))
+        return f"<div><p><b>{escape(self.title)}</b></p>{table}{lines}</div>"
+
+
+class ComparisonDisplay:
+    """Paired differences between methods and their baselines, each with its 95% interval, and the zero line.
+
+    Use :meth:`Comparison.plot`, or the class where a saved table is at hand.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table of :meth:`Comparison.to_frame`.
+
+    metric : str, default="score"
+        Name of the metric on the axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where the differences are drawn.
+
+    figure_ : matplotlib Figure
+        The figure of `ax_`.
+
+    lines_ : matplotlib ErrorbarContainer
+        The points with their intervals.
+
+    See Also
+    --------
+    skpapers.compare : Cross-validates methods and baselines.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skpapers.comparison import ComparisonDisplay
+    >>> row = {"method": "A", "baseline": "B", "difference": 0.1, "interval_low": -0.1, "interval_high": 0.3}
+    >>> display = ComparisonDisplay(pd.DataFrame([row]), metric="r2").plot()
+    >>> display.ax_.get_xlabel()
+    'difference in r2, method - baseline, 95% interval'
+    """
+
+    def __init__(self, frame: pd.DataFrame, *, metric: str = "score") -> None:
+        self.frame = frame
+        self.metric = metric
+
+    def plot(self, ax: Axes | None = None) -> ComparisonDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure if None.
+
+        Returns
+        -------
+        ComparisonDisplay
+            Itself.
+        """
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(figsize=(7, 1.2 + 0.5 * len(self.frame)), layout="constrained")
+        difference = self.frame["difference"].to_numpy(dtype=float)
+        bounds = self.frame[["interval_low", "interval_high"]].to_numpy(dtype=float)
+        lengths = np.nan_to_num(np.abs(bounds - difference[:, None]).T)
+        places = np.arange(len(self.frame))
+        ax.axvline(0.0, color="0.6", linewidth=1)
+        self.lines_ = ax.errorbar(difference, places, xerr=lengths, fmt="o", capsize=3)
+        ax.set_yticks(places, [f"{method} - {base}" for method, base in zip(*self._names(), strict=True)])
+        ax.set_ylim(len(self.frame) - 0.5, -0.5)
+        ax.set_xlabel(f"difference in {self.metric}, method - baseline, 95% interval")
+        self.ax_: Any = ax
+        self.figure_: Figure | Any = ax.figure
+        return self
+
+    def _names(self) -> tuple[pd.Series, pd.Series]:
+        return self.frame["method"], self.frame["baseline"]

@@ -1,0 +1,144 @@
+"""A user's table becomes one pandas frame of numbers, categories and dates, and a preprocessing for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+
+_ISO_DATE = r"\s*\d{4}[-/]\d{2}[-/]\d{2}([T ].+)?\s*"
+
+
+def to_frame(X: Any) -> pd.DataFrame:
+    """Convert a pandas, polars or numpy table to a pandas frame of its own, with string column names."""
+    if hasattr(X, "collect") and not hasattr(X, "to_pandas"):
+        X = X.collect()  # a polars LazyFrame
+    if hasattr(X, "to_pandas"):
+        X = X.to_pandas()
+    if hasattr(X, "toarray"):
+        raise ValueError("X is sparse; compare() takes dense tables (X.toarray()).")
+    if isinstance(X, pd.DataFrame):
+        frame = X.copy(deep=False)
+        frame.columns = [str(name) for name in X.columns]
+    else:
+        values = np.asarray(X)
+        if values.ndim != 2:
+            raise ValueError(f"X must be a table with rows and columns; got an array of shape {values.shape}.")
+        frame = pd.DataFrame(values, columns=[f"x{j}" for j in range(values.shape[1])]).infer_objects()
+    if 0 in frame.shape:
+        raise ValueError(f"X is empty: it has {frame.shape[0]} rows and {frame.shape[1]} columns.")
+    twice = frame.columns[frame.columns.duplicated()].unique().tolist()
+    if twice:
+        raise ValueError(f"Column names must be unique; {', '.join(map(repr, twice))} stands more than once in X.")
+    return frame.assign(**{name: _without_arrow(frame[name]) for name in frame if _is_arrow(frame[name])})
+
+
+def _is_arrow(column: pd.Series) -> bool:
+    return isinstance(column.dtype, pd.ArrowDtype)
+
+
+def _without_arrow(column: pd.Series) -> pd.Series:
+    """Return a pyarrow-backed column as the numpy-backed one that means the same."""
+    import pyarrow as pa
+
+    plain = pa.array(column.array).to_pandas(date_as_object=False)
+    return pd.Series(plain.to_numpy() if plain.dtype == object else plain.array, index=column.index, name=column.name)
+
+
+def as_dates(column: pd.Series) -> pd.Series | None:
+    """Return the column as timestamps without a zone (UTC where it had one), or None if it does not hold dates."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.PeriodDtype):
+        return column.dt.to_timestamp()
+    if types.is_datetime64_any_dtype(dtype):
+        return column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
+    kind = types.infer_dtype(column, skipna=True) if isinstance(dtype, pd.StringDtype) or dtype == object else ""
+    if kind not in ("string", "date", "datetime", "datetime64"):
+        return None
+    if kind == "string" and not column.dropna().str.fullmatch(_ISO_DATE).all():
+        return None
+    try:
+        return pd.to_datetime(column, format="ISO8601", utc=True).dt.tz_localize(None)
+    except (ValueError, TypeError):
+        return None
+
+
+def as_numbers(column: pd.Series) -> pd.Series | None:
+    """Return the column as float64 with NaN for what is missing, or None if it does not hold numbers."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.SparseDtype):
+        column, dtype = column.sparse.to_dense(), dtype.subtype
+    if dtype.kind == "m":
+        return column.dt.total_seconds()
+    boxed = ("decimal", "floating", "integer", "mixed-integer-float")
+    if not (types.is_any_real_numeric_dtype(dtype) or (dtype == object and types.infer_dtype(column) in boxed)):
+        return None
+    return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index, name=column.name)
+
+
+def as_categories(column: pd.Series) -> pd.Series:
+    """Return the column as strings, NaN for what is missing."""
+    known = column.dropna()
+    nested = next((value for value in known.head(100) if not np.isscalar(value) and hasattr(value, "__len__")), None)
+    if nested is not None:
+        raise ValueError(f"Column {column.name!r} holds a {type(nested).__name__} in each cell; a table has one value.")
+    strings = column.astype(object).where(column.notna(), np.nan)
+    return strings.map(lambda value: value if value is np.nan or isinstance(value, str) else str(value)).astype(object)
+
+
+def clean_features(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[str]], list[str]]:
+    """Convert every column row by row to numbers, dates or strings.
+
+    Returns the frame, the column names by kind ("numbers", "dates", "categories") and notes. Nothing here learns from
+    the rows: what does, stands in the preprocessing that is fitted inside each training fold.
+    """
+    columns: dict[str, pd.Series] = {}
+    kinds: dict[str, list[str]] = {"numbers": [], "dates": [], "categories": []}
+    missing = [name for name in frame if frame[name].isna().all()]
+    for name in frame.columns.difference(missing, sort=False):
+        for kind, convert in (("dates", as_dates), ("numbers", as_numbers), ("categories", as_categories)):
+            column = convert(frame[name])
+            if column is not None:
+                break
+        if kind == "numbers" and np.isinf(column).any():
+            raise ValueError(f"Column {name!r} holds infinite values; make them finite or missing (NaN).")
+        columns[name] = column
+        kinds[kind].append(name)
+    if not columns:
+        raise ValueError("X has no feature with a value in it.")
+    notes = [f"dropped, all values missing: {', '.join(missing)}"] if missing else []
+    return pd.DataFrame(columns, index=frame.index), kinds, notes
+
+
+def calendar_parts(dates: pd.DataFrame, hours: tuple[str, ...] = ()) -> np.ndarray:
+    """Days since 1970, month and weekday of every column, and the hour of the columns named in `hours`."""
+    parts = []
+    for name in dates:
+        when = pd.to_datetime(dates[name])
+        parts += [(when - pd.Timestamp(0)) / pd.Timedelta(days=1), when.dt.month, when.dt.weekday]
+        if name in hours:
+            parts.append(when.dt.hour)
+    return np.column_stack([np.asarray(part, dtype=np.float64) for part in parts])
+
+
+def preprocessing(frame: pd.DataFrame, kinds: dict[str, list[str]]) -> ColumnTransformer:
+    """Return the unfitted transformer of :func:`clean_features`' columns into a table of numbers."""
+
+    def median() -> SimpleImputer:
+        return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+
+    hours = tuple(name for name in kinds["dates"] if (frame[name].dropna().dt.normalize() != frame[name].dropna()).any())
+    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=20, sparse_output=False)
+    steps: dict[str, Callable[[], Any]] = {
+        "numbers": median,
+        "categories": lambda: make_pipeline(SimpleImputer(strategy="constant", fill_value="missing"), one_hot),
+        "dates": lambda: make_pipeline(FunctionTransformer(calendar_parts, kw_args={"hours": hours}), median()),
+    }
+    return ColumnTransformer([(kind, make(), kinds[kind]) for kind, make in steps.items() if kinds[kind]])

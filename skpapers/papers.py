@@ -1,0 +1,148 @@
+"""The papers of this package: one record each. Standard library only, so that ``import skpapers`` stays light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Spec:
+    """An estimator to be built later: its import path, and its keyword arguments (a value may be a Spec).
+
+    Parameters
+    ----------
+    path : str
+        Dotted path of a class, ``"sklearn.tree.DecisionTreeClassifier"``.
+
+    kwargs : dict
+        Keyword arguments of the constructor.
+    """
+
+    path: str
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    def build(self) -> Any:
+        """Import the class and return a new instance of it."""
+        module, name = self.path.rsplit(".", 1)
+        kwargs = {key: value.build() if isinstance(value, Spec) else value for key, value in self.kwargs.items()}
+        return getattr(import_module(module), name)(**kwargs)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A method and the baseline it is measured against in :func:`skpapers.compare`.
+
+    Parameters
+    ----------
+    name : str
+        Short name in the table of results and on the command line.
+
+    task : {"classification", "regression"}
+        The task both estimators solve.
+
+    method, baseline : Spec
+        The estimators. With equal random state wherever both have one.
+    """
+
+    name: str
+    task: str
+    method: Spec
+    baseline: Spec
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One paper, and where everything that belongs to it stands.
+
+    Parameters
+    ----------
+    key : str
+        Identifier: the name of the algorithm file without its underscore, of the notebook and of the guide page.
+
+    title, authors, venue, url, code : str
+        The publication, and the URL of the official code.
+
+    module : str
+        The topic folder that holds the estimators.
+
+    estimators : tuple of str
+        Public classes, each importable from `module` and from the top level.
+
+    contests : tuple of Contest
+        The rows of a comparison.
+
+    reproduction : tuple of str
+        Names of the claims in ``benchmarks/reproduce.py``.
+
+    time_budget : float, default=300
+        Seconds that a method, and its baseline, may take in a comparison.
+    """
+
+    key: str
+    title: str
+    authors: str
+    venue: str
+    url: str
+    code: str
+    module: str
+    estimators: tuple[str, ...]
+    contests: tuple[Contest, ...]
+    reproduction: tuple[str, ...]
+    time_budget: float = 300.0
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that the estimators solve, in alphabetical order."""
+        return tuple(sorted({contest.task for contest in self.contests}))
+
+    @property
+    def notebook(self) -> str:
+        """Path of the notebook from the project's root."""
+        return f"notebooks/{self.key}.ipynb"
+
+    @property
+    def guide(self) -> str:
+        """Path of the guide page from the project's root."""
+        return f"docs/guide/{self.key}.md"
+
+
+def _shrinkage_contests() -> Iterator[Contest]:
+    for task, kind in (("classification", "Classifier"), ("regression", "Regressor")):
+        hs = f"skpapers.tree.HierarchicalShrinkage{kind}CV"
+        tree = Spec(f"sklearn.tree.DecisionTree{kind}", {"random_state": 0})
+        forest = Spec(f"sklearn.ensemble.RandomForest{kind}", {"random_state": 0})
+        yield Contest("HS tree", task, Spec(hs, {"estimator": tree}), tree)
+        yield Contest("HS forest", task, Spec(hs, {"estimator": forest, "cv": "oob"}), forest)
+
+
+PAPERS: tuple[Paper, ...] = (
+    Paper(
+        key="hierarchical_shrinkage",
+        title="Hierarchical Shrinkage: Improving the Accuracy and Interpretability of Tree-Based Models",
+        authors="Abhineet Agarwal, Yan Shuo Tan, Omer Ronen, Chandan Singh, Bin Yu",
+        venue="ICML 2022",
+        url="https://arxiv.org/abs/2202.00858",
+        code="https://github.com/csinva/imodels",
+        module="skpapers.tree",
+        estimators=(
+            "HierarchicalShrinkageClassifier",
+            "HierarchicalShrinkageClassifierCV",
+            "HierarchicalShrinkageRegressor",
+            "HierarchicalShrinkageRegressorCV",
+        ),
+        contests=tuple(_shrinkage_contests()),
+        reproduction=("hs_test_score", "hs_shap_variance"),
+    ),
+)
+
+
+def markdown_table() -> str:
+    """Return the README's table of papers."""
+    rows = ["| paper | venue | estimators |", "|---|---|---|"]
+    for paper in PAPERS:
+        names = ", ".join(f"`{name}`" for name in paper.estimators)
+        rows.append(f"| [{paper.title}]({paper.url}) ([code]({paper.code})) | {paper.venue} | {names} |")
+    return "\n".join(rows)

@@ -1,0 +1,19 @@
+"""Decision trees and ensembles of them."""
+
+from skpapers.tree._hierarchical_shrinkage_cv import (
+    HierarchicalShrinkageClassifierCV,
+    HierarchicalShrinkageRegressorCV,
+)
+from skpapers.tree._hierarchical_shrinkage_display import HierarchicalShrinkagePathDisplay
+from skpapers.tree._hierarchical_shrinkage_estimators import (
+    HierarchicalShrinkageClassifier,
+    HierarchicalShrinkageRegressor,
+)
+
+__all__ = [
+    "HierarchicalShrinkageClassifier",
+    "HierarchicalShrinkageClassifierCV",
+    "HierarchicalShrinkagePathDisplay",
+    "HierarchicalShrinkageRegressor",
+    "HierarchicalShrinkageRegressorCV",
+]
