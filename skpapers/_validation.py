@@ -53,7 +53,7 @@ def score_columns(scorer: Any, y: Any, predictions: NDArray, **score_params: Any
     scorer : scorer
         Any scorer; plain callables and metrics of one output give None.
 
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,) or (n_samples, 1)
         The target.
 
     predictions : ndarray of shape (n_samples, n_predictions)
@@ -71,6 +71,6 @@ def score_columns(scorer: Any, y: Any, predictions: NDArray, **score_params: Any
         return None
     if "multioutput" not in signature(scorer._score_func).parameters:
         return None
-    y = np.broadcast_to(np.asarray(y)[:, np.newaxis], predictions.shape)
+    y = np.broadcast_to(np.reshape(y, (-1, 1)), predictions.shape)
     kwargs = {**scorer._kwargs, **score_params}
     return scorer._sign * scorer._score_func(y, predictions, multioutput="raw_values", **kwargs)

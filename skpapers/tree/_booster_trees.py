@@ -69,7 +69,8 @@ class XGBoostTrees:
         gbtree = self.state["learner"]["gradient_booster"]
         gbtree = gbtree.get("gbtree", gbtree)  # dart keeps its trees one level deeper
         self.trees = gbtree["model"]["trees"]
-        leaves = np.asarray(model.apply(X, iteration_range=(0, 0)), dtype=np.intp).reshape(-1, len(self.trees))
+        every_round = (0, self.booster.num_boosted_rounds())  # not only up to the best one
+        leaves = np.asarray(model.apply(X, every_round), dtype=np.intp).reshape(-1, len(self.trees))
         self.leaf_weights = [
             np.bincount(leaves[:, t], weights=sample_weight, minlength=len(tree["left_children"]))
             for t, tree in enumerate(self.trees)

@@ -245,6 +245,8 @@ class _BaseShrinkageCV(CallbackSupportMixin, _BaseShrinkage):
         """
         estimator = self._checked_estimator()
         reg_params = self._checked_reg_params()
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         X, y = indexable(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
         scorer, routed = self._route(sample_weight, params)
@@ -273,13 +275,14 @@ class _BaseShrinkageCV(CallbackSupportMixin, _BaseShrinkage):
 
         results, best = self._results(reg_params, np.asarray(scores, dtype=float))
         model = shrink(model, X, sample_weight, reg_params[best], self.scheme)
-        end_fit(self, context, X, y, lambda: {"estimator_": model})
+        fitted = self._fitted_attributes(model)
+        end_fit(self, context, X, y, lambda: fitted)
         self.cv_results_ = results
         self.best_index_ = best
         self.best_score_ = results["mean_test_score"][best]
         self.reg_param_ = float(reg_params[best])
         self.n_splits_ = len(scores)
-        self._adopt(model)
+        vars(self).update(fitted)
         return self
 
     def _checked_reg_params(self) -> NDArray[np.float64]:

@@ -82,17 +82,16 @@ class _BaseShrinkage(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=
         wrapped = self._wrapped()
         name = type(self).__name__
         if not is_shrinkable(wrapped):
-            raise TypeError(f"{name} cannot shrink {wrapped!r}. It can shrink {SHRINKABLE}.")
+            raise TypeError(f"{name} cannot shrink {' '.join(repr(wrapped).split())}. It can shrink {SHRINKABLE}.")
         if get_tags(wrapped).estimator_type != self._kind:
             raise TypeError(f"{name} shrinks a {self._kind}; {type(wrapped).__name__} is none.")
         return self._default() if self.estimator is None else self.estimator
 
-    def _adopt(self, model: Any) -> None:
-        """Take a fitted and shrunken model as the result of fit."""
-        self.estimator_ = model
-        for name in ("classes_", "n_classes_", "n_outputs_", "n_features_in_", "feature_names_in_"):
-            if hasattr(model, name):
-                setattr(self, name, getattr(model, name))
+    @staticmethod
+    def _fitted_attributes(model: Any) -> dict[str, Any]:
+        """Return what a fitted and shrunken model makes of this estimator."""
+        names = ("classes_", "n_classes_", "n_outputs_", "n_features_in_", "feature_names_in_")
+        return {"estimator_": model} | {name: getattr(model, name) for name in names if hasattr(model, name)}
 
     def predict(self, X: Any) -> Any:
         """Predict with the shrunken model.
@@ -171,7 +170,7 @@ class _SingleShrinkage(_BaseShrinkage):
         estimator = self._checked_estimator()
         sample_weight = check_sample_weight(sample_weight, X)
         model = fit_model(estimator, X, y, sample_weight)
-        self._adopt(shrink(model, X, sample_weight, self.reg_param, self.scheme))
+        vars(self).update(self._fitted_attributes(shrink(model, X, sample_weight, self.reg_param, self.scheme)))
         return self
 
 

@@ -1,0 +1,42 @@
+"""Properties that tests of many estimators share."""
+
+import pickle
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
+
+def predictions(model, X):
+    """Return everything a fitted estimator says about some rows, as one list of arrays."""
+    said = [model.predict(X)]
+    for method in ("predict_proba", "decision_function", "transform"):
+        if hasattr(model, method):
+            said.append(getattr(model, method)(X))
+    return said
+
+
+def assert_same_predictions(a, b, X, *, atol=0.0, X_b=None):
+    """Two fitted estimators say the same, bit for bit unless `atol` is given."""
+    for said_a, said_b in zip(predictions(a, X), predictions(b, X if X_b is None else X_b), strict=True):
+        if atol and np.asarray(said_a).dtype.kind == "f":
+            assert_allclose(said_a, said_b, rtol=0, atol=atol)
+        else:
+            assert_array_equal(said_a, said_b)
+
+
+def assert_unchanged_by(action, estimator):
+    """An action leaves an estimator as it was, to the last byte of its pickle."""
+    before = pickle.dumps(estimator)
+    action()
+    assert pickle.dumps(estimator) == before
+
+
+def assert_rows_are_independent(model, X):
+    """The prediction of a row alone is that of the row among others."""
+    for said, method in zip(predictions(model, X), ("predict", "predict_proba", "decision_function"), strict=False):
+        for i in range(min(5, len(X))):
+            alone = getattr(model, method)(X[i : i + 1])[0]
+            if np.asarray(alone).dtype.kind == "f":
+                assert_allclose(alone, said[i], rtol=0, atol=1e-12)
+            else:
+                assert_array_equal(alone, said[i])

@@ -1,0 +1,47 @@
+"""Small instances of every public estimator, for the tests that run on all of them."""
+
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+
+import skpapers
+from skpapers.papers import PAPERS
+
+# What is not listed here is tested as its constructor makes it. Small, since one run of the checks costs over a hundred
+# fits; default settings run in the slow mark.
+SMALL = {
+    "HierarchicalShrinkageClassifierCV": {"cv": 3},
+    "HierarchicalShrinkageRegressorCV": {"cv": 3},
+}
+# Further settings that take another way through the code.
+FURTHER = [
+    # no bootstrap: its draws are random, so that weights could not equal repeated rows
+    ("HierarchicalShrinkageClassifier", {"estimator": RandomForestClassifier(5, bootstrap=False, random_state=0)}),
+    ("HierarchicalShrinkageRegressor", {"estimator": RandomForestRegressor(5, bootstrap=False, random_state=0)}),
+    ("HierarchicalShrinkageClassifier", {"estimator": GradientBoostingClassifier(n_estimators=5, random_state=0)}),
+    ("HierarchicalShrinkageRegressor", {"estimator": GradientBoostingRegressor(n_estimators=5, random_state=0)}),
+    ("HierarchicalShrinkageClassifierCV", {"estimator": GradientBoostingClassifier(n_estimators=3, random_state=0)}),
+]
+
+
+def estimator_names() -> list[str]:
+    """Return the names of all public estimators."""
+    return [name for paper in PAPERS for name in paper.estimators]
+
+
+def small(name: str, **kwargs):
+    """Return a small instance of the estimator of this name."""
+    return getattr(skpapers, name)(**{**SMALL.get(name, {}), **kwargs})
+
+
+def small_instances() -> list:
+    """Return a small instance of every public estimator, and the further settings."""
+    return [small(name) for name in estimator_names()] + [small(name, **kwargs) for name, kwargs in FURTHER]
+
+
+def default_instances() -> list:
+    """Return every public estimator with its default settings."""
+    return [getattr(skpapers, name)() for name in estimator_names()]

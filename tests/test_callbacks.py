@@ -1,0 +1,57 @@
+"""The bridge to scikit-learn's callbacks."""
+
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+
+from skpapers._callbacks import begin_fit, end_fit, report_step
+
+
+class Recorder:
+    """A callback that writes down what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def setup(self, estimator, context):
+        self.told.append("setup")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.told.append(f"begin {context.task_name}")
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.told.append(f"end {context.task_name} {getattr(fitted_estimator, 'steps_', None)}")
+
+    def teardown(self, estimator, context):
+        self.told.append("teardown")
+
+
+class Loop(CallbackSupportMixin, BaseEstimator):
+    """An estimator of three steps that fails in the one it is told to."""
+
+    def __init__(self, fail_in=None):
+        self.fail_in = fail_in
+
+    @with_callbacks
+    def fit(self, X, y):
+        context = begin_fit(self, 3, X, y)
+        for i in range(3):
+            with report_step(self, context, "step"):
+                if i == self.fail_in:
+                    raise RuntimeError("a step failed")
+        end_fit(self, context, X, y, lambda: {"steps_": 3})
+        return self
+
+
+def test_callbacks_are_told_of_every_step():
+    recorder = Recorder()
+    Loop().set_callbacks(recorder).fit([[0.0]], [0.0])
+    steps = ["begin step", "end step None"] * 3
+    assert recorder.told == ["setup", "begin fit", *steps, "end fit 3", "teardown"]
+
+
+def test_a_step_that_fails_has_no_end_but_a_teardown():
+    recorder = Recorder()
+    with pytest.raises(RuntimeError, match="a step failed"):
+        Loop(fail_in=1).set_callbacks(recorder).fit([[0.0]], [0.0])
+    assert recorder.told == ["setup", "begin fit", "begin step", "end step None", "begin step", "teardown"]

@@ -1,0 +1,29 @@
+"""scikit-learn's own checks, over every public estimator."""
+
+import pytest
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tests._instances import default_instances, small_instances
+
+
+def expected_failures(estimator) -> dict[str, str]:
+    """Return the checks that cannot apply, each with the sentence that says why."""
+    boosting = GradientBoostingClassifier | GradientBoostingRegressor
+    if isinstance(getattr(estimator, "estimator", None), boosting) and not hasattr(estimator, "cv"):
+        why = "scikit-learn's gradient boosting fails this check by itself, before anything is shrunk"
+        return dict.fromkeys(
+            ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data"), why
+        )
+    return {}
+
+
+@parametrize_with_checks(small_instances(), expected_failed_checks=expected_failures, xfail_strict=True)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(default_instances(), expected_failed_checks=expected_failures, xfail_strict=True)
+def test_scikit_learn_checks_at_default_settings(estimator, check):
+    check(estimator)

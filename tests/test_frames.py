@@ -1,0 +1,34 @@
+"""pandas and polars in, numpy out, and names are kept."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import is_classifier
+from sklearn.datasets import load_breast_cancer, load_diabetes
+
+from tests._asserts import assert_same_predictions
+from tests._instances import estimator_names, small
+
+
+@pytest.mark.parametrize("frame", ["pandas", "polars"])
+@pytest.mark.parametrize("name", estimator_names())
+def test_frames_equal_arrays(name, frame):
+    model = small(name)
+    bunch = load_breast_cancer() if is_classifier(model) else load_diabetes()
+    X, y = bunch.data, bunch.target
+    if is_classifier(model):
+        y = np.array(["bad", "good"])[y]
+    table = pd.DataFrame(X, columns=bunch.feature_names)
+    target = pd.Series(y, name="target", index=np.arange(len(y))[::-1])  # an index of its own must not matter
+    if frame == "polars":
+        table, target = pl.from_pandas(table), pl.Series("target", y)
+    else:
+        table.index = target.index
+    of_frame, of_array = small(name).fit(table, target), model.fit(X, y)
+    assert_same_predictions(of_frame, of_array, table, X_b=X)
+    assert_array_equal(of_frame.feature_names_in_, bunch.feature_names)
+    assert isinstance(of_frame.predict(table), np.ndarray)
+    with pytest.raises(ValueError, match="feature names"):
+        of_frame.predict(table[list(reversed(table.columns))])

@@ -1,0 +1,47 @@
+"""Every estimator inside a Pipeline inside a search, with two jobs and routed weights."""
+
+import numpy as np
+import pytest
+import sklearn
+from numpy.testing import assert_allclose
+from sklearn.base import is_classifier
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests._instances import estimator_names, small
+
+GRIDS = {
+    "HierarchicalShrinkageClassifier": {"reg_param": [0, 10]},
+    "HierarchicalShrinkageRegressor": {"reg_param": [0, 10], "scheme": ["hierarchical", "leaf"]},
+    "HierarchicalShrinkageClassifierCV": {"scheme": ["hierarchical", "leaf"]},
+    "HierarchicalShrinkageRegressorCV": {"reg_params": [(0, 1), (0, 10, 100)]},
+}
+
+
+@pytest.mark.parametrize("name", estimator_names())
+def test_a_search_with_routed_weights(name):
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = small(name).set_fit_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=True)
+        classes = is_classifier(model)
+        X, y = load_breast_cancer(return_X_y=True) if classes else load_diabetes(return_X_y=True)
+        weight = np.random.default_rng(0).uniform(0.1, 3.0, size=len(y))
+        grid = {f"model__{key}": values for key, values in GRIDS[name].items()}
+        search = GridSearchCV(Pipeline([("scale", scaler), ("model", model)]), grid, cv=3, n_jobs=2)
+        scorer = sklearn.metrics.get_scorer("accuracy" if classes else "r2").set_score_request(sample_weight=True)
+        search.set_params(scoring=scorer).fit(X, y, sample_weight=weight)
+        heavy = search.best_estimator_
+        assert len(search.cv_results_["params"]) == np.prod([len(v) for v in grid.values()])
+        plain = GridSearchCV(search.estimator, grid, cv=3, n_jobs=1, scoring=scorer).fit(X, y, sample_weight=weight)
+    assert_allclose(search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"], rtol=1e-12)
+    assert_allclose(heavy.predict(X), plain.best_estimator_.predict(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", estimator_names())
+def test_cross_validation_in_worker_processes(name):
+    model = small(name)
+    X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
+    alone, together = (cross_val_score(model, X, y, cv=3, n_jobs=n) for n in (1, 2))
+    assert_allclose(alone, together, rtol=1e-12)
