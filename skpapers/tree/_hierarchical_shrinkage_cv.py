@@ -282,7 +282,7 @@ class _BaseShrinkageCV(CallbackSupportMixin, _BaseShrinkage):
         self.best_score_ = results["mean_test_score"][best]
         self.reg_param_ = float(reg_params[best])
         self.n_splits_ = len(scores)
-        vars(self).update(fitted)
+        self._adopt(fitted)
         return self
 
     def _checked_reg_params(self) -> NDArray[np.float64]:

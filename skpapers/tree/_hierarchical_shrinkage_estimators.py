@@ -93,6 +93,10 @@ class _BaseShrinkage(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=
         names = ("classes_", "n_classes_", "n_outputs_", "n_features_in_", "feature_names_in_")
         return {"estimator_": model} | {name: getattr(model, name) for name in names if hasattr(model, name)}
 
+    def _adopt(self, fitted: dict[str, Any]) -> None:
+        for name, value in fitted.items():
+            setattr(self, name, value)
+
     def predict(self, X: Any) -> Any:
         """Predict with the shrunken model.
 
@@ -169,8 +173,8 @@ class _SingleShrinkage(_BaseShrinkage):
         """
         estimator = self._checked_estimator()
         sample_weight = check_sample_weight(sample_weight, X)
-        model = fit_model(estimator, X, y, sample_weight)
-        vars(self).update(self._fitted_attributes(shrink(model, X, sample_weight, self.reg_param, self.scheme)))
+        model = shrink(fit_model(estimator, X, y, sample_weight), X, sample_weight, self.reg_param, self.scheme)
+        self._adopt(self._fitted_attributes(model))
         return self
 
 

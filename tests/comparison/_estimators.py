@@ -1,0 +1,120 @@
+"""Estimators that misbehave or tell what they saw, and contests made of them."""
+
+import os
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+
+from skpapers.papers import PAPERS, Contest, Spec
+
+HERE = "tests.comparison._estimators."
+TREE = Spec("sklearn.tree.DecisionTreeClassifier", {"random_state": 0, "max_depth": 3})
+STUMP = Spec("sklearn.tree.DecisionTreeClassifier", {"random_state": 0, "max_depth": 1})
+REGRESSION_TREE = Spec("sklearn.tree.DecisionTreeRegressor", {"random_state": 0, "max_depth": 3})
+DUMMY = Spec("sklearn.dummy.DummyClassifier")
+FLAG = 777.0
+
+
+def pairs(*contests, time_budget=300.0):
+    """Return what the comparison takes from the papers, for (name, method, baseline) with Specs."""
+    paper = replace(PAPERS[0], title="A Title: and more", venue="VENUE 2000", time_budget=time_budget)
+    return [(paper, Contest(name, "classification", method, baseline)) for name, method, baseline in contests]
+
+
+class Base(ClassifierMixin, BaseEstimator):
+    """Predicts the first class."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+
+class Hangs(Base):
+    """Never comes back where the training rows hold the flag."""
+
+    def fit(self, X, y):
+        if (X == FLAG).any():
+            time.sleep(600)
+        return super().fit(X, y)
+
+
+class Dies(Base):
+    """Takes its process along."""
+
+    def fit(self, X, y):
+        os._exit(1)
+
+
+class Raises(Base):
+    """Fails where the training rows hold the flag."""
+
+    def fit(self, X, y):
+        if (X == FLAG).any():
+            raise ValueError("the flag was seen\nand a second line")
+        return super().fit(X, y)
+
+
+class Warns(Base):
+    """Warns twice in every fit, once of what users need not know."""
+
+    def fit(self, X, y):
+        warnings.warn("not yet", ConvergenceWarning, stacklevel=2)
+        warnings.warn("old", FutureWarning, stacklevel=2)
+        return super().fit(X, y)
+
+
+class Certified(Base):
+    """Says how far from the optimum it is."""
+
+    def __init__(self, gap=0.0, tol=1e-4, time_limit=None):
+        self.gap = gap
+        self.tol = tol
+        self.time_limit = time_limit
+
+    def fit(self, X, y):
+        self.gap_ = self.gap if self.time_limit is not None and self.time_limit < 150 else 9.0
+        return super().fit(X, y)
+
+
+class Tells(Base):
+    """Fails with what it was given: the place where a test can read it is the note."""
+
+    def __init__(self, cv=5):
+        self.cv = cv
+
+    def fit(self, X, y, sample_weight=None, **params):
+        told = {name: len(value) for name, value in params.items()}
+        weight = None if sample_weight is None else float(np.sum(sample_weight))
+        raise ValueError(f"X={X.shape}:{X.sum():.9g} y={len(y)} weight={weight} params={told} cv={self.cv}")
+
+
+class Counts(Base):
+    """Writes a line per fit on more rows than a warm-up has."""
+
+    def __init__(self, path=""):
+        self.path = path
+
+    def fit(self, X, y):
+        if len(X) > 40:
+            with Path(self.path).open("a") as file:
+                file.write("fit\n")
+        return super().fit(X, y)
+
+
+class Unweighted(RegressorMixin, BaseEstimator):
+    """A regressor whose fit takes no weights."""
+
+    def fit(self, X, y):
+        self.mean_ = float(np.mean(y))
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.mean_)

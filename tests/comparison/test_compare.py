@@ -1,0 +1,371 @@
+"""The whole comparison, with estimators whose answers are known beforehand."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from skpapers.comparison import Comparison, _compare, _jobs, compare
+from skpapers.comparison._problem import make_problem
+from skpapers.comparison._statistics import corrected_interval
+from skpapers.papers import Spec
+from tests.comparison._estimators import DUMMY, FLAG, HERE, REGRESSION_TREE, STUMP, TREE, pairs
+
+
+@pytest.fixture
+def contests(monkeypatch):
+    """Return a function that puts (name, method, baseline) in the place of the papers' contests."""
+
+    def use(*contests, **options):
+        monkeypatch.setattr(_compare, "_contests", lambda task: pairs(*contests, **options))
+
+    return use
+
+
+def numbers(n=100, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4))
+    return X, (X[:, 0] + rng.normal(size=n) > 0).astype(int)
+
+
+def without_times(result):
+    return (
+        result.to_frame().drop(columns=["fit_seconds", "baseline_fit_seconds"]),
+        result.fold_scores_.drop(columns=["fit_seconds", "baseline_fit_seconds"]),
+    )
+
+
+def assert_same(first, second):
+    for one, other in zip(without_times(first), without_times(second), strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_equals_cross_val_score(contests):
+    contests(("tree", TREE, STUMP))
+    X, y = numbers()
+    result = compare(X, y)
+    expected = cross_val_score(TREE.build(), X, y, cv=5)
+    baseline = cross_val_score(STUMP.build(), X, y, cv=5)
+    np.testing.assert_array_equal(result.fold_scores_["score"], expected)
+    np.testing.assert_array_equal(result.fold_scores_["baseline_score"], baseline)
+    row = result.to_frame().iloc[0]
+    assert (row["score"], row["sd"]) == pytest.approx((expected.mean(), expected.std(ddof=1)))
+    low_high = corrected_interval(expected - baseline, 0.25)
+    assert tuple(row[["difference", "interval_low", "interval_high"]]) == pytest.approx(low_high)
+    assert row["paper"] == "VENUE 2000: A Title"
+    assert (row["baseline"], row["certificate"], row["notes"]) == ("DecisionTreeClassifier", "", "")
+    assert (result.task, result.metric, result.n_rows, result.n_columns, result.notes) == (
+        "classification",
+        "accuracy",
+        100,
+        4,
+        (),
+    )
+
+
+def test_mixed_columns_equal_the_same_pipeline(contests):
+    contests(("tree", REGRESSION_TREE, REGRESSION_TREE))
+    rng = np.random.default_rng(1)
+    X = pd.DataFrame({"x": rng.normal(size=90), "c": rng.choice(list("abc"), 90), "b": rng.random(90) > 0.5})
+    X.loc[::7, "x"] = np.nan
+    X["due"] = pd.date_range("2024-01-01", periods=90).to_series().sample(frac=1, random_state=0).to_numpy()
+    y = X["x"].fillna(0) + (X["c"] == "a") + 0.1 * rng.normal(size=90)
+    result = compare(X, y, cv=KFold(3), time=np.arange(90), scoring="neg_mean_absolute_error")
+    problem = make_problem(
+        X, y, task="auto", cv=3, time=np.arange(90), gap=0, groups=None, sample_weight=None, scoring=None
+    )
+    pipeline = make_pipeline(problem.preprocessing, REGRESSION_TREE.build())
+    expected = cross_val_score(pipeline, problem.frame, y, cv=KFold(3), scoring="neg_mean_absolute_error")
+    np.testing.assert_array_equal(result.fold_scores_["score"], expected)
+    assert result.to_frame()["difference"].tolist() == [0.0]
+
+
+def test_pandas_polars_and_numpy_agree(contests):
+    contests(("tree", TREE, STUMP))
+    X, y = numbers(60)
+    names = ["a", "b", "c", "d"]
+    first = compare(X, y, cv=3)
+    assert_same(first, compare(X, y, cv=3))
+    assert_same(first, compare(pd.DataFrame(X, columns=names), pd.Series(y, index=range(60, 120)), cv=3))
+    assert_same(first, compare(pl.DataFrame(X, schema=names), pl.Series(y), cv=3))
+
+
+def test_preprocessing_never_sees_the_test_fold(contests):
+    tells = Spec(HERE + "Tells")
+    contests(("tells", tells, DUMMY))
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=60), "z": rng.normal(size=60), "c": rng.choice(list("ab"), 60)})
+    X.loc[:9, "x"] = np.nan
+    y = np.arange(60) % 2
+    splits = [(np.arange(40), np.arange(40, 60))]
+    poisoned = X.copy()
+    poisoned.loc[40:, "x"] = 1e9
+    poisoned.loc[40:, "z"] = np.nan
+    poisoned.loc[40:, "c"] = "poison"
+    told = [compare(table, y, cv=splits).to_frame()["notes"][0] for table in (X, poisoned)]
+    assert told[0].startswith("failed: ValueError: X=(40, ")
+    assert told[0] == told[1]
+
+
+def test_time_orders_the_rows_and_reaches_inner_folds(contests):
+    contests(("tells", Spec(HERE + "Tells"), DUMMY), ("tree", TREE, STUMP))
+    X, y = numbers(96)
+    days = pd.date_range("2024-01-01", periods=48).repeat(2)
+    shuffled = np.random.default_rng(0).permutation(96)
+    table = pd.DataFrame(X).assign(day=days)
+    result = compare(table.iloc[shuffled], y[shuffled], gap=1)
+    assert result.folds == "5 expanding windows in time, gap 1"
+    assert "cv=TimeSeriesSplit(gap=3, " in result.to_frame()["notes"][0]
+    assert result.notes == ("Time column 'day' orders the rows and is not a feature",)
+    assert result.n_columns == 4
+    # two rows a day: the same windows as over 48 days, in rows
+    splits = [
+        (np.arange(2 * len(a)), np.arange(2 * b[0], 2 * b[-1] + 2))
+        for a, b in TimeSeriesSplit(5, gap=1).split(range(48))
+    ]
+    tree = result.fold_scores_.query("method == 'tree'")
+    assert tree["n_train"].tolist() == [len(train) for train, _ in splits]
+    # the shuffle changes the order of rows within a day only
+    expected = cross_val_score(TREE.build(), X, y, cv=splits)
+    np.testing.assert_allclose(tree["score"], expected)
+
+
+def test_a_number_of_folds_is_obeyed_although_there_is_a_time(contests):
+    contests(("tree", TREE, STUMP))
+    X, y = numbers(60)
+    result = compare(pd.DataFrame(X).assign(day=pd.date_range("2024-01-01", periods=60)), y, cv=3)
+    assert result.notes == (
+        "Time column 'day' is not a feature",
+        "with cv=3 the folds train on the future of their test rows",
+    )
+    np.testing.assert_array_equal(result.fold_scores_["score"], cross_val_score(TREE.build(), X, y, cv=3))
+
+
+def test_several_dates_and_a_number_of_folds(contests):
+    contests(("tree", TREE, STUMP))
+    X, y = numbers(60)
+    days = pd.date_range("2024-01-01", periods=60)
+    result = compare(pd.DataFrame(X).assign(day=days, due=days), y, cv=3)
+    assert result.notes == ("with cv=3 the folds train on the future of their test rows if day or due orders them",)
+    assert result.n_columns == 6
+
+
+def test_skfolio_walks_forward(contests):
+    skfolio = pytest.importorskip("skfolio.model_selection")
+    contests(("tells", Spec(HERE + "Tells"), TREE))
+    X, y = numbers(60)
+    walk = skfolio.WalkForward(train_size=20, test_size=10, purged_size=2)
+    frame = pd.DataFrame(X, index=pd.date_range("2024-01-01", periods=60))
+    result = compare(frame[::-1], y[::-1], cv=walk)
+    expected = cross_val_score(TREE.build(), X, y, cv=walk)
+    np.testing.assert_array_equal(result.fold_scores_["baseline_score"], expected)
+    assert "cv=TimeSeriesSplit(gap=0" in result.to_frame()["notes"][0]
+    assert result.notes == ("The index of X orders the rows and is not a feature",)
+
+
+def test_groups_reach_inner_folds(contests):
+    contests(("tells", Spec(HERE + "Tells"), DUMMY))
+    X, y = numbers(60)
+    result = compare(X, y, cv=3, groups=np.arange(60) // 4)
+    note = result.to_frame()["notes"][0]
+    assert "params={'groups': 40} cv=GroupKFold(n_splits=5" in note
+    assert result.folds.startswith("3 folds (StratifiedGroupKFold")
+
+
+def test_weights_reach_fit_and_metric(contests):
+    contests(("tells", Spec(HERE + "Tells"), TREE), ("dummy", Spec(HERE + "Base"), TREE))
+    X, y = numbers(60)
+    weights = np.arange(60) % 3 + 1.0
+    result = compare(X, y, cv=2, sample_weight=weights)
+    folds = list(StratifiedKFold(2).split(X, y))
+    assert f"weight={weights[folds[0][0]].sum()}" in result.to_frame()["notes"][0]
+    assert result.to_frame()["notes"][1] == "fitted without sample_weight"
+    expected = [
+        accuracy_score(
+            y[test],
+            TREE.build().fit(X[train], y[train], sample_weight=weights[train]).predict(X[test]),
+            sample_weight=weights[test],
+        )
+        for train, test in folds
+    ]
+    np.testing.assert_array_equal(result.fold_scores_["baseline_score"][:2], expected)
+
+
+def test_rows_without_a_target_are_dropped_and_splits_still_name_rows_as_given(contests):
+    contests(("tree", TREE, STUMP))
+    X, y = numbers(80)
+    missing = y.astype(float)
+    missing[::4] = np.nan
+    kept = np.flatnonzero(~np.isnan(missing))
+    splits = [(range(50), range(50, 80))]
+    result = compare(X, missing, cv=splits, scoring="neg_log_loss")
+    assert result.notes == ("dropped, target missing: 20 of 80 rows",)
+    train, test = kept[kept < 50], kept[kept >= 50]
+    tree = TREE.build().fit(X[train], y[train])
+    assert result.fold_scores_["score"][0] == pytest.approx(-log_loss(y[test], tree.predict_proba(X[test])))
+    assert np.isnan(result.to_frame()["interval_low"][0])
+
+
+def test_failures_cost_their_row_only(contests):
+    contests(
+        ("tree", TREE, STUMP),
+        ("raises", Spec(HERE + "Raises"), TREE),
+        ("against it", TREE, Spec(HERE + "Raises")),
+        ("absent", Spec("no.such.Thing"), TREE),
+        ("warns", Spec(HERE + "Warns"), TREE),
+    )
+    X, y = numbers(60)
+    X[0, 1] = FLAG  # row 0 is tested in fold 0 and trained on in the others
+    frame = compare(X, y, cv=3).to_frame()
+    assert frame["notes"].tolist() == [
+        "",
+        "failed in 2 of 3 folds: ValueError: the flag was seen",
+        "baseline failed in 2 of 3 folds: ValueError: the flag was seen",
+        "failed: ModuleNotFoundError: No module named 'no'",
+        "ConvergenceWarning x3",
+    ]
+    assert frame["score"].isna().tolist() == [False, False, False, True, False]
+    assert frame["difference"].isna().tolist() == [False, False, False, True, False]
+    assert frame["interval_low"].isna().tolist() == [False, True, True, True, False]
+
+
+def test_a_dead_worker_and_two_workers(contests):
+    contests(("dies", Spec(HERE + "Dies"), TREE), ("tree", TREE, STUMP))
+    X, y = numbers(60)
+    splits = [(np.arange(40), np.arange(40, 60))]
+    result = compare(X, y, cv=splits, n_jobs=2)
+    assert result.to_frame()["notes"].tolist() == ["failed: its worker process died (out of memory, or a crash)", ""]
+    np.testing.assert_array_equal(
+        result.fold_scores_.query("method == 'tree'")["score"], cross_val_score(TREE.build(), X, y, cv=splits)
+    )
+
+
+def test_over_budget(contests):
+    contests(("hangs", Spec(HERE + "Hangs"), TREE), ("tree", TREE, Spec(HERE + "Hangs")), time_budget=1.0)
+    X, y = numbers(60)
+    X[0, 1] = FLAG
+    result = compare(X, y, cv=3)
+    assert result.to_frame()["notes"].tolist() == [
+        "stopped after 1 of 3 folds (budget 1 s)",
+        "baseline stopped after 1 of 3 folds (budget 1 s)",
+    ]
+    assert result.fold_scores_["score"].isna().tolist() == [False, True, True, False, False, False]
+
+
+def test_certificates_and_time_limits(contests):
+    certified = HERE + "Certified"
+    contests(
+        ("proved", Spec(certified), TREE),
+        ("within tol", Spec(certified, {"gap": 1e-5}), TREE),
+        ("open", Spec(certified, {"gap": 0.0123}), TREE),
+        ("no bound", Spec(certified, {"gap": float("nan")}), TREE),
+        ("own limit", Spec(certified, {"time_limit": 1e6}), TREE),
+    )
+    X, y = numbers(60)
+    frame = compare(X, y, cv=2).to_frame()
+    assert frame["certificate"].tolist() == ["optimal", "optimal", "gap 1.2%", "", "gap 900%"]
+
+
+def test_one_estimator_in_two_contests_runs_once(contests, tmp_path):
+    counts = Spec(HERE + "Counts", {"path": str(tmp_path / "fits")})
+    contests(("tree", TREE, counts), ("stump", STUMP, Spec(HERE + "Counts", {"path": str(tmp_path / "fits")})))
+    X, y = numbers(120)
+    result = compare(X, y, cv=3)
+    assert (tmp_path / "fits").read_text() == "fit\n" * 3
+    assert result.to_frame()["baseline_score"].nunique() == 1
+
+
+def test_interrupt_ends_the_workers(contests, monkeypatch):
+    contests(("hangs", Spec(HERE + "Hangs"), TREE))
+    X, y = numbers(60)
+    monkeypatch.setattr(_jobs, "wait", lambda *args, **kwargs: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        compare(np.full_like(X, FLAG), y)
+    assert not _jobs._executors
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"methods": ["forest"]}, "methods: unknown for classification: forest; choose among tree"),
+        ({"methods": []}, "methods: an empty list; choose among tree"),
+        ({"n_jobs": 0}, "n_jobs=0 must be a whole number of workers"),
+        ({"time_budget": 0}, "time_budget=0 must be a number of seconds above 0"),
+        ({"gap": -1}, "gap=-1 must be a whole number of timestamps"),
+        ({"y": np.full(20, np.nan)}, "The target is missing in every row"),
+        ({"y": np.zeros(20)}, "single class 0"),
+        ({"y": np.zeros(19)}, "y has 19 values, X has 20 rows"),
+        ({"groups": np.zeros(5)}, "groups has 5 values, X has 20 rows"),
+        ({"groups": [None] + list(range(19))}, "groups is missing in 1 rows"),
+        ({"cv": "daily"}, "cv='daily' is unknown"),
+        ({"task": "guess"}, "task='guess' is unknown"),
+        ({"scoring": "best"}, "Metric 'best' is unknown"),
+    ],
+)
+def test_errors_before_anything_runs(contests, monkeypatch, change, message):
+    contests(("tree", TREE, STUMP))
+    monkeypatch.setattr(_compare, "run_entrants", lambda *args: pytest.fail("something ran"))
+    X, y = numbers(20)
+    with pytest.raises(ValueError, match=message) as error:
+        compare(**({"X": X, "y": y} | change))
+    assert "\n" not in str(error.value)
+
+
+def test_papers_run(tmp_path):
+    """The contests of the papers, from a script without a guard on its main module."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from skpapers import compare\n"
+        "from skpapers.datasets import load_concrete\n"
+        "X, y = load_concrete(return_X_y=True)\n"
+        "result = compare(X[:120], y[:120], cv=2, verbose=1)\n"
+        "frame = result.to_frame()\n"
+        "assert frame['score'].notna().all(), frame.to_string()\n"
+        "print(len(frame))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=Path.cwd(), check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) == sum(c.task == "regression" for p in _compare.PAPERS for c in p.contests)
+
+
+def test_result_shows_itself(contests):
+    import matplotlib
+
+    matplotlib.use("agg")
+    contests(("tree<1>", TREE, STUMP), ("tells", Spec(HERE + "Tells"), TREE))
+    X, y = numbers(60)
+    result = compare(X, y, cv=2)
+    assert isinstance(result, Comparison)
+    frame = result.to_frame()
+    frame["score"] = 0.0
+    assert result.to_frame()["score"][0] > 0
+    html = result._repr_html_()
+    assert "tree&lt;1&gt;" in html
+    assert result.how_to_read.replace("'", "&#x27;") in html
+    assert "60 rows, 4 columns | classification | 2 folds" in repr(result)
+    display = result.plot()
+    assert display.ax_.figure is display.figure_
+    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == [
+        "tree<1> - DecisionTreeClassifier",
+        "tells - DecisionTreeClassifier",
+    ]
+    points, _, (bars,) = display.lines_
+    np.testing.assert_allclose(points.get_xdata()[0], result.to_frame()["difference"][0])
+    low, high = bars.get_segments()[0][:, 0]
+    assert (low, high) == pytest.approx(tuple(result.to_frame().loc[0, ["interval_low", "interval_high"]]))
+    _, ax = matplotlib.pyplot.subplots()
+    assert result.plot(ax=ax).ax_ is ax
+    matplotlib.pyplot.close("all")
+
+
+def test_matplotlib_is_loaded_to_draw_only():
+    code = "import sys, skpapers.comparison; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,156 @@
+"""Folds checked by their defining properties, and against scikit-learn where it has the same."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LassoCV
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+)
+from sklearn.tree import DecisionTreeRegressor
+
+from skpapers.comparison._splits import Plan, inner_cv, make_plan, time_folds
+
+
+def panel(rng, n_times, most):
+    """Return the ranks of a panel with 1 to `most` rows per timestamp, in time order."""
+    return np.repeat(np.arange(n_times), rng.integers(1, most + 1, n_times))
+
+
+def plan(cv, n=60, *, ranks=None, gap=0, groups=None, task="regression", y=None, rows=None):
+    y = np.arange(float(n)) if y is None else y
+    rows = np.arange(n) if rows is None else rows
+    return make_plan(cv, np.zeros((n, 2)), y, task, ranks=ranks, gap=gap, groups=groups, rows=rows)
+
+
+def same(folds, others):
+    others = list(others)
+    assert len(folds) == len(others)
+    for (train, test), (other_train, other_test) in zip(folds, others, strict=True):
+        np.testing.assert_array_equal(train, other_train)
+        np.testing.assert_array_equal(test, other_test)
+
+
+@pytest.mark.parametrize("gap", [0, 1, 3])
+@pytest.mark.parametrize("most", [1, 7])
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_never_train_on_the_future(seed, most, gap):
+    rng = np.random.default_rng(seed)
+    ranks = panel(rng, int(rng.integers(12, 40)), most)
+    folds = time_folds(ranks, gap)
+    assert len(folds) == 5
+    for train, test in folds:
+        assert ranks[train].max() + gap < ranks[test].min()
+        assert not set(ranks[train]) & set(ranks[test])
+        # whole timestamps on both sides, and nothing between them but the gap
+        assert np.isin(ranks, ranks[train]).sum() == len(train)
+        assert np.isin(ranks, ranks[test]).sum() == len(test)
+        assert ranks[test].min() - ranks[train].max() == gap + 1
+    tested = np.concatenate([test for _, test in folds])
+    assert len(tested) == len(np.unique(tested))
+    assert tested.max() == len(ranks) - 1
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+def test_windows_equal_time_series_split_on_distinct_times(gap):
+    same(time_folds(np.arange(47), gap), TimeSeriesSplit(5, gap=gap).split(np.zeros(47)))
+    same(plan("time", 47, gap=gap).folds, TimeSeriesSplit(5, gap=gap).split(np.zeros(47)))
+
+
+@pytest.mark.parametrize("gap", [0, 1, 4])
+@pytest.mark.parametrize("seed", range(5))
+def test_inner_folds_never_train_on_the_future(seed, gap):
+    ranks = panel(np.random.default_rng(seed), 120, 5)
+    estimator = GridSearchCV(LassoCV(), {"eps": [1e-3]})
+    for train, test in time_folds(ranks, gap):
+        params = inner_cv(estimator, Plan([(train, test)], "", ranks, gap), train, None)
+        assert set(params) == {"cv", "estimator__cv"}
+        for cv in params.values():
+            for inner_train, inner_test in cv.split(np.zeros(len(train))):
+                assert ranks[train][inner_train].max() + gap < ranks[train][inner_test].min()
+
+
+def test_inner_test_sets_shrink_where_the_gap_takes_most_rows():
+    ranks = np.repeat([0, 1, 2], 100)
+    cv = inner_cv(LassoCV(), Plan([], "", ranks, 1), np.arange(300), None)["cv"]
+    folds = list(cv.split(np.zeros(300)))
+    assert len(folds) == 5
+    assert all(ranks[train].max() + 1 < ranks[test].min() for train, test in folds)
+    assert repr(inner_cv(LassoCV(), plan("time"), np.arange(40), None)["cv"]) == repr(TimeSeriesSplit(5))
+
+
+def test_inner_folds_elsewhere():
+    train, groups = np.arange(40), np.arange(60) // 5
+    assert inner_cv(DecisionTreeRegressor(), plan("time"), train, None) == {}
+    assert inner_cv(LassoCV(), plan(5), train, None) == {}
+    cv = inner_cv(LassoCV(), plan(5, groups=groups), train, groups)["cv"]
+    assert isinstance(cv, GroupKFold)
+    assert cv.n_splits == 5
+    assert inner_cv(LassoCV(), plan(5), train, np.repeat([0, 1, 2], 20))["cv"].n_splits == 2
+
+
+def test_numbers_of_folds_mean_what_they_mean_in_scikit_learn():
+    rng = np.random.default_rng(0)
+    y, groups = rng.integers(0, 2, 60), rng.integers(0, 12, 60)
+    X = np.zeros((60, 1))
+    same(plan(None).folds, KFold(5).split(X))
+    same(plan(3).folds, KFold(3).split(X))
+    same(plan(None, task="classification", y=y).folds, StratifiedKFold(5).split(X, y))
+    same(plan(4, groups=groups).folds, [tuple(map(np.sort, f)) for f in GroupKFold(4).split(X, groups=groups)])
+    same(plan(4, groups=groups, task="classification", y=y).folds, StratifiedGroupKFold(4).split(X, y, groups))
+
+
+def test_a_walk_forward_splitter_makes_inner_folds_walk_forward():
+    assert plan(TimeSeriesSplit(3)).ranks is not None
+    assert plan(KFold(3)).ranks is None
+    assert plan(KFold(3), ranks=np.arange(60)).ranks is not None
+    assert plan([(range(30), range(30, 60))]).ranks is not None
+
+
+def test_skfolio_splitters():
+    skfolio = pytest.importorskip("skfolio.model_selection")
+    walk = skfolio.WalkForward(train_size=20, test_size=10, purged_size=2)
+    same(plan(walk).folds, walk.split(np.zeros((60, 2))))
+    assert plan(walk).ranks is not None
+    purged = skfolio.CombinatorialPurgedCV(n_folds=5, n_test_folds=2)
+    expected = [(train, np.sort(np.concatenate(tests))) for train, tests in purged.split(np.zeros((60, 2)))]
+    same(plan(purged).folds, expected)
+
+
+def test_given_splits_name_the_rows_as_given():
+    rows = np.array([2, 1, -1, 0])  # row 2 was dropped, the others stand in reverse order
+    folds = plan([([0, 1, 2], [3])], 3, rows=rows).folds
+    same(folds, [([1, 2], [0])])
+    same(plan([(np.array([True, True, False, False]), [3])], 3, rows=rows).folds, [([1, 2], [0])])
+
+
+@pytest.mark.parametrize(
+    ("cv", "options", "message"),
+    [
+        ("weekly", {}, "cv='weekly' is unknown; it must be a number of folds, 'time', a splitter or splits"),
+        (1, {}, "cv=1 is not a number of folds"),
+        (True, {}, "cv=True is not a number of folds"),
+        (3.5, {}, "cv=3.5 is unknown"),
+        (61, {}, "cv=61 needs at least 61 rows; there are 60"),
+        (5, {"groups": np.repeat([0, 1, 2], 20)}, "cv=5 needs at least 5 groups; there are 3"),
+        (5, {"task": "classification", "y": np.arange(60)}, "a class with at least 5 rows"),
+        (5, {"gap": 1}, "gap keeps distance in time"),
+        (None, {"gap": 1}, "gap keeps distance in time"),
+        ("time", {"ranks": np.repeat([0, 1, 2, 3, 4], 12)}, "more distinct timestamps for 5 windows; there are 5"),
+        ("time", {"gap": 20}, "cv='time' with gap=20 needs more distinct timestamps"),
+        ([], {}, "cv gives no split at all"),
+        ([(range(10), range(5, 20))], {}, "split 1 tests on rows that it trains on"),
+        ([(range(10), range(50, 61))], {}, "split 1 names rows outside 0 to 59"),
+        ([(range(10), [])], {}, "two one-dimensional arrays of row numbers"),
+        ([(range(10), np.array([], dtype=int))], {}, "split 1 has no training rows or no test rows"),
+        ([range(10)], {}, "split 1 must be a pair"),
+        ([([0.5], [1])], {}, "two one-dimensional arrays of row numbers"),
+    ],
+)
+def test_errors(cv, options, message):
+    with pytest.raises(ValueError, match=message):
+        plan(cv, **options)
