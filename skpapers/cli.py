@@ -65,8 +65,14 @@ def read_table(path: str) -> pd.DataFrame:
         raise ValueError(f"{path}: a table is a .csv or .parquet file.")
     if not Path(path).is_file():
         raise ValueError(f"{path}: there is no such file.")
+    # one block, so that a column's type is inferred from all of its rows
+    block = csv.ReadOptions(block_size=min(max(os.path.getsize(path), 1 << 20), (1 << 31) - 1))
+    nulls = csv.ConvertOptions(strings_can_be_null=True)
     try:
-        table = csv.read_csv(path) if path.lower().endswith(".csv") else parquet.read_table(path)
+        if path.lower().endswith(".csv"):
+            table = csv.read_csv(path, read_options=block, convert_options=nulls)
+        else:
+            table = parquet.read_table(path)
     except (pa.ArrowException, OSError, UnicodeError) as error:
         raise ValueError(f"{path}: cannot be read ({str(error).splitlines()[0]}).") from error
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})

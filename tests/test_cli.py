@@ -111,6 +111,14 @@ def test_defaults(calls, table):
         assert call[name] is None
 
 
+def test_csv_types_come_from_all_rows_and_blanks_are_missing(tmp_path):
+    rows = ["1,a\n"] * 600_000 + ["0.5,\n"]
+    (tmp_path / "long.csv").write_text("x,word\n" + "".join(rows))
+    frame = cli.read_table(str(tmp_path / "long.csv"))
+    assert frame["x"].dtype == np.float64
+    assert frame["word"].isna().sum() == 1
+
+
 def test_parquet_keeps_a_date_index_and_drops_a_counting_one(tmp_path):
     frame = pd.DataFrame({"x": [1.0, 2.0], "y": [1, 2]}, index=pd.date_range("2024-01-01", periods=2, name="day"))
     frame.to_parquet(tmp_path / "dated.parquet")

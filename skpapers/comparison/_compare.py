@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from numbers import Integral, Real
 from textwrap import shorten
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import cpu_count
-from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import has_fit_parameter
 
-from skpapers.comparison._jobs import Jobs
+from skpapers.comparison._entrants import Entrant, build_entrants, run_entrants
 from skpapers.comparison._problem import Problem, make_problem
 from skpapers.comparison._result import COLUMNS, Comparison
-from skpapers.comparison._splits import inner_cv
 from skpapers.comparison._statistics import corrected_interval
-from skpapers.comparison._worker import Job, Outcome, Table, first_line
-from skpapers.papers import PAPERS, Contest, Paper, Spec
-
-# Part of an estimator's share that its own `time_limit` gets: the rest is for what is not the search.
-_SHARE = 0.9
-
-
-@dataclass
-class Entrant:
-    """An estimator that runs on every fold, once, however many contests it takes part in."""
-
-    number: int
-    spec: Spec
-    budget: float
-    estimator: BaseEstimator | None = None
-    outcomes: list[Outcome | None] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def scores(self) -> np.ndarray:
-        """Return the score of every fold, NaN where there is none."""
-        return np.array([np.nan if outcome is None else outcome.score for outcome in self.outcomes])
-
-    def fit_seconds(self) -> np.ndarray:
-        """Return the seconds of every fit, NaN where there is none."""
-        return np.array([np.nan if outcome is None else outcome.fit_seconds for outcome in self.outcomes])
-
-    def certificate(self) -> str:
-        """Return what the models prove about themselves in the worst fold."""
-        done = [outcome for outcome in self.outcomes if outcome is not None and not outcome.error]
-        if not done or any(np.isnan(outcome.gap) for outcome in done):
-            return ""
-        return "optimal" if all(o.optimal for o in done) else f"gap {100 * max(o.gap for o in done):.2g}%"
+from skpapers.papers import PAPERS, Contest, Paper
 
 
 def _contests(task: str) -> list[tuple[Paper, Contest]]:
@@ -62,6 +25,8 @@ def _contests(task: str) -> list[tuple[Paper, Contest]]:
 
 def _chosen(task: str, methods: Sequence[str] | None) -> list[tuple[Paper, Contest]]:
     contests = _contests(task)
+    if not contests:
+        raise ValueError(f"There is no method for {task}.")
     if methods is None:
         return contests
     wanted = [methods] if isinstance(methods, str) else list(methods)
@@ -71,92 +36,6 @@ def _chosen(task: str, methods: Sequence[str] | None) -> list[tuple[Paper, Conte
         what = f"unknown for {task}: {', '.join(map(str, unknown))}" if unknown else "an empty list"
         raise ValueError(f"methods: {what}; choose among {', '.join(names)}.")
     return [(paper, contest) for paper, contest in contests if contest.name in wanted]
-
-
-def _entrants(contests: list[tuple[Paper, Contest]], time_budget: float | None) -> dict[str, Entrant]:
-    """Build each distinct estimator once. Its budget is the largest of the papers it serves."""
-    entrants: dict[str, Entrant] = {}
-    for paper, contest in contests:
-        budget = paper.time_budget if time_budget is None else float(time_budget)
-        for spec in (contest.method, contest.baseline):
-            entrant = entrants.setdefault(repr(spec), Entrant(len(entrants), spec, budget))
-            entrant.budget = max(entrant.budget, budget)
-    for entrant in entrants.values():
-        try:
-            entrant.estimator = entrant.spec.build()
-        except Exception as error:
-            entrant.notes.append(f"failed: {first_line(error)}")
-    return entrants
-
-
-def _takes(estimator: BaseEstimator, name: str) -> bool:
-    """Whether fit takes `name`, by name or among its metadata."""
-    parameters = inspect.signature(estimator.fit).parameters.values()
-    return has_fit_parameter(estimator, name) or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-
-
-def _jobs(entrant: Entrant, problem: Problem) -> Iterator[Job]:
-    """Yield one job per fold, the estimator set up for it."""
-    estimator, folds = entrant.estimator, problem.plan.folds
-    if estimator is None:
-        return
-    weighted = problem.sample_weight is not None and has_fit_parameter(estimator, "sample_weight")
-    if problem.sample_weight is not None and not weighted:
-        entrant.notes.append("fitted without sample_weight")
-    groups = problem.groups if _takes(estimator, "groups") else None
-    params: dict[str, Any] = {}
-    if estimator.get_params().get("time_limit", 0) is None:
-        params["time_limit"] = _SHARE * entrant.budget / len(folds)
-    for number, (train, test) in enumerate(folds):
-        inner = inner_cv(estimator, problem.plan, train, groups)
-        grouped = problem.plan.ranks is None and groups is not None and "cv" in inner
-        fit_params = ("sample_weight",) * weighted + ("groups",) * grouped
-        fitted = clone(estimator).set_params(**params, **inner)
-        yield Job(entrant.number, number, fitted, train, test, fit_params, problem.scorer)
-
-
-@contextmanager
-def _progress(n_jobs: int, verbose: int) -> Iterator[Callable[[], object]]:
-    """Show a bar with the time left on a terminal's standard error; yield the function that moves it on."""
-    if not verbose:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    silent = not (console.is_terminal or console.is_jupyter)
-    with Progress(*columns, console=console, transient=True, disable=silent) as progress:
-        bar = progress.add_task("fits", total=n_jobs)
-        yield lambda: progress.advance(bar)
-
-
-def _run(entrants: list[Entrant], problem: Problem, n_workers: int, verbose: int) -> None:
-    """Run every entrant on every fold, and note what went wrong."""
-    table = Table(
-        problem.frame, problem.y, problem.sample_weight, problem.groups, problem.preprocessing, problem.score_weighted
-    )
-    todo = [job for entrant in entrants for job in _jobs(entrant, problem)]
-    budgets = {entrant.number: entrant.budget for entrant in entrants}
-    with _progress(len(todo), verbose) as advance:
-        jobs = Jobs(todo, budgets, n_workers, advance)
-        jobs.run(table)
-    n_folds = len(problem.plan.folds)
-    for entrant in entrants:
-        entrant.outcomes = [jobs.outcomes.get((entrant.number, fold)) for fold in range(n_folds)]
-        done = [outcome for outcome in entrant.outcomes if outcome is not None]
-        errors = [outcome.error for outcome in done if outcome.error]
-        if entrant.number in jobs.stopped:
-            entrant.notes.append(f"stopped after {len(done)} of {n_folds} folds (budget {entrant.budget:g} s)")
-        if errors:
-            where = "" if len(errors) == n_folds else f" in {len(errors)} of {n_folds} folds"
-            entrant.notes.append(f"failed{where}: {errors[0]}")
-        undefined = sum(not outcome.error and bool(np.isnan(outcome.score)) for outcome in done)
-        if undefined:
-            entrant.notes.append(f"{problem.metric} undefined in {undefined} of {n_folds} folds")
-        counted = sum((Counter(outcome.warnings) for outcome in done), Counter())
-        entrant.notes += [f"{name} x{count}" for name, count in sorted(counted.items())]
 
 
 def _mean(values: np.ndarray) -> float:
@@ -208,6 +87,143 @@ def _fold_scores(contest: Contest, method: Entrant, baseline: Entrant, problem: 
 def _workers(n_jobs: int | None) -> int:
     if n_jobs is None:
         return 1
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise ValueError(f"n_jobs={n_jobs!r} must be a whole number of workers, or -1 for all cores.")
-    return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
+    return int(n_jobs) if n_jobs > 0 else max(1, cpu_count() + 1 + int(n_jobs))
+
+
+def compare(
+    X: Any,
+    y: Any,
+    *,
+    task: str = "auto",
+    cv: Any = None,
+    time: Any = None,
+    gap: int = 0,
+    groups: Any = None,
+    sample_weight: Any = None,
+    scoring: Any = None,
+    methods: Sequence[str] | None = None,
+    n_jobs: int | None = None,
+    time_budget: float | None = None,
+    verbose: int = 0,
+) -> Comparison:
+    r"""Cross-validate every method that fits the task, and its baseline, on a table.
+
+    Use it to see in one call which of the papers' methods pay on your own rows, before choosing one by hand. Numbers,
+    categories, dates and missing values are prepared by a scikit-learn pipeline fitted inside each training fold;
+    every fit runs in a worker process under a budget of seconds; a method that fails or overruns costs its row only.
+
+    Parameters
+    ----------
+    X : pandas or polars DataFrame, or array of shape (n_samples, n_features)
+        The features as they are: numbers, strings, categories, booleans, dates, missing values. No infinite numbers.
+        Strings that all read as ISO dates are dates. Columns without any value are dropped.
+
+    y : array or Series of shape (n_samples,)
+        The target. Rows where it is missing are dropped.
+
+    task : {"auto", "classification", "regression"}, default="auto"
+        "auto" takes strings, booleans, categories and whole numbers with at most 20 distinct values, fewer than 5% of
+        the rows, as classes (two distinct whole numbers always).
+
+    cv : int, "time", splitter or iterable of (train, test), default=None
+        None: "time" if there is a time, else 5 folds, unshuffled as in scikit-learn: stratified for classes, whole
+        groups if `groups` are given. "time": 5 expanding windows over the distinct timestamps; the rows of one
+        timestamp never straddle training and test; without a time the rows are taken to be in time order. Any splitter
+        with `split` works, on the rows in time order if there is a time; an iterable names the rows as given.
+
+    time : str or array of shape (n_samples,), default=None
+        What orders the rows: a column of X, or dates or numbers. None: the datetime index, or the only date column of
+        X. The time is not a feature; other date columns are, as days, month, weekday and hour.
+
+    gap : int, default=0
+        Distinct timestamps left out between training and test rows, also in an estimator's own cross-validation (with
+        a splitter of your own: there only).
+
+    groups : array of shape (n_samples,), default=None
+        Rows of one group never straddle training and test, also in an estimator's own cross-validation.
+
+    sample_weight : array of shape (n_samples,), default=None
+        Weights for fit, where an estimator takes them, and for the metric.
+
+    scoring : str or callable, default=None
+        Any scikit-learn scorer; greater is better. None: "accuracy" or "r2".
+
+    methods : list of str, default=None
+        Names of the rows to run. None: all that fit the task.
+
+    n_jobs : int, default=None
+        Worker processes: None is 1, -1 all cores.
+
+    time_budget : float, default=None
+        Seconds for each method, and for each baseline, over all folds. None: what its paper's record says. An
+        estimator with a `time_limit` of its own is set to end in time; any other is stopped where it stands.
+
+    verbose : int, default=0
+        Above 0, a bar on a terminal's standard error tells the time left.
+
+    Returns
+    -------
+    Comparison
+        One row per method; see :class:`Comparison`.
+
+    Raises
+    ------
+    ValueError
+        Before anything runs, in one line: an empty table, a target without values or with a single one, lengths that
+        differ, infinite numbers, several date columns and no `time`, fewer rows than folds, an unknown task, cv,
+        metric or method.
+
+    See Also
+    --------
+    sklearn.model_selection.cross_validate : The scores of one estimator.
+    skpapers.PAPERS : The methods, their baselines and budgets.
+
+    Notes
+    -----
+    With time-ordered folds every `cv` parameter of an estimator becomes ``TimeSeriesSplit(5, gap=G)``, where G is the
+    number of rows that keeps `gap` whole timestamps free, so that its hyper-parameters are not chosen on the future
+    either. With `groups` and no time, `cv` becomes ``GroupKFold(5)``.
+
+    For k folds with differences :math:`d_i` between the scores of a method and its baseline, mean :math:`\bar d` and
+    unbiased variance :math:`s^2`, the interval is
+    :math:`\bar d \pm t_{0.975, k-1} \sqrt{(1/k + n_{test}/n_{train}) s^2}` [1]_, over the folds that both completed;
+    :math:`n_{test}/n_{train}` is averaged over them. It is NaN with fewer than two.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine Learning 52, 2003.
+       https://doi.org/10.1023/A:1024068626366
+
+    Examples
+    --------
+    >>> from skpapers import compare
+    >>> from skpapers.datasets import load_raisin
+    >>> X, y = load_raisin(return_X_y=True, as_frame=True)
+    >>> result = compare(X[:200], y[:200], methods=["HS tree"], cv=2)
+    >>> result.to_frame()[["method", "baseline", "notes"]]
+        method                baseline notes
+    0  HS tree  DecisionTreeClassifier
+    """
+    n_workers = _workers(n_jobs)
+    if time_budget is not None and (not isinstance(time_budget, Real) or not time_budget > 0):
+        raise ValueError(f"time_budget={time_budget!r} must be a number of seconds above 0.")
+    problem = make_problem(
+        X, y, task=task, cv=cv, time=time, gap=gap, groups=groups, sample_weight=sample_weight, scoring=scoring
+    )
+    contests = _chosen(problem.task, methods)
+    entrants = build_entrants(contests, time_budget)
+    run_entrants(list(entrants.values()), problem, n_workers, verbose)
+    pairs = [(paper, c, entrants[repr(c.method)], entrants[repr(c.baseline)]) for paper, c in contests]
+    ratios = np.array([len(test) / len(train) for train, test in problem.plan.folds])
+    return Comparison(
+        frame=pd.DataFrame([_row(*pair, ratios) for pair in pairs], columns=list(COLUMNS)),
+        fold_scores_=pd.concat([_fold_scores(*pair[1:], problem) for pair in pairs], ignore_index=True),
+        task=problem.task,
+        metric=problem.metric,
+        folds=problem.plan.name,
+        n_rows=len(problem.y),
+        n_columns=problem.frame.shape[1],
+        notes=problem.notes,
+    )

@@ -70,7 +70,9 @@ class Jobs:
     ) -> None:
         self.waiting = list(jobs)
         self.running: dict[Future, Job] = {}
-        self.suspects: set[tuple[int, int]] = set()  # ran when a worker died: each must run alone to tell which one it was
+        self.suspects: set[tuple[int, int]] = (
+            set()
+        )  # ran when a worker died: each must run alone to tell which one it was
         self.outcomes: dict[tuple[int, int], Outcome] = {}
         self.stopped: set[int] = set()
         self.spent: dict[int, float] = defaultdict(float)
@@ -89,7 +91,7 @@ class Jobs:
                     self._collect(wait(self.running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED).done)
                     self._enforce_budgets()
             except BaseException:
-                _end_workers()
+                self._restart()
                 raise
 
     def _mark(self, job: Job) -> Path:
@@ -161,5 +163,11 @@ class Jobs:
         self.waiting = [job for job in self.waiting if job.entrant not in late]
 
     def _restart(self) -> None:
+        """End the workers; the next job starts new ones."""
+        # loky's manager trips over a job that is killed between its submission and its queue (tens of milliseconds)
+        for _ in range(100):
+            if all(future.running() or future.done() for future in self.running):
+                break
+            time.sleep(0.01)
         self.running.clear()
         _end_workers()

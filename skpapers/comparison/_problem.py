@@ -40,13 +40,34 @@ def _clean_groups(groups: pd.Series) -> np.ndarray:
     return pd.factorize(groups)[0]
 
 
-def _fold_notes(plan: Plan, y: np.ndarray, task: str, cv: Any, groups: Any, time_name: str) -> list[str]:
+def _rows_in_order(
+    target: pd.Series, times: pd.Series | None, time_name: str, cv: Any
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the rows that have a target, in time order unless `cv` is a number, and the ranks of their times."""
+    kept = np.flatnonzero(target.notna())
+    if len(kept) == 0:
+        raise ValueError("The target is missing in every row.")
+    if times is None:
+        return kept, None
+    ranks = _roles.clean_time(times.iloc[kept].reset_index(drop=True), time_name)
+    if isinstance(cv, Integral):
+        return kept, ranks
+    order = np.argsort(ranks, kind="stable")
+    return kept[order], ranks[order]
+
+
+def _fold_notes(
+    plan: Plan, y: np.ndarray, task: str, cv: Any, groups: Any, time_name: str, dates: list[str]
+) -> list[str]:
     """Say what a reader of the scores must know about the folds."""
     notes = []
+    future = f"with cv={cv} the folds train on the future of their test rows"
     if time_name:
-        notes.append(f"{time_name} orders the rows and is not a feature")
+        notes.append(f"{time_name} {'' if isinstance(cv, Integral) else 'orders the rows and '}is not a feature")
         if isinstance(cv, Integral):
-            notes[-1] = f"{time_name} is not a feature; with cv={cv} the folds train on the future of their test rows"
+            notes.append(future)
+    elif dates and isinstance(cv, Integral):
+        notes.append(f"{future} if {' or '.join(dates)} orders them")
     if groups is not None and plan.ranks is not None and (cv is None or isinstance(cv, str)):
         notes.append("groups are not used: the windows are split by time")
     if task == "classification":
@@ -67,13 +88,7 @@ def make_problem(
     n_given = len(frame)
     target = _roles.to_series(y, "y", n_given)
     frame, times, time_name = _roles.find_time(frame, time, wanted=cv is None or isinstance(cv, str))
-    kept = np.flatnonzero(target.notna())
-    if len(kept) == 0:
-        raise ValueError("The target is missing in every row.")
-    ranks = None if times is None else _roles.clean_time(times.iloc[kept].reset_index(drop=True), time_name)
-    if ranks is not None and not isinstance(cv, Integral):
-        order = np.argsort(ranks, kind="stable")
-        kept, ranks = kept[order], ranks[order]
+    kept, ranks = _rows_in_order(target, times, time_name, cv)
     rows = np.full(n_given, -1)
     rows[kept] = np.arange(len(kept))
 
@@ -93,7 +108,7 @@ def make_problem(
         notes.append(f"dropped, target missing: {n_given - len(kept)} of {n_given} rows")
     if weights is not None and not weightable:
         notes.append(f"{metric} does not take sample weights: scores are unweighted")
-    notes += _fold_notes(plan, labels, task, cv, groups, time_name)
+    notes += _fold_notes(plan, labels, task, cv, groups, time_name, kinds["dates"])
     return Problem(
         frame=features,
         y=labels,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -27,11 +27,6 @@ COLUMNS = (
     "baseline_fit_seconds",
     "certificate",
     "notes",
-)
-HOW_TO_READ = (
-    "difference = score of the method minus score of its baseline over the same folds, with its 95% interval "
-    "(Nadeau and Bengio's corrected t): an interval above 0 says the method is better, one that holds 0 says these "
-    "rows cannot tell."
 )
 
 
@@ -89,6 +84,12 @@ class Comparison:
     n_columns: int
     notes: tuple[str, ...] = field(default=())
 
+    how_to_read: ClassVar[str] = (
+        "difference = score of the method minus score of its baseline over the same folds, with its 95% interval "
+        "(Nadeau and Bengio's corrected t): above 0 the method is better, below 0 the baseline; an interval that holds "
+        "0 cannot tell."
+    )
+
     @property
     def title(self) -> str:
         """Rows, columns, task, folds and metric in one line."""
@@ -126,7 +127,7 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         table = self.frame.to_html(index=False, float_format="{:.4g}".format, na_rep="", border=0)
-        lines = "".join(f"<p>{escape(note)}</p>" for note in (*self.notes, HOW_TO_READ))
+        lines = "".join(f"<p>{escape(note)}</p>" for note in (*self.notes, self.how_to_read))
         return f"<div><p><b>{escape(self.title)}</b></p>{table}{lines}</div>"
 
 

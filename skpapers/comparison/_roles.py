@@ -44,12 +44,14 @@ def choose_task(y: pd.Series, task: str) -> str:
     if task == "regression" and numbers is None:
         raise ValueError(f"task='regression' needs numbers; the target holds {y.dtype} values such as {y.iloc[0]!r}.")
     if task == "classification" and numbers is not None and (numbers != np.round(numbers)).any():
-        raise ValueError(f"task='classification' needs classes; the target holds fractions such as {numbers.iloc[0]!r}.")
+        raise ValueError(
+            f"task='classification' needs classes; the target holds fractions such as {numbers.iloc[0]!r}."
+        )
     return task
 
 
 def clean_target(y: pd.Series, task: str) -> np.ndarray:
-    """Return the target without missing values as an array: float64, or classes as whole numbers, booleans or strings."""
+    """Return the target as an array: float64, or classes as whole numbers, booleans or strings."""
     if isinstance(y.dtype, pd.CategoricalDtype):
         y = y.astype(y.cat.categories.dtype if y.cat.categories.dtype.kind in "biu" else object)
     numbers = as_numbers(y)
@@ -58,7 +60,9 @@ def clean_target(y: pd.Series, task: str) -> np.ndarray:
     if task == "regression":
         assert numbers is not None
         if numbers.nunique() == 1:
-            raise ValueError(f"The target has the single value {numbers.iloc[0]:g} in every row; nothing can be learned.")
+            raise ValueError(
+                f"The target has the single value {numbers.iloc[0]:g} in every row; nothing can be learned."
+            )
         return numbers.to_numpy()
     values = y.to_numpy(dtype=object)
     if numbers is not None:
@@ -68,7 +72,9 @@ def clean_target(y: pd.Series, task: str) -> np.ndarray:
     else:
         target = np.array([str(value) for value in values], dtype=object)
     if len(set(target)) == 1:
-        raise ValueError(f"The target has the single class {target[0]!r}; classification needs two or more.")
+        raise ValueError(
+            f"The target has the single class {target[:1].tolist()[0]!r}; classification needs two or more."
+        )
     return target
 
 

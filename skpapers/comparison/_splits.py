@@ -53,7 +53,7 @@ def time_folds(ranks: np.ndarray, gap: int = 0, n_splits: int = N_FOLDS) -> Fold
 
 
 def rows_of_gap(ranks: np.ndarray, gap: int) -> int:
-    """Rows that TimeSeriesSplit must leave out so that `gap` whole timestamps, and never a part of one, are left out."""
+    """Return the gap in rows that keeps `gap` whole timestamps, and no part of another, between the two sides."""
     counts = np.bincount(ranks)
     counts = counts[counts > 0]
     window = np.ones(min(gap + 1, len(counts)), dtype=np.int64)
@@ -84,7 +84,7 @@ def _counted_folds(n_splits: int, y: np.ndarray, task: str, groups: np.ndarray |
 
 
 def _rows(part: Any, rows: np.ndarray, number: int) -> np.ndarray:
-    """Convert one side of a user's split to sorted row numbers; `rows` maps the numbers given to ours, -1 if dropped."""
+    """Convert one side of a user's split to sorted row numbers; `rows` maps given to standing rows, -1 if dropped."""
     if isinstance(part, list) and part and all(isinstance(piece, np.ndarray) for piece in part):
         part = np.concatenate(part)  # the test sets of skfolio's combinatorial splitters
     indices = np.asarray(part)
@@ -151,14 +151,16 @@ def make_plan(
 
 
 def inner_cv(estimator: BaseEstimator, plan: Plan, train: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
-    """Parameters that keep an estimator's own cross-validation from training on the future, or on a group it tests on."""
+    """Return parameters that keep an estimator's own folds from training on the future, or on a group they test."""
     names = [name for name in estimator.get_params() if name == "cv" or name.endswith("__cv")]
     if not names:
         return {}
     if plan.ranks is not None:
         gap = rows_of_gap(plan.ranks[train], plan.gap)
-        fits = [k for k in range(N_FOLDS, 1, -1) if len(train) - gap > k * (len(train) // (k + 1)) > 0]
-        return dict.fromkeys(names, TimeSeriesSplit(max(fits, default=2), gap=gap))
+        free = len(train) - gap
+        # scikit-learn sizes its test sets as if there were no gap; where that leaves no training rows, smaller ones do
+        size = None if free > N_FOLDS * (len(train) // (N_FOLDS + 1)) else max(1, free // (N_FOLDS + 1))
+        return dict.fromkeys(names, TimeSeriesSplit(N_FOLDS, gap=gap, test_size=size))
     if groups is not None and "cv" in names:
         return {"cv": GroupKFold(max(2, min(N_FOLDS, len(np.unique(groups[train])))))}
     return {}

@@ -52,6 +52,10 @@ def _without_arrow(column: pd.Series) -> pd.Series:
     return pd.Series(plain.to_numpy() if plain.dtype == object else plain.array, index=column.index, name=column.name)
 
 
+def _is_text_or_object(dtype: Any) -> bool:
+    return isinstance(dtype, pd.StringDtype) or types.is_object_dtype(dtype)
+
+
 def as_dates(column: pd.Series) -> pd.Series | None:
     """Return the column as timestamps without a zone (UTC where it had one), or None if it does not hold dates."""
     dtype = column.dtype
@@ -59,7 +63,7 @@ def as_dates(column: pd.Series) -> pd.Series | None:
         return column.dt.to_timestamp()
     if types.is_datetime64_any_dtype(dtype):
         return column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
-    kind = types.infer_dtype(column, skipna=True) if isinstance(dtype, pd.StringDtype) or dtype == object else ""
+    kind = types.infer_dtype(column, skipna=True) if _is_text_or_object(dtype) else ""
     if kind not in ("string", "date", "datetime", "datetime64"):
         return None
     if kind == "string" and not column.dropna().str.fullmatch(_ISO_DATE).all():
@@ -78,7 +82,9 @@ def as_numbers(column: pd.Series) -> pd.Series | None:
     if dtype.kind == "m":
         return column.dt.total_seconds()
     boxed = ("decimal", "floating", "integer", "mixed-integer-float")
-    if not (types.is_any_real_numeric_dtype(dtype) or (dtype == object and types.infer_dtype(column) in boxed)):
+    if not (
+        types.is_any_real_numeric_dtype(dtype) or (types.is_object_dtype(dtype) and types.infer_dtype(column) in boxed)
+    ):
         return None
     return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index, name=column.name)
 
@@ -103,13 +109,15 @@ def clean_features(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[st
     kinds: dict[str, list[str]] = {"numbers": [], "dates": [], "categories": []}
     missing = [name for name in frame if frame[name].isna().all()]
     for name in frame.columns.difference(missing, sort=False):
-        for kind, convert in (("dates", as_dates), ("numbers", as_numbers), ("categories", as_categories)):
-            column = convert(frame[name])
-            if column is not None:
-                break
-        if kind == "numbers" and np.isinf(column).any():
-            raise ValueError(f"Column {name!r} holds infinite values; make them finite or missing (NaN).")
-        columns[name] = column
+        dates, numbers = as_dates(frame[name]), as_numbers(frame[name])
+        if dates is not None:
+            kind, columns[name] = "dates", dates
+        elif numbers is not None:
+            kind, columns[name] = "numbers", numbers
+            if np.isinf(numbers).any():
+                raise ValueError(f"Column {name!r} holds infinite values; make them finite or missing (NaN).")
+        else:
+            kind, columns[name] = "categories", as_categories(frame[name])
         kinds[kind].append(name)
     if not columns:
         raise ValueError("X has no feature with a value in it.")
@@ -122,7 +130,7 @@ def calendar_parts(dates: pd.DataFrame, hours: tuple[str, ...] = ()) -> np.ndarr
     parts = []
     for name in dates:
         when = pd.to_datetime(dates[name])
-        parts += [(when - pd.Timestamp(0)) / pd.Timedelta(days=1), when.dt.month, when.dt.weekday]
+        parts += [(when - pd.Timestamp(0)) / pd.Timedelta(days=1), when.dt.month, when.dt.day_of_week]
         if name in hours:
             parts.append(when.dt.hour)
     return np.column_stack([np.asarray(part, dtype=np.float64) for part in parts])
@@ -134,7 +142,9 @@ def preprocessing(frame: pd.DataFrame, kinds: dict[str, list[str]]) -> ColumnTra
     def median() -> SimpleImputer:
         return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
 
-    hours = tuple(name for name in kinds["dates"] if (frame[name].dropna().dt.normalize() != frame[name].dropna()).any())
+    hours = tuple(
+        name for name in kinds["dates"] if (frame[name].dropna().dt.normalize() != frame[name].dropna()).any()
+    )
     one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=20, sparse_output=False)
     steps: dict[str, Callable[[], Any]] = {
         "numbers": median,

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -51,7 +52,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: `seconds` in all, `gap` NaN when the model has no certificate, `error` empty when all went well."""
+    """What came of a job: `seconds` in all, `gap` NaN without a certificate, `error` empty when all went well."""
 
     score: float = np.nan
     fit_seconds: float = np.nan
@@ -93,10 +94,8 @@ def _warm_up(table: Table, job: Job, key: tuple[str, int]) -> None:
     if "time_limit" in estimator.get_params():
         estimator.set_params(time_limit=1.0)
     few = np.linspace(0, len(job.train) - 1, min(_WARM_ROWS, len(job.train))).astype(np.intp)
-    try:
+    with suppress(Exception):  # a few rows may lack a class or a fold; the fit that counts tells
         _fit(table, job, estimator, job.train[few])
-    except Exception:
-        pass  # a few rows may lack a class or a fold; the fit that counts tells
     _warm.add(key)
 
 
@@ -109,7 +108,7 @@ def _certificate(model: Any) -> tuple[float, bool]:
 
 
 def run_job(path: str, mark: str, job: Job) -> Outcome:
-    """Fit and score. The file `mark` is touched when the clock starts: for the first few rows, and for the whole fold."""
+    """Fit and score. The file `mark` is touched when the clock starts: for the few rows, and again for the fold."""
     table = _read(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -64,12 +64,12 @@ def shrink_path(
     shrunken : ndarray of shape (n_reg_params, n_nodes, n_values)
         At lambda = 0 exactly `value`.
     """
-    shrunken = _sweep(
-        np.ascontiguousarray(children_left, dtype=np.int64),
-        np.ascontiguousarray(children_right, dtype=np.int64),
-        np.ascontiguousarray(weight, dtype=np.float64),
-        np.ascontiguousarray(value, dtype=np.float64),
-        np.ascontiguousarray(reg_params, dtype=np.float64),
+    shrunken = _sweep(  # writable arrays only: read-only ones would compile a second specialisation
+        np.require(children_left, np.int64, "CW"),
+        np.require(children_right, np.int64, "CW"),
+        np.require(weight, np.float64, "CW"),
+        np.require(value, np.float64, "CW"),
+        np.require(reg_params, np.float64, "CW"),
         SCHEMES.index(scheme),
     )
     if value.min() >= 0:  # then so is every weighted mean of them, but for rounding
@@ -103,8 +103,8 @@ def fill_from_leaves(
     """
     weight, value = np.array(weight, dtype=np.float64), np.array(value, dtype=np.float64)
     _climb(
-        np.ascontiguousarray(children_left, dtype=np.int64),
-        np.ascontiguousarray(children_right, dtype=np.int64),
+        np.require(children_left, np.int64, "CW"),
+        np.require(children_right, np.int64, "CW"),
         weight,
         value,
     )

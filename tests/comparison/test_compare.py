@@ -87,6 +87,21 @@ def test_mixed_columns_equal_the_same_pipeline(contests):
     assert result.to_frame()["difference"].tolist() == [0.0]
 
 
+def test_a_metric_of_ones_own(contests):
+    contests(("tree", TREE, STUMP))
+    X, y = numbers(60)
+
+    def share_of_ones(model, X, y):
+        return float(np.mean(model.predict(X)))
+
+    result = compare(X, y, cv=2, scoring=share_of_ones, sample_weight=np.ones(60))
+    assert result.metric == "share_of_ones"
+    assert result.notes == ("share_of_ones does not take sample weights: scores are unweighted",)
+    np.testing.assert_array_equal(
+        result.fold_scores_["score"], cross_val_score(TREE.build(), X, y, cv=2, scoring=share_of_ones)
+    )
+
+
 def test_pandas_polars_and_numpy_agree(contests):
     contests(("tree", TREE, STUMP))
     X, y = numbers(60)
@@ -289,6 +304,13 @@ def test_interrupt_ends_the_workers(contests, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         compare(np.full_like(X, FLAG), y)
     assert not _jobs._executors
+
+
+def test_a_task_without_methods(contests):
+    contests()
+    X, y = numbers(20)
+    with pytest.raises(ValueError, match="There is no method for classification"):
+        compare(X, y)
 
 
 @pytest.mark.parametrize(

@@ -139,10 +139,12 @@ def test_a_forest_is_the_mean_of_its_shrunken_trees(scheme):
     assert_allclose(shrunken.predict_proba(X), expected, atol=1e-13)
 
 
-def test_boosting_is_the_sum_of_its_shrunken_stages():
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+def test_boosting_is_the_sum_of_its_shrunken_stages(loss):
+    """For a loss other than the squared error, boosting resets the leaves alone: inner nodes are of another scale."""
     X, y = load_diabetes(return_X_y=True)
-    model = GradientBoostingRegressor(n_estimators=6, max_depth=3, random_state=0).fit(X, y)
-    expected = np.full(len(y), y.mean())
+    model = GradientBoostingRegressor(n_estimators=6, max_depth=3, loss=loss, random_state=0).fit(X, y)
+    expected = np.full(len(y), y.mean() if loss == "squared_error" else np.median(y))
     for (stage,) in model.estimators_:
         tree = stage.tree_
         below = tree.decision_path(X.astype(np.float32)).toarray().astype(bool)

@@ -1,0 +1,139 @@
+"""The estimators of a comparison: built once, sent to every fold, their mishaps noted."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import has_fit_parameter
+
+from skpapers.comparison._jobs import Jobs
+from skpapers.comparison._problem import Problem
+from skpapers.comparison._splits import inner_cv
+from skpapers.comparison._worker import Job, Outcome, Table, first_line
+from skpapers.papers import Contest, Paper, Spec
+
+# Part of an estimator's share that its own `time_limit` gets: the rest is for what is not the search.
+_SHARE = 0.9
+
+
+@dataclass
+class Entrant:
+    """An estimator that runs on every fold, once, however many contests it takes part in."""
+
+    number: int
+    spec: Spec
+    budget: float
+    estimator: BaseEstimator | None = None
+    outcomes: list[Outcome | None] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def scores(self) -> np.ndarray:
+        """Return the score of every fold, NaN where there is none."""
+        return np.array([np.nan if outcome is None else outcome.score for outcome in self.outcomes])
+
+    def fit_seconds(self) -> np.ndarray:
+        """Return the seconds of every fit, NaN where there is none."""
+        return np.array([np.nan if outcome is None else outcome.fit_seconds for outcome in self.outcomes])
+
+    def certificate(self) -> str:
+        """Return what the models prove about themselves in the worst fold."""
+        done = [outcome for outcome in self.outcomes if outcome is not None and not outcome.error]
+        if not done or any(np.isnan(outcome.gap) for outcome in done):
+            return ""
+        percent = 100 * max(outcome.gap for outcome in done)
+        return "optimal" if all(outcome.optimal for outcome in done) else f"gap {percent:.{2 if percent < 10 else 3}g}%"
+
+
+def build_entrants(contests: Iterable[tuple[Paper, Contest]], time_budget: float | None) -> dict[str, Entrant]:
+    """Build each distinct estimator once. Its budget is the largest of the papers it serves."""
+    entrants: dict[str, Entrant] = {}
+    for paper, contest in contests:
+        budget = paper.time_budget if time_budget is None else float(time_budget)
+        for spec in (contest.method, contest.baseline):
+            entrant = entrants.setdefault(repr(spec), Entrant(len(entrants), spec, budget))
+            entrant.budget = max(entrant.budget, budget)
+    for entrant in entrants.values():
+        try:
+            entrant.estimator = entrant.spec.build()
+        except Exception as error:
+            entrant.notes.append(f"failed: {first_line(error)}")
+    return entrants
+
+
+def _takes(estimator: BaseEstimator, name: str) -> bool:
+    """Whether fit takes `name`, by name or among its metadata."""
+    parameters = inspect.signature(estimator.fit).parameters.values()
+    return has_fit_parameter(estimator, name) or any(
+        parameter.kind is parameter.VAR_KEYWORD for parameter in parameters
+    )
+
+
+def _jobs(entrant: Entrant, problem: Problem) -> Iterator[Job]:
+    """Yield one job per fold, the estimator set up for it."""
+    estimator, folds = entrant.estimator, problem.plan.folds
+    if estimator is None:
+        return
+    weighted = problem.sample_weight is not None and has_fit_parameter(estimator, "sample_weight")
+    if problem.sample_weight is not None and not weighted:
+        entrant.notes.append("fitted without sample_weight")
+    groups = problem.groups if _takes(estimator, "groups") else None
+    params: dict[str, Any] = {}
+    if estimator.get_params().get("time_limit", 0) is None:
+        params["time_limit"] = _SHARE * entrant.budget / len(folds)
+    for number, (train, test) in enumerate(folds):
+        inner = inner_cv(estimator, problem.plan, train, groups)
+        grouped = problem.plan.ranks is None and groups is not None and "cv" in inner
+        fit_params = ("sample_weight",) * weighted + ("groups",) * grouped
+        fitted = clone(estimator).set_params(**params, **inner)
+        yield Job(entrant.number, number, fitted, train, test, fit_params, problem.scorer)
+
+
+@contextmanager
+def _progress(n_jobs: int, verbose: int) -> Iterator[Callable[[], object]]:
+    """Show a bar with the time left on a terminal's standard error; yield the function that moves it on."""
+    if not verbose:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    silent = not (console.is_terminal or console.is_jupyter)
+    with Progress(*columns, console=console, transient=True, disable=silent) as progress:
+        bar = progress.add_task("fits", total=n_jobs)
+        yield lambda: progress.advance(bar)
+
+
+def run_entrants(entrants: list[Entrant], problem: Problem, n_workers: int, verbose: int) -> None:
+    """Run every entrant on every fold, and note what went wrong."""
+    table = Table(
+        problem.frame, problem.y, problem.sample_weight, problem.groups, problem.preprocessing, problem.score_weighted
+    )
+    todo = [job for entrant in entrants for job in _jobs(entrant, problem)]
+    budgets = {entrant.number: entrant.budget for entrant in entrants}
+    with _progress(len(todo), verbose) as advance:
+        jobs = Jobs(todo, budgets, n_workers, advance)
+        jobs.run(table)
+    n_folds = len(problem.plan.folds)
+    for entrant in entrants:
+        entrant.outcomes = [jobs.outcomes.get((entrant.number, fold)) for fold in range(n_folds)]
+        done = [outcome for outcome in entrant.outcomes if outcome is not None]
+        errors = [outcome.error for outcome in done if outcome.error]
+        if entrant.number in jobs.stopped:
+            entrant.notes.append(f"stopped after {len(done)} of {n_folds} folds (budget {entrant.budget:g} s)")
+        if errors:
+            where = "" if len(errors) == n_folds else f" in {len(errors)} of {n_folds} folds"
+            entrant.notes.append(f"failed{where}: {errors[0]}")
+        undefined = sum(not outcome.error and bool(np.isnan(outcome.score)) for outcome in done)
+        if undefined:
+            entrant.notes.append(f"{problem.metric} undefined in {undefined} of {n_folds} folds")
+        counted = sum((Counter(outcome.warnings) for outcome in done), Counter())
+        entrant.notes += [f"{name} x{count}" for name, count in sorted(counted.items())]
