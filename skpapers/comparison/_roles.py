@@ -45,7 +45,7 @@ def choose_task(y: pd.Series, task: str) -> str:
         raise ValueError(f"task='regression' needs numbers; the target holds {y.dtype} values such as {y.iloc[0]!r}.")
     if task == "classification" and numbers is not None and (numbers != np.round(numbers)).any():
         raise ValueError(
-            f"task='classification' needs classes; the target holds fractions such as {numbers.iloc[0]!r}."
+            f"task='classification' needs classes; the target holds fractions such as {numbers.iloc[0]:g}."
         )
     return task
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn import get_config
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.tree import BaseDecisionTree
@@ -34,7 +35,7 @@ from skpapers.tree._hierarchical_shrinkage_estimators import (
     fit_model,
     shrink,
 )
-from skpapers.tree._shrinkable import FORESTS, open_trees
+from skpapers.tree._shrinkable import FORESTS, carries_weights, open_trees
 
 
 class _Answers:
@@ -241,10 +242,16 @@ class _BaseShrinkageCV(CallbackSupportMixin, _BaseShrinkage):
             If the estimator cannot be shrunk; the message names what can.
 
         ValueError
-            If `reg_params` is empty or has a negative value, or if `cv="oob"` has no bootstrap forest.
+            If `reg_params` is empty or has a negative value, if `cv="oob"` has no bootstrap forest, or if a frozen
+            model (HistGradientBoosting, LightGBM, XGBoost) does not carry the row weights of its nodes.
         """
         estimator = self._checked_estimator()
         reg_params = self._checked_reg_params()
+        if isinstance(estimator, FrozenEstimator) and not carries_weights(estimator.estimator):
+            raise ValueError(
+                f"A frozen {type(estimator.estimator).__name__} does not carry the row weights of its nodes, so held-out "
+                "rows cannot choose reg_param for it: give the estimator unfrozen."
+            )
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         X, y = indexable(X, y)
@@ -405,7 +412,7 @@ class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageC
     n_features_in_ : int
         Number of features seen during fit.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where the input had them.
 
     n_outputs_ : int
@@ -425,7 +432,8 @@ class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageC
     O(n_reg_params x (nodes + n x trees)), whatever p is.
 
     Chosen scores are optimistic, as those of any search: cross-validate the whole estimator to judge it. A frozen
-    estimator is not refitted in the folds; give rows that it was not trained on.
+    estimator is not refitted in the folds; give rows that it was not trained on. Repeated rows that fall on both sides
+    of a fold, or of a bag, make too small a `reg_param` look best: keep them together with `groups`.
 
     **Differences from the paper.** Its experiments use 3 folds; here 5 is the default, as in scikit-learn. Out-of-bag
     selection is not in the paper. The rest as in :class:`HierarchicalShrinkageRegressor`.
@@ -516,7 +524,7 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
     n_features_in_ : int
         Number of features seen during fit.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where the input had them.
 
     n_outputs_ : int
@@ -536,7 +544,8 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
     O(n_reg_params x (nodes + n x trees)), whatever p is.
 
     Chosen scores are optimistic, as those of any search: cross-validate the whole estimator to judge it. A frozen
-    estimator is not refitted in the folds; give rows that it was not trained on.
+    estimator is not refitted in the folds; give rows that it was not trained on. Repeated rows that fall on both sides
+    of a fold, or of a bag, make too small a `reg_param` look best: keep them together with `groups`.
 
     **Differences from the paper.** Its experiments use 3 folds; here 5 is the default, as in scikit-learn. Out-of-bag
     selection is not in the paper. The rest as in :class:`HierarchicalShrinkageClassifier`.

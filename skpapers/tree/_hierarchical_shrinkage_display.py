@@ -95,10 +95,13 @@ class HierarchicalShrinkagePathDisplay:
         x, scores = self.reg_params[order], self.scores[:, order]
         if len(scores) > 1:
             ax.plot(x, scores.T, color="C0", alpha=0.3, linewidth=1)
-        ax.plot(x, scores.mean(axis=0), color="C0", marker="o", label="mean of the folds")
+        label = "mean of the folds" if len(scores) > 1 else "score"
+        ax.plot(x, scores.mean(axis=0), color="C0", marker="o", label=label)
         ax.axvline(self.reg_param, color="C1", linestyle="--", label=f"chosen: {self.reg_param:g}")
         if np.any(x > 0):
-            ax.set_xscale("symlog", linthresh=x[x > 0].min())  # linear between 0 and the smallest positive value
+            smallest = x[x > 0].min()
+            ax.set_xscale("symlog", linthresh=smallest)  # linear between 0 and the smallest positive value
+            ax.set_xlim(left=-0.3 * smallest if x[0] == 0 else smallest / 1.5)
         ax.set(xlabel="reg_param", ylabel="score")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure

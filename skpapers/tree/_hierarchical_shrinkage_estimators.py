@@ -283,7 +283,7 @@ class HierarchicalShrinkageRegressor(_ShrinkageRegressorMixin, _SingleShrinkage)
     n_features_in_ : int
         Number of features seen during fit.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where the input had them.
 
     n_outputs_ : int
@@ -378,7 +378,7 @@ class HierarchicalShrinkageClassifier(_ShrinkageClassifierMixin, _SingleShrinkag
     n_features_in_ : int
         Number of features seen during fit.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where the input had them.
 
     n_outputs_ : int

@@ -34,6 +34,11 @@ def is_shrinkable(estimator: Any) -> bool:
     return _opener(estimator) is not None
 
 
+def carries_weights(model: Any) -> bool:
+    """Whether a fitted model knows N(t) by itself, so that it opens without its training rows."""
+    return _opener(model) is SklearnTrees
+
+
 def open_trees(model: Any, X: Any, sample_weight: Any) -> Opened:
     """Open a fitted model. `X` and `sample_weight` are its training rows, which some boosters need for N(t)."""
     opener = _opener(model)

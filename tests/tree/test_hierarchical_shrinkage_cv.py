@@ -307,6 +307,13 @@ def test_a_frozen_tree_is_not_refitted():
     assert_array_equal(chosen.estimator_.tree_.children_left, tree.tree_.children_left)
 
 
+def test_a_frozen_booster_is_refused():
+    X, y = NUMBERS
+    frozen = FrozenEstimator(HistGradientBoostingRegressor(max_iter=3).fit(X, y))
+    with pytest.raises(ValueError, match="frozen HistGradientBoostingRegressor does not carry the row weights"):
+        HierarchicalShrinkageRegressorCV(frozen).fit(X, y)
+
+
 @pytest.mark.parametrize("reg_params", [[], [-1.0], [np.nan], [np.inf], [[1.0]], [0, -0.5]])
 def test_bad_paths_are_refused(reg_params):
     with pytest.raises(ValueError, match=r"reg_params must be a list of one or more finite values >= 0, got"):

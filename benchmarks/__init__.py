@@ -1,0 +1,1 @@
+"""Speed against peers (`bench_<topic>.py`) and the papers' claims measured (`reproduce.py`)."""

@@ -1,0 +1,50 @@
+"""Sphinx. Facts about the project stand in pyproject.toml."""
+
+import shutil
+import tomllib
+from pathlib import Path
+
+import skpapers
+from skpapers.papers import markdown_table
+
+HERE = Path(__file__).parent
+FACTS = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
+
+# Sphinx reads only what is below its source folder. Copies keep their times: an unchanged notebook is not read again.
+shutil.rmtree(HERE / "notebooks", ignore_errors=True)
+shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", ignore=shutil.ignore_patterns(".*"))
+
+project = FACTS["name"]
+author = project_copyright = FACTS["authors"][0]["name"]
+release = version = skpapers.__version__
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc", "myst_nb"]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+default_role = "literal"
+
+autosummary_generate = True
+numpydoc_show_class_members = False
+
+myst_enable_extensions = ["colon_fence", "dollarmath", "substitution"]
+myst_heading_anchors = 3
+myst_substitutions = {"papers": markdown_table()}
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_merge_streams = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"{project} {release}"
+html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_sidebars = {"index": [], "reproduction": [], "changelog": [], "contributing": []}
+html_show_sourcelink = False
+
+
+def setup(app):
+    """Leave out the methods inherited from scikit-learn: their text points into scikit-learn's own guide."""
+
+    def skip(app, what, name, obj, skipped, options):
+        return True if str(getattr(obj, "__module__", "")).startswith("sklearn.") else None
+
+    app.connect("autodoc-skip-member", skip)
