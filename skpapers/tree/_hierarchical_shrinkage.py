@@ -65,11 +65,11 @@ def shrink_path(
         At lambda = 0 exactly `value`.
     """
     shrunken = _sweep(  # writable arrays only: read-only ones would compile a second specialisation
-        np.require(children_left, np.int64, "CW"),
-        np.require(children_right, np.int64, "CW"),
-        np.require(weight, np.float64, "CW"),
-        np.require(value, np.float64, "CW"),
-        np.require(reg_params, np.float64, "CW"),
+        np.require(children_left, np.int64, ("C", "W")),
+        np.require(children_right, np.int64, ("C", "W")),
+        np.require(weight, np.float64, ("C", "W")),
+        np.require(value, np.float64, ("C", "W")),
+        np.require(reg_params, np.float64, ("C", "W")),
         SCHEMES.index(scheme),
     )
     if value.min() >= 0:  # then so is every weighted mean of them, but for rounding
@@ -103,8 +103,8 @@ def fill_from_leaves(
     """
     weight, value = np.array(weight, dtype=np.float64), np.array(value, dtype=np.float64)
     _climb(
-        np.require(children_left, np.int64, "CW"),
-        np.require(children_right, np.int64, "CW"),
+        np.require(children_left, np.int64, ("C", "W")),
+        np.require(children_right, np.int64, ("C", "W")),
         weight,
         value,
     )

@@ -249,8 +249,8 @@ class _BaseShrinkageCV(CallbackSupportMixin, _BaseShrinkage):
         reg_params = self._checked_reg_params()
         if isinstance(estimator, FrozenEstimator) and not carries_weights(estimator.estimator):
             raise ValueError(
-                f"A frozen {type(estimator.estimator).__name__} does not carry the row weights of its nodes, so held-out "
-                "rows cannot choose reg_param for it: give the estimator unfrozen."
+                f"A frozen {type(estimator.estimator).__name__} does not carry the row weights of its nodes, so "
+                "held-out rows cannot choose reg_param for it: give the estimator unfrozen."
             )
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
