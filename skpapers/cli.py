@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from skpapers.comparison import Comparison
 
 _PIPED_WIDTH = 120
+# Below this many columns the paper's name is left out and long names of baselines are folded.
+_WIDE = 100
 _ROLES = ("target", "time_column", "groups", "weights")
 
 
@@ -187,18 +189,21 @@ def _print(name: str, result: Comparison) -> None:
         console = Console(highlight=False, width=_PIPED_WIDTH)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("method", overflow="fold")
-    table.add_column("paper", overflow="fold", min_width=12)
+    certified = bool(result.frame["certificate"].any())
+    wide = console.width >= _WIDE + 12 * certified
+    if wide:
+        table.add_column("paper", overflow="fold", min_width=12)
     table.add_column("score ± sd", justify="right", no_wrap=True)
-    table.add_column("baseline", no_wrap=True)
+    table.add_column("baseline", no_wrap=wide, overflow="fold", min_width=11)
     table.add_column("its\nscore", justify="right", no_wrap=True)
     table.add_column("difference\n[95% interval]", justify="right", no_wrap=True)
     table.add_column("fit s\n/ its", justify="right", no_wrap=True)
-    certified = bool(result.frame["certificate"].any())
     if certified:
-        table.add_column("certificate")
+        table.add_column("certificate" if wide else "proof", no_wrap=True)
     for row in result.frame.itertuples():
         cells = _cells(row)
-        table.add_row(*map(escape, cells if certified else cells[:-1]))
+        shown = [cells[0], *cells[1:2] * wide, *cells[2:-1], *cells[-1:] * certified]
+        table.add_row(*map(escape, shown))
     console.print(f"[bold]{escape(name)}[/bold] | {escape(result.title)}")
     console.print(table)
     for row in result.frame.itertuples():

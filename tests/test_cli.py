@@ -147,9 +147,21 @@ def test_print_fits_the_width(calls, table, capsys, monkeypatch, width):
     assert "certificate" not in captured.out
 
 
-def test_print_shows_certificates_where_there_are_any(capsys):
+@pytest.mark.parametrize("width", [80, 100, 112, 120])
+def test_print_shows_certificates_where_there_are_any(capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
     cli._print("t", result(certificate=["optimal", ""]))
-    assert "optimal" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= width
+    for piece in (
+        "0.876 ± 0.012",
+        "+0.08",
+        "[-0.02, +0.18]",
+        "fit s",
+        "optimal",
+        "proof" if width < 112 else "certificate",
+    ):
+        assert piece in shown
 
 
 def test_out_writes_table_and_picture(calls, table, tmp_path):
