@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import _fit_context as fit_context
+from sklearn.metrics import log_loss
 from sklearn.metrics._scorer import _BaseScorer
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -23,6 +24,7 @@ __all__ = [
     "is_made_by_make_scorer",
     "safe_indexing",
     "score_columns",
+    "score_log_loss",
 ]
 
 
@@ -73,4 +75,42 @@ def score_columns(scorer: Any, y: Any, predictions: NDArray, **score_params: Any
         return None
     y = np.broadcast_to(np.reshape(y, (-1, 1)), predictions.shape)
     kwargs = {**scorer._kwargs, **score_params}
-    return scorer._sign * scorer._score_func(y, predictions, multioutput="raw_values", **kwargs)
+    scores = scorer._sign * scorer._score_func(y, predictions, multioutput="raw_values", **kwargs)
+    return scores if np.shape(scores) == predictions.shape[1:] else None  # one NaN for too few rows
+
+
+def score_log_loss(
+    scorer: Any, y: Any, probabilities: NDArray, classes: NDArray, sample_weight: Any = None
+) -> NDArray | None:
+    """Score many predictions of class probabilities by the log loss at once; scikit-learn's takes 1 ms for each.
+
+    Parameters
+    ----------
+    scorer : scorer
+        Any scorer; all but "neg_log_loss" give None.
+
+    y : array-like of shape (n_samples,)
+        The labels. Where they lack a class, None leaves the complaint to the scorer.
+
+    probabilities : ndarray of shape (n_predictions, n_samples, n_classes)
+        The predictions, in the order of `classes`.
+
+    classes : ndarray of shape (n_classes,)
+        The labels in ascending order.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Row weights.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_predictions,) or None
+        Greater is better.
+    """
+    if getattr(scorer, "_score_func", None) is not log_loss or scorer._kwargs:
+        return None
+    seen, column = np.unique(np.asarray(y), return_inverse=True)
+    if not np.array_equal(seen, classes):
+        return None
+    tiny = np.finfo(np.float64).eps
+    of_label = np.clip(probabilities[:, np.arange(column.size), column], tiny, 1.0 - tiny)
+    return scorer._sign * np.average(-np.log(of_label), axis=1, weights=sample_weight)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.metrics import get_scorer, make_scorer, mean_squared_error, r2_score
+from sklearn.metrics import get_scorer, log_loss, make_scorer, mean_squared_error, r2_score
 
 from skpapers._validation import (
     accepts_sample_weight,
     check_sample_weight,
     is_made_by_make_scorer,
     score_columns,
+    score_log_loss,
 )
 
 
@@ -52,6 +53,27 @@ def test_columns_are_scored_as_one_by_one(name, weighted):
     expected = [scorer(Said(column), None, y, **params) for column in predictions.T]
     assert_allclose(score_columns(scorer, y, predictions, **params), expected, rtol=1e-12)
     assert_allclose(score_columns(scorer, y[:, np.newaxis], predictions, **params), expected, rtol=1e-12)
+
+
+def test_columns_of_too_few_rows_are_left_to_the_scorer():
+    assert score_columns(get_scorer("r2"), [1.0], np.zeros((1, 3))) is None
+
+
+@pytest.mark.parametrize("labels", [[0, 1], ["a", "b", "c"]])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_log_losses_are_scored_as_one_by_one(labels, weighted):
+    rng = np.random.default_rng(0)
+    classes = np.array(labels)
+    y = rng.choice(classes, size=40)
+    probabilities = rng.dirichlet(np.full(len(labels), 0.2), size=(5, 40))
+    probabilities[0] = np.eye(len(labels))[rng.integers(len(labels), size=40)]  # some are certain and wrong
+    params = {"sample_weight": rng.uniform(size=40)} if weighted else {}
+    expected = [-log_loss(y, one, **params) for one in probabilities]
+    scorer = get_scorer("neg_log_loss")
+    assert_allclose(score_log_loss(scorer, y, probabilities, classes, **params), expected, rtol=1e-12)
+    assert score_log_loss(scorer, np.full(40, labels[0]), probabilities, classes) is None
+    assert score_log_loss(get_scorer("accuracy"), y, probabilities, classes) is None
+    assert score_log_loss(lambda estimator, X, y: 0.0, y, probabilities, classes) is None
 
 
 def test_columns_of_other_metrics_are_left_to_the_scorer():

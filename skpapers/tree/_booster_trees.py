@@ -40,6 +40,8 @@ class LightGBMTrees:
                 (right if is_right else left)[parent] = number
             left.append(-1)
             right.append(-1)
+            if "leaf_coeff" in node:
+                raise TypeError("LightGBM with linear_tree cannot be shrunk: its leaves hold models, not values.")
             leaf = node.get("leaf_index", 0) if "left_child" not in node else -1
             leaf_index.append(leaf)
             weight.append(weight_of_leaf[leaf] if 0 <= leaf < weight_of_leaf.size else 0.0)
@@ -61,7 +63,10 @@ class LightGBMTrees:
 
 
 class XGBoostTrees:
-    """The trees of an XGBoost model, by way of its JSON form: the library has no setter for leaves."""
+    """The trees of an XGBoost model, by way of its JSON form: the library has no setter for leaves.
+
+    Values of inner nodes stay as they are; XGBoost computes what it needs of them from the leaves.
+    """
 
     def __init__(self, model: Any, X: Any, sample_weight: Any) -> None:
         self.booster = model.get_booster()
@@ -84,10 +89,9 @@ class XGBoostTrees:
         ]
 
     def write(self, values: Sequence[NDArray]) -> None:
-        """Set the node values of every tree and load the model anew."""
+        """Set the values of the leaves of every tree and load the model anew."""
         for tree, value in zip(self.trees, values, strict=True):
             for node, v in enumerate(value[:, 0]):
                 if tree["left_children"][node] < 0:
                     tree["split_conditions"][node] = float(v)
-                tree["base_weights"][node] = float(v)
         self.booster.load_model(bytearray(json.dumps(self.state).encode()))

@@ -26,6 +26,7 @@ from skpapers._validation import (
     is_made_by_make_scorer,
     safe_indexing,
     score_columns,
+    score_log_loss,
 )
 from skpapers.tree._hierarchical_shrinkage import shrink_path
 from skpapers.tree._hierarchical_shrinkage_estimators import (
@@ -126,8 +127,11 @@ def _leaf_means(
 
 def _score_means(scorer: Any, model: Any, means: NDArray, X: Any, y: Any, score_params: dict) -> Any:
     """Score the predictions of every lambda: in one call where the metric allows it, one by one otherwise."""
-    if get_tags(model).estimator_type == "regressor" and model.n_outputs_ == 1:
-        scores = score_columns(scorer, y, means[:, :, 0].T, **score_params)
+    if model.n_outputs_ == 1:
+        if get_tags(model).estimator_type == "regressor":
+            scores = score_columns(scorer, y, means[:, :, 0].T, **score_params)
+        else:
+            scores = score_log_loss(scorer, y, means, model.classes_, **score_params)
         if scores is not None:
             return scores
     return [scorer(_Answers(model, mean), X, y, **score_params) for mean in means]
@@ -152,7 +156,7 @@ def _score_fold(
     score_params = check_method_params(X, score_params, test)
 
     model = fit_model(estimator, X_train, y_train, w_train)
-    trees = open_trees(model, X_train, w_train)
+    trees = open_trees(model, X_train, y_train, w_train)
     values = [shrink_path(*nodes, reg_params, scheme) for nodes in trees.read()]
     if _is_averaged(model) and is_made_by_make_scorer(scorer):
         means, _ = _leaf_means(model, values, X_test)
@@ -173,7 +177,7 @@ def _score_oob(model: Any, X: Any, y: Any, reg_params: NDArray, scheme: str, sco
     in_bag = model.estimators_samples_
     if max(rows.max() for rows in in_bag) >= len(y):
         raise ValueError(f'cv="oob" needs the rows the forest was trained on; got {len(y)} rows, fewer than it saw.')
-    values = [shrink_path(*nodes, reg_params, scheme) for nodes in open_trees(model, X, None).read()]
+    values = [shrink_path(*nodes, reg_params, scheme) for nodes in open_trees(model, X, y, None).read()]
     means, rows = _leaf_means(model, values, X, in_bag)
     if rows.size == 0:
         raise ValueError('cv="oob" found no row outside every bag: use more rows, or a smaller max_samples.')
@@ -281,7 +285,7 @@ class _BaseShrinkageCV(CallbackSupportMixin, _BaseShrinkage):
                 model = fit_model(estimator, X, y, sample_weight)
 
         results, best = self._results(reg_params, np.asarray(scores, dtype=float))
-        model = shrink(model, X, sample_weight, reg_params[best], self.scheme)
+        model = shrink(model, X, y, sample_weight, reg_params[best], self.scheme)
         fitted = self._fitted_attributes(model)
         end_fit(self, context, X, y, lambda: fitted)
         self.cv_results_ = results

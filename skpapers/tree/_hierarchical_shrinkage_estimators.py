@@ -40,10 +40,10 @@ def fit_model(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
     return clone(estimator).fit(X, y, **weights)
 
 
-def shrink(model: Any, X: Any, sample_weight: Any, reg_param: float, scheme: str) -> Any:
+def shrink(model: Any, X: Any, y: Any, sample_weight: Any, reg_param: float, scheme: str) -> Any:
     """Shrink a fitted model in place and return it."""
     if reg_param > 0:
-        trees = open_trees(model, X, sample_weight)
+        trees = open_trees(model, X, y, sample_weight)
         trees.write([shrink_path(*nodes, [reg_param], scheme)[0] for nodes in trees.read()])
     for name in STALE:
         vars(model).pop(name, None)
@@ -173,8 +173,8 @@ class _SingleShrinkage(_BaseShrinkage):
         """
         estimator = self._checked_estimator()
         sample_weight = check_sample_weight(sample_weight, X)
-        model = shrink(fit_model(estimator, X, y, sample_weight), X, sample_weight, self.reg_param, self.scheme)
-        self._adopt(self._fitted_attributes(model))
+        model = fit_model(estimator, X, y, sample_weight)
+        self._adopt(self._fitted_attributes(shrink(model, X, y, sample_weight, self.reg_param, self.scheme)))
         return self
 
 
@@ -308,11 +308,13 @@ class HierarchicalShrinkageRegressor(_ShrinkageRegressorMixin, _SingleShrinkage)
     HistGradientBoosting adds one pass of the training rows. Prediction costs what it cost before. The n and p of the
     data enter through the wrapped fit alone.
 
-    **Differences from the paper.** N(t) is the total row weight where weights are given. An ensemble is shrunk tree by
-    tree, the paper's forests; for gradient boosting the mean of an inner node is the weighted mean of the leaves below
-    it, since boosting resets leaves alone, so that each stage shrinks towards its own mean. For trees of another
-    criterion than the squared error m(t) is the node's value (a median for "absolute_error"). LightGBM has no way to
-    set inner values: its own drawings show them unshrunken, predictions and SHAP do not read them.
+    **Differences from the paper.** N(t) is the total row weight where weights are given; bootstrapped forests and
+    bagging draw rows by weight, and N(t) counts what was drawn. An ensemble is shrunk tree by tree, as the paper's
+    forests are; for gradient boosting the mean of an inner node is the weighted mean of the leaves below it, since
+    boosting resets leaves alone, so that each stage shrinks towards its own mean. HistGradientBoosting counts the rows
+    it held out for early stopping, too. For trees of another criterion than the squared error m(t) is the node's value
+    (a median for "absolute_error"). Monotonic constraints survive "hierarchical" and "constant", not "leaf". LightGBM
+    has no way to set inner values: its own drawings show them unshrunken, predictions and SHAP do not read them.
 
     References
     ----------
@@ -404,9 +406,11 @@ class HierarchicalShrinkageClassifier(_ShrinkageClassifierMixin, _SingleShrinkag
     data enter through the wrapped fit alone.
 
     **Differences from the paper.** N(t) is the total row weight where weights are given; with `class_weight` both N(t)
-    and m(t) carry it. An ensemble is shrunk tree by tree, the paper's forests; for gradient boosting m(t) is a raw
-    score, for an inner node the weighted mean of the leaves below it, since boosting resets leaves alone. LightGBM has
-    no way to set inner values: its own drawings show them unshrunken, predictions and SHAP do not read them.
+    and m(t) carry it. Bootstrapped forests and bagging draw rows by weight, and N(t) counts what was drawn. An ensemble
+    is shrunk tree by tree, as the paper's forests are; for gradient boosting m(t) is a raw score, for an inner node the
+    weighted mean of the leaves below it, since boosting resets leaves alone. HistGradientBoosting counts the rows it
+    held out for early stopping, too. Monotonic constraints survive "hierarchical" and "constant", not "leaf". LightGBM
+    has no way to set inner values: its own drawings show them unshrunken, predictions and SHAP do not read them.
 
     References
     ----------

@@ -14,6 +14,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.tree import BaseDecisionTree
+from sklearn.utils.class_weight import compute_sample_weight
 
 from skpapers.tree._booster_trees import LightGBMTrees, XGBoostTrees
 from skpapers.tree._sklearn_tree import GRADIENT_BOOSTING, HistGradientBoostingTrees, SklearnTrees
@@ -39,10 +40,13 @@ def carries_weights(model: Any) -> bool:
     return _opener(model) is SklearnTrees
 
 
-def open_trees(model: Any, X: Any, sample_weight: Any) -> Opened:
-    """Open a fitted model. `X` and `sample_weight` are its training rows, which some boosters need for N(t)."""
+def open_trees(model: Any, X: Any, y: Any, sample_weight: Any) -> Opened:
+    """Open a fitted model. `X`, `y` and `sample_weight` are its training rows, which some boosters need for N(t)."""
     opener = _opener(model)
     assert opener is not None
+    if opener is not SklearnTrees and getattr(model, "class_weight", None) is not None:
+        by_class = compute_sample_weight(model.class_weight, y)
+        sample_weight = by_class if sample_weight is None else by_class * sample_weight
     return opener(model, X, sample_weight)
 
 

@@ -12,6 +12,7 @@ from sklearn.ensemble import (
     BaggingRegressor,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
@@ -147,6 +148,16 @@ class TestOutOfBag:
             seen = ~np.isnan(said).all(axis=0)
             assert_allclose(-score, mean_squared_error(y[seen], np.nanmean(said[:, seen], axis=0)))
 
+    def test_weights_reach_the_score(self):
+        X, y = NUMBERS
+        weight = np.random.default_rng(0).uniform(0.1, 5, size=len(y))
+        forest = RandomForestRegressor(30, random_state=0)
+        chosen = HierarchicalShrinkageRegressorCV(forest, cv="oob", reg_params=[0]).fit(X, y, sample_weight=weight)
+        fitted = RandomForestRegressor(30, oob_score=True, random_state=0).fit(X, y, weight)
+        seen = np.isin(np.arange(len(y)), [i for i in range(len(y)) if fitted.oob_prediction_[i] != 0])
+        expected = r2_score(y[seen], fitted.oob_prediction_[seen], sample_weight=weight[seen])
+        assert_allclose(chosen.best_score_, expected)
+
     def test_fits_once(self, monkeypatch):
         fits = []
         fit = RandomForestRegressor.fit
@@ -224,6 +235,32 @@ def test_weights_are_used_in_the_fits_and_in_the_scores():
     tree = DecisionTreeRegressor(random_state=0).fit(NUMBERS[0][fold[0]], targets[fold[0]], by_number[fold[0]])
     expected = tree.score(NUMBERS[0][fold[1]], targets[fold[1]], by_number[fold[1]])
     assert_allclose(one.cv_results_["split0_test_score"][0], expected)
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_log_loss", "roc_auc"])
+def test_weights_of_the_folds_reach_the_nodes_of_boosters(scoring):
+    """Boosters count N(t) themselves: in a fold with the weights of its training part."""
+    X, y = CLASSES
+    weight = np.random.default_rng(0).uniform(0.1, 5, size=len(y))
+    model = HistGradientBoostingClassifier(max_iter=3, class_weight="balanced")
+    fold = (np.arange(300), np.arange(300, len(y)))
+    chosen = HierarchicalShrinkageClassifierCV(model, cv=[fold], reg_params=[50], scoring=scoring)
+    chosen.fit(X, y, sample_weight=weight)
+    single = HierarchicalShrinkageClassifier(model, reg_param=50).fit(X[:300], y[:300], sample_weight=weight[:300])
+    scorer = get_scorer(scoring or "accuracy")
+    assert_allclose(chosen.best_score_, scorer(single, X[300:], y[300:], sample_weight=weight[300:]), rtol=1e-12)
+
+
+def test_a_fold_of_one_row_scores_as_in_a_grid_search():
+    X, y = NUMBERS
+    folds = [(np.arange(1, 442), [0]), (np.arange(200), np.arange(200, 442))]
+    chosen = HierarchicalShrinkageRegressorCV(cv=folds, scoring="neg_mean_absolute_error").fit(X, y)
+    assert np.isfinite(chosen.best_score_)
+    with (
+        pytest.warns(UserWarning, match="less than two samples"),
+        pytest.raises(ValueError, match="every score is NaN"),
+    ):
+        HierarchicalShrinkageRegressorCV(cv=folds, scoring="r2").fit(X, y)
 
 
 def test_a_metric_without_weights_is_not_given_any():

@@ -3,7 +3,9 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
+import shap
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_classification
@@ -36,6 +38,7 @@ from sklearn.tree import (
     ExtraTreeRegressor,
     plot_tree,
 )
+from sklearn.utils.class_weight import compute_sample_weight
 
 from skpapers.tree import HierarchicalShrinkageClassifier, HierarchicalShrinkageRegressor
 from skpapers.tree._hierarchical_shrinkage import SCHEMES
@@ -169,6 +172,40 @@ def test_histogram_boosting_counts_the_weight_of_the_rows():
     assert not np.allclose(by_weight, weighted.fit(X, y).predict(X))
 
 
+def test_histogram_boosting_counts_the_weight_of_the_classes():
+    X, y = load_breast_cancer(return_X_y=True)
+    balanced = HistGradientBoostingClassifier(max_iter=5, class_weight="balanced")
+    plain = HistGradientBoostingClassifier(max_iter=5)
+    by_class = HierarchicalShrinkageClassifier(balanced, reg_param=20).fit(X, y)
+    weight = compute_sample_weight("balanced", y)
+    by_weight = HierarchicalShrinkageClassifier(plain, reg_param=20).fit(X, y, sample_weight=weight)
+    assert_allclose(by_class.predict_proba(X), by_weight.predict_proba(X), rtol=1e-10)
+
+
+def test_shap_explains_shrunken_histogram_boosting():
+    """SHAP reads inner values' weights and the leaves; plots of the inner nodes read their shrunken values."""
+    X, y = load_diabetes(return_X_y=True)
+    model = HistGradientBoostingRegressor(max_iter=5, random_state=0)
+    shrunken = HierarchicalShrinkageRegressor(model, reg_param=50).fit(X, y)
+    explanation = shap.TreeExplainer(shrunken.estimator_)(X[:20])
+    assert_allclose(explanation.values.sum(axis=1) + explanation.base_values, shrunken.predict(X[:20]), rtol=1e-6)
+    for (tree,) in shrunken.estimator_._predictors:
+        inner = tree.nodes[~tree.nodes["is_leaf"].astype(bool)]
+        below = [tree.nodes["value"][[node["left"], node["right"]]] for node in inner]
+        assert all(low.min() <= node["value"] <= low.max() for node, low in zip(inner, below, strict=True))
+
+
+def test_histogram_boosting_of_a_frame_with_names_as_categories():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"kind": pd.Categorical(rng.choice(["x", "y", "z"], size=300)), "v": rng.normal(size=300)})
+    y = (frame["kind"] == "y") + rng.normal(size=300)
+    codes = frame.assign(kind=frame["kind"].cat.codes).to_numpy(dtype=float)
+    by_name = HistGradientBoostingRegressor(max_iter=5, categorical_features="from_dtype")
+    by_code = HistGradientBoostingRegressor(max_iter=5, categorical_features=[0])
+    of_frame = HierarchicalShrinkageRegressor(by_name, reg_param=10).fit(frame, y).predict(frame)
+    assert_allclose(of_frame, HierarchicalShrinkageRegressor(by_code, reg_param=10).fit(codes, y).predict(codes))
+
+
 def test_histogram_boosting_with_categories_and_missing_values():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.integers(0, 5, size=300), rng.normal(size=300)])
@@ -242,7 +279,6 @@ def test_the_inner_model_shows_the_shrunken_values():
 
 @pytest.mark.parametrize("forest", [False, True])
 def test_shap_explains_the_shrunken_model(forest):
-    shap = pytest.importorskip("shap", reason="shap comes with the test extra")
     X, y = load_diabetes(return_X_y=True)
     inner = RandomForestRegressor(10, random_state=0) if forest else DecisionTreeRegressor(random_state=0)
     model = HierarchicalShrinkageRegressor(inner, reg_param=20).fit(X, y)
