@@ -5,6 +5,7 @@ import pytest
 import sklearn
 from numpy.testing import assert_allclose
 from sklearn.base import is_classifier
+from sklearn.callback import ProgressBar
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
@@ -45,3 +46,13 @@ def test_cross_validation_in_worker_processes(name):
     X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
     alone, together = (cross_val_score(model, X, y, cv=3, n_jobs=n) for n in (1, 2))
     assert_allclose(alone, together, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in estimator_names() if name.endswith("CV")])
+def test_callbacks_reach_an_estimator_inside_a_search(name, capsys):
+    model = small(name)
+    X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
+    grid = GridSearchCV(model, GRIDS[name], cv=2).set_callbacks(ProgressBar(max_propagation_depth=None))
+    plain = GridSearchCV(small(name), GRIDS[name], cv=2).fit(X, y)
+    assert_allclose(grid.fit(X, y).predict(X), plain.predict(X))
+    assert name in capsys.readouterr().out
