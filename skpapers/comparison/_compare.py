@@ -47,8 +47,9 @@ def _row(paper: Paper, contest: Contest, method: Entrant, baseline: Entrant, rat
     """Return the row of one contest; `ratios` are the test rows per training row of the folds."""
     scores, baseline_scores = method.scores(), baseline.scores()
     both = ~np.isnan(scores - baseline_scores)
-    ratio = float(ratios[both].mean()) if both.any() else np.nan
-    difference, low, high = corrected_interval((scores - baseline_scores)[both], ratio)
+    difference, low, high = corrected_interval((scores - baseline_scores)[both], _mean(ratios[both]))
+    if both.any():
+        scores, baseline_scores = scores[both], baseline_scores[both]
     known = scores[~np.isnan(scores)]
     values = (
         contest.name,
@@ -118,7 +119,8 @@ def compare(
     ----------
     X : pandas or polars DataFrame, or array of shape (n_samples, n_features)
         The features as they are: numbers, strings, categories, booleans, dates, missing values. No infinite numbers.
-        Strings that all read as ISO dates are dates. Columns without any value are dropped.
+        Strings are dates if one common format fits all of them, and so are whole numbers YYYYMMDD under the name of a
+        date or time. Columns without any value are dropped.
 
     y : array or Series of shape (n_samples,)
         The target. Rows where it is missing are dropped.
@@ -131,24 +133,30 @@ def compare(
         None: "time" if there is a time, else 5 folds, unshuffled as in scikit-learn: stratified for classes, whole
         groups if `groups` are given. "time": 5 expanding windows over the distinct timestamps; the rows of one
         timestamp never straddle training and test; without a time the rows are taken to be in time order. Any splitter
-        with `split` works, on the rows in time order if there is a time; an iterable names the rows as given.
+        with `split` works, on the rows in time order if there is a time; an iterable names the rows as given. A note
+        says so where folds of your own train on the future of their test rows.
 
     time : str or array of shape (n_samples,), default=None
-        What orders the rows: a column of X, or dates or numbers. None: the datetime index, or the only date column of
-        X. The time is not a feature; other date columns are, as days, month, weekday and hour.
+        What orders the rows: a column of X, or dates or numbers. None: the datetime index or, if `cv` is None or
+        "time", the only date column of X without missing values. The time is not a feature; other date columns are, as
+        days, month, weekday and hour.
 
     gap : int, default=0
         Distinct timestamps left out between training and test rows, also in an estimator's own cross-validation (with
         a splitter of your own: there only).
 
     groups : array of shape (n_samples,), default=None
-        Rows of one group never straddle training and test, also in an estimator's own cross-validation.
+        Rows that belong together. If `cv` is None or a number and there is no time, the rows of one group never
+        straddle training and test, nor in an estimator's own cross-validation. With a time the windows are cut by time
+        alone, and a splitter of your own gets the groups and does what it does with them; a note says where rows of one
+        group stand on both sides.
 
     sample_weight : array of shape (n_samples,), default=None
         Weights for fit, where an estimator takes them, and for the metric.
 
     scoring : str or callable, default=None
-        Any scikit-learn scorer; greater is better. None: "accuracy" or "r2".
+        Any scikit-learn scorer; greater is better. None: "accuracy" or "r2". An estimator with a `scoring` parameter
+        that is None selects by it, too; out-of-bag rows only by a name or what `make_scorer` returns.
 
     methods : list of str, default=None
         Names of the rows to run. None: all that fit the task.
@@ -172,8 +180,8 @@ def compare(
     ------
     ValueError
         Before anything runs, in one line: an empty table, a target without values or with a single one, lengths that
-        differ, infinite numbers, several date columns and no `time`, fewer rows than folds, an unknown task, cv,
-        metric or method.
+        differ, infinite numbers, several date columns and no `time`, a `time` with holes or with days and months that
+        cannot be told apart, fewer rows than folds, an unknown task, cv, metric or method.
 
     See Also
     --------
@@ -184,12 +192,12 @@ def compare(
     -----
     With time-ordered folds every `cv` parameter of an estimator becomes ``TimeSeriesSplit(5, gap=G)``, where G is the
     number of rows that keeps `gap` whole timestamps free, so that its hyper-parameters are not chosen on the future
-    either. With `groups` and no time, `cv` becomes ``GroupKFold(5)``.
+    either. With `groups` and no time, `cv` becomes ``GroupKFold(5)``. Few rows, or few groups, make fewer splits.
 
     For k folds with differences :math:`d_i` between the scores of a method and its baseline, mean :math:`\bar d` and
     unbiased variance :math:`s^2`, the interval is
     :math:`\bar d \pm t_{0.975, k-1} \sqrt{(1/k + n_{test}/n_{train}) s^2}` [1]_, over the folds that both completed;
-    :math:`n_{test}/n_{train}` is averaged over them. It is NaN with fewer than two.
+    :math:`n_{test}/n_{train}` and both scores are averaged over them. It is NaN with fewer than two.
 
     References
     ----------

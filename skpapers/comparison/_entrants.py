@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter
 
+from skpapers._validation import is_made_by_make_scorer
 from skpapers.comparison._jobs import Jobs
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._splits import inner_cv
@@ -75,6 +76,11 @@ def _takes(estimator: BaseEstimator, name: str) -> bool:
     )
 
 
+def _can_select(scoring: Any, cv: Any) -> bool:
+    """Whether a metric can choose a parameter: out-of-bag rows have predictions, but no model that a callable asks."""
+    return not isinstance(cv, str) or isinstance(scoring, str) or is_made_by_make_scorer(scoring)
+
+
 def _jobs(entrant: Entrant, problem: Problem) -> Iterator[Job]:
     """Yield one job per fold, the estimator set up for it."""
     estimator, folds = entrant.estimator, problem.plan.folds
@@ -83,15 +89,23 @@ def _jobs(entrant: Entrant, problem: Problem) -> Iterator[Job]:
     weighted = problem.sample_weight is not None and has_fit_parameter(estimator, "sample_weight")
     if problem.sample_weight is not None and not weighted:
         entrant.notes.append("fitted without sample_weight")
-    groups = problem.groups if _takes(estimator, "groups") else None
+    groups = problem.groups if _takes(estimator, "groups") and problem.plan.ranks is None else None
+    own = estimator.get_params()
     params: dict[str, Any] = {}
-    if estimator.get_params().get("time_limit", 0) is None:
+    if own.get("time_limit", 0) is None:
         params["time_limit"] = _SHARE * entrant.budget / len(folds)
+    inner = [inner_cv(estimator, problem.plan, train, groups) for train, _ in folds]
+    if groups is not None and "cv" in own and not all(inner):
+        entrant.notes.append("its own folds know no groups where the training rows are of one")
+    if problem.scoring is not None and own.get("scoring", 0) is None:
+        if all(_can_select(problem.scoring, setting.get("cv", own.get("cv"))) for setting in inner):
+            params["scoring"] = problem.scoring
+        else:
+            entrant.notes.append(f"its own selection does not use {problem.metric}")
     for number, (train, test) in enumerate(folds):
-        inner = inner_cv(estimator, problem.plan, train, groups)
-        grouped = problem.plan.ranks is None and groups is not None and "cv" in inner
+        grouped = groups is not None and "cv" in inner[number]
         fit_params = ("sample_weight",) * weighted + ("groups",) * grouped
-        fitted = clone(estimator).set_params(**params, **inner)
+        fitted = clone(estimator).set_params(**params, **inner[number])
         yield Job(entrant.number, number, fitted, train, test, fit_params, problem.scorer)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from joblib import cpu_count
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
-from skpapers.comparison._worker import Job, Outcome, Table, first_line, initialize, run_job
+from skpapers.comparison._worker import Job, Outcome, Table, first_line, folder_prefix, initialize, run_job
 
 _POLL_SECONDS = 0.1
 _IDLE_SECONDS = 300
@@ -35,7 +35,13 @@ def _executor(n_workers: int) -> Any:
         _end_workers(kill=False)
         threads = str(max(1, cpu_count() // n_workers))
         env = {f"{name}_NUM_THREADS": os.environ.get(f"{name}_NUM_THREADS", threads) for name in _THREAD_VARIABLES}
-        _executors[key] = ProcessPoolExecutor(n_workers, timeout=_IDLE_SECONDS, initializer=initialize, env=env)
+        _executors[key] = ProcessPoolExecutor(
+            n_workers,
+            timeout=_IDLE_SECONDS,
+            initializer=initialize,
+            initargs=(os.getpid(), tempfile.gettempdir()),
+            env=env,
+        )
     return _executors[key]
 
 
@@ -80,7 +86,8 @@ class Jobs:
 
     def run(self, table: Table) -> None:
         """Run all jobs; on any exception, Ctrl-C among them, end the workers and let it through."""
-        with tempfile.TemporaryDirectory(prefix="skpapers-", ignore_cleanup_errors=True) as folder:
+        prefix = folder_prefix(os.getpid())
+        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
             self.folder = Path(folder)
             self.path = str(self.folder / "table.pickle")
             with open(self.path, "wb") as file:

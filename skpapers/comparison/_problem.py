@@ -13,13 +13,16 @@ from sklearn.compose import ColumnTransformer
 
 from skpapers.comparison import _roles
 from skpapers.comparison._scoring import choose_scorer
-from skpapers.comparison._splits import Plan, make_plan
+from skpapers.comparison._splits import Folds, Plan, make_plan
 from skpapers.comparison._tables import clean_features, preprocessing, to_frame
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A table ready for cross-validation. Rows without a target are gone; rows with a time stand in its order."""
+    """A table ready for cross-validation. Rows without a target are gone; rows with a time stand in its order.
+
+    `scorer` is what judges; `scoring` is what the user asked for, None if nothing.
+    """
 
     frame: pd.DataFrame
     y: np.ndarray
@@ -29,9 +32,17 @@ class Problem:
     sample_weight: np.ndarray | None
     preprocessing: ColumnTransformer
     scorer: Callable[..., float]
+    scoring: Any
     metric: str
     score_weighted: bool
     notes: tuple[str, ...]
+
+
+def _taken(
+    values: Any, name: str, n_given: int, kept: np.ndarray, clean: Callable[[pd.Series], np.ndarray]
+) -> np.ndarray | None:
+    """Clean what was given beside the table, in the rows that are kept."""
+    return None if values is None else clean(_roles.to_series(values, name, n_given).iloc[kept].reset_index(drop=True))
 
 
 def _clean_groups(groups: pd.Series) -> np.ndarray:
@@ -40,13 +51,22 @@ def _clean_groups(groups: pd.Series) -> np.ndarray:
     return pd.factorize(groups)[0]
 
 
-def _rows_in_order(
-    target: pd.Series, times: pd.Series | None, time_name: str, cv: Any
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the rows that have a target, in time order unless `cv` is a number, and the ranks of their times."""
+def _check_gap(gap: Any) -> None:
+    if not isinstance(gap, Integral) or isinstance(gap, bool) or gap < 0:
+        raise ValueError(f"gap={gap!r} must be a whole number of timestamps, 0 or more.")
+
+
+def _rows_with_target(target: pd.Series) -> np.ndarray:
     kept = np.flatnonzero(target.notna())
     if len(kept) == 0:
         raise ValueError("The target is missing in every row.")
+    return kept
+
+
+def _rows_in_order(
+    kept: np.ndarray, times: pd.Series | None, time_name: str, cv: Any
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the rows in time order, unless `cv` is a number, and the ranks of their times."""
     if times is None:
         return kept, None
     ranks = _roles.clean_time(times.iloc[kept].reset_index(drop=True), time_name)
@@ -56,51 +76,68 @@ def _rows_in_order(
     return kept[order], ranks[order]
 
 
-def _fold_notes(
-    plan: Plan, y: np.ndarray, task: str, cv: Any, groups: Any, time_name: str, dates: list[str]
-) -> list[str]:
-    """Say what a reader of the scores must know about the folds."""
+def _train_on_the_future(folds: Folds, times: pd.Series) -> bool:
+    """Whether some training row of a fold is no older than some test row."""
+    return any(times.iloc[train].max() >= times.iloc[test].min() for train, test in folds)
+
+
+def _time_notes(folds: Folds, cv: Any, ranks: np.ndarray | None, time_name: str, dates: pd.DataFrame) -> list[str]:
+    """Say what became of the time, and which of the user's own folds train on the future."""
     notes = []
-    future = f"with cv={cv} the folds train on the future of their test rows"
     if time_name:
         notes.append(f"{time_name} {'' if isinstance(cv, Integral) else 'orders the rows and '}is not a feature")
-        if isinstance(cv, Integral):
-            notes.append(future)
-    elif dates and isinstance(cv, Integral):
-        notes.append(f"{future} if {' or '.join(dates)} orders them")
-    if groups is not None and plan.ranks is not None and (cv is None or isinstance(cv, str)):
+    if cv is None or isinstance(cv, str):
+        return notes
+    given = f"cv={cv}" if isinstance(cv, Integral) else f"cv={type(cv).__name__}"
+    if not isinstance(cv, Integral) and not hasattr(cv, "split"):
+        given = "the splits given"
+    future = f"with {given} the folds train on the future of their test rows"
+    if ranks is not None:
+        return notes + [future] * _train_on_the_future(folds, pd.Series(ranks))
+    late = [name for name in dates if _train_on_the_future(folds, dates[name])]
+    return notes + [f"{future} if {' or '.join(late)} orders them"] * bool(late)
+
+
+def _group_notes(plan: Plan, cv: Any, groups: np.ndarray | None) -> list[str]:
+    """Say whether rows of one group stand on both sides of a fold."""
+    if groups is None:
+        return []
+    notes = []
+    if plan.ranks is not None and (cv is None or isinstance(cv, str)):
         notes.append("groups are not used: the windows are split by time")
-    if task == "classification":
-        classes, counts = np.unique(y, return_counts=True)
-        rare = classes[counts < len(plan.folds)]
-        if len(rare):
-            notes.append(f"fewer rows than folds in class {', '.join(map(str, rare[:5]))}")
+    straddling = sum(bool(np.isin(groups[train], groups[test]).any()) for train, test in plan.folds)
+    if straddling:
+        notes.append(f"rows of one group stand in training and in test in {straddling} of {len(plan.folds)} folds")
     return notes
+
+
+def _class_notes(y: np.ndarray, task: str, n_folds: int) -> list[str]:
+    """Name classes too rare for every fold to hold one."""
+    if task != "classification":
+        return []
+    classes, counts = np.unique(y, return_counts=True)
+    rare = classes[counts < n_folds]
+    return [f"fewer rows than folds in class {', '.join(map(str, rare[:5]))}"] if len(rare) else []
 
 
 def make_problem(
     X: Any, y: Any, *, task: str, cv: Any, time: Any, gap: int, groups: Any, sample_weight: Any, scoring: Any
 ) -> Problem:
     """Check and convert the input of :func:`skpapers.compare`."""
-    if not isinstance(gap, Integral) or isinstance(gap, bool) or gap < 0:
-        raise ValueError(f"gap={gap!r} must be a whole number of timestamps, 0 or more.")
+    _check_gap(gap)
     frame = to_frame(X)
     n_given = len(frame)
     target = _roles.to_series(y, "y", n_given)
-    frame, times, time_name = _roles.find_time(frame, time, wanted=cv is None or isinstance(cv, str))
-    kept, ranks = _rows_in_order(target, times, time_name, cv)
+    kept = _rows_with_target(target)
+    frame, times, time_name, doubts = _roles.find_time(frame, time, cv, kept)
+    kept, ranks = _rows_in_order(kept, times, time_name, cv)
     rows = np.full(n_given, -1)
     rows[kept] = np.arange(len(kept))
-
-    def taken(values: Any, name: str) -> pd.Series | None:
-        return None if values is None else _roles.to_series(values, name, n_given).iloc[kept].reset_index(drop=True)
-
     target = target.iloc[kept].reset_index(drop=True)
     task = _roles.choose_task(target, task)
     labels = _roles.clean_target(target, task)
-    group_column, weight_column = taken(groups, "groups"), taken(sample_weight, "sample_weight")
-    group_codes = None if group_column is None else _clean_groups(group_column)
-    weights = None if weight_column is None else _roles.clean_weights(weight_column)
+    group_codes = _taken(groups, "groups", n_given, kept, _clean_groups)
+    weights = _taken(sample_weight, "sample_weight", n_given, kept, _roles.clean_weights)
     features, kinds, notes = clean_features(frame.iloc[kept].reset_index(drop=True))
     scorer, metric, weightable = choose_scorer(scoring, task, labels)
     plan = make_plan(cv, features, labels, task, ranks=ranks, gap=int(gap), groups=group_codes, rows=rows)
@@ -108,7 +145,8 @@ def make_problem(
         notes.append(f"dropped, target missing: {n_given - len(kept)} of {n_given} rows")
     if weights is not None and not weightable:
         notes.append(f"{metric} does not take sample weights: scores are unweighted")
-    notes += _fold_notes(plan, labels, task, cv, groups, time_name, kinds["dates"])
+    notes += doubts + _time_notes(plan.folds, cv, ranks, time_name, features[kinds["dates"]])
+    notes += _group_notes(plan, cv, group_codes) + _class_notes(labels, task, len(plan.folds))
     return Problem(
         frame=features,
         y=labels,
@@ -118,6 +156,7 @@ def make_problem(
         sample_weight=weights,
         preprocessing=preprocessing(features, kinds),
         scorer=scorer,
+        scoring=scoring,
         metric=metric,
         score_weighted=weights is not None and weightable,
         notes=tuple(notes),

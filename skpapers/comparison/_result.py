@@ -101,9 +101,10 @@ class Comparison:
         Returns
         -------
         DataFrame
-            One row per method: method, paper, score and sd (mean and standard deviation over the folds), baseline
-            (its class), baseline_score, difference, interval_low, interval_high (95%), fit_seconds and
-            baseline_fit_seconds (mean per fold), certificate ("optimal", "gap 1.2%", or "" where none is given), notes.
+            One row per method: method, paper, score and sd (mean and standard deviation over the folds that the method
+            and its baseline completed; over its own where they share none), baseline (its class), baseline_score,
+            difference, interval_low, interval_high (95%), fit_seconds and baseline_fit_seconds (mean per fold),
+            certificate ("optimal", "gap 1.2%", or "" where none is given), notes.
         """
         return self.frame.copy()
 

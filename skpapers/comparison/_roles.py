@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
-from skpapers.comparison._tables import as_dates, as_numbers
+from skpapers.comparison._columns import as_numbers, date_readings, exact_numbers
+from skpapers.comparison._tables import AMBIGUOUS
 
+_IF_IT_SHOULD = "if it should, fill it or drop those rows and name it as time (--time-column)"
 TASKS = ("classification", "regression")
 
 
@@ -37,9 +40,8 @@ def choose_task(y: pd.Series, task: str) -> str:
     if task == "auto":
         if numbers is None:
             return "classification"
-        distinct = numbers.unique()
-        whole = bool((distinct == np.round(distinct)).all())
-        few = len(distinct) <= 2 or (len(distinct) <= 20 and len(distinct) < 0.05 * len(y))
+        n_distinct, whole = y.nunique(), bool((numbers == np.round(numbers)).all())
+        few = n_distinct <= 2 or (n_distinct <= 20 and n_distinct < 0.05 * len(y))
         return "classification" if whole and few else "regression"
     if task == "regression" and numbers is None:
         raise ValueError(f"task='regression' needs numbers; the target holds {y.dtype} values such as {y.iloc[0]!r}.")
@@ -64,18 +66,30 @@ def clean_target(y: pd.Series, task: str) -> np.ndarray:
                 f"The target has the single value {numbers.iloc[0]:g} in every row; nothing can be learned."
             )
         return numbers.to_numpy()
-    values = y.to_numpy(dtype=object)
-    if numbers is not None:
-        target = numbers.to_numpy(dtype=np.int64)
-    elif all(isinstance(value, bool | np.bool_) for value in values):
-        target = values.astype(bool)
-    else:
-        target = np.array([str(value) for value in values], dtype=object)
+    target = _labels(y) if numbers is None else _whole_numbers(y, numbers)
     if len(set(target)) == 1:
         raise ValueError(
             f"The target has the single class {target[:1].tolist()[0]!r}; classification needs two or more."
         )
     return target
+
+
+def _labels(y: pd.Series) -> np.ndarray:
+    values = y.to_numpy(dtype=object)
+    if all(isinstance(value, bool | np.bool_) for value in values):
+        return values.astype(bool)
+    return np.array([str(value) for value in values], dtype=object)
+
+
+def _whole_numbers(y: pd.Series, numbers: pd.Series) -> np.ndarray:
+    """Return classes as int64 where it holds them all; larger ones as uint64, float64 or strings."""
+    values = exact_numbers(y)
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64) if values.max() < 2**63 else values
+    if types.infer_dtype(values) == "integer":
+        return np.array([str(value) for value in values], dtype=object)
+    floats = numbers.to_numpy()
+    return floats.astype(np.int64) if (np.abs(floats) < 2.0**63).all() else floats
 
 
 def clean_weights(weights: pd.Series) -> np.ndarray:
@@ -90,32 +104,67 @@ def clean_time(time: pd.Series, name: str) -> np.ndarray:
     """Return for every row the rank of its timestamp among the distinct timestamps: 0, 1, 2, ..."""
     if time.isna().any():
         raise ValueError(f"{name} is missing in {int(time.isna().sum())} rows; every row needs a time.")
-    dates = as_dates(time)
-    values = dates if dates is not None else as_numbers(time)
-    if values is None:
+    readings = date_readings(time)
+    if len(readings) > 1:
+        raise ValueError(f"{name} {AMBIGUOUS}.")
+    if not readings and as_numbers(time) is None:
         raise ValueError(f"{name} must hold dates or numbers; it holds {time.dtype} values such as {time.iloc[0]!r}.")
-    return np.unique(values.to_numpy(), return_inverse=True)[1]
+    values = readings[0].to_numpy() if readings else exact_numbers(time)
+    return np.unique(values, return_inverse=True)[1]
 
 
-def find_time(frame: pd.DataFrame, time: Any, wanted: bool) -> tuple[pd.DataFrame, pd.Series | None, str]:
-    """Return the frame without its time column, the times (or None) and their name.
+def _index_time(frame: pd.DataFrame) -> pd.Series | None:
+    """Return the only datetime level of the index."""
+    levels = [frame.index.get_level_values(i) for i in range(frame.index.nlevels)]
+    levels = [level for level in levels if isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)]
+    return pd.Series(levels[0]).reset_index(drop=True) if len(levels) == 1 else None
 
-    The time is what `time` says (a column name or an array), else the only datetime level of the index, else the only
-    date column. Several date columns: an error if the time is `wanted`, no time otherwise.
+
+def _date_columns(frame: pd.DataFrame, kept: np.ndarray) -> tuple[list[str], list[str], list[str]]:
+    """Return the date columns without missing values, those with some, and those that can be read in two ways."""
+    whole: list[str] = []
+    partly: list[str] = []
+    unclear: list[str] = []
+    for name in frame:
+        column = frame[name].iloc[kept]
+        readings = date_readings(column)
+        if len(readings) > 1:
+            unclear.append(name)
+        elif readings and column.notna().any():
+            (partly if column.isna().any() else whole).append(name)
+    return whole, partly, unclear
+
+
+def find_time(
+    frame: pd.DataFrame, time: Any, cv: Any, kept: np.ndarray
+) -> tuple[pd.DataFrame, pd.Series | None, str, list[str]]:
+    """Return the frame without its time column, the times (or None), their name, and notes.
+
+    The time is what `time` says (a column name or an array), else the only datetime level of the index, else, if `cv`
+    leaves the folds open, the only date column. What is not named must be complete in the rows that are `kept`.
     """
     if isinstance(time, str):
         if time not in frame:
             raise ValueError(f"X has no time column {time!r}; its columns are {', '.join(map(str, frame.columns))}.")
-        return frame.drop(columns=time), frame[time].reset_index(drop=True), f"Time column {time!r}"
+        return frame.drop(columns=time), frame[time].reset_index(drop=True), f"Time column {time!r}", []
     if time is not None:
-        return frame, to_series(time, "time", len(frame)), "time"
-    levels = [frame.index.get_level_values(i) for i in range(frame.index.nlevels)]
-    levels = [level for level in levels if isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)]
-    if len(levels) == 1:
-        return frame, pd.Series(levels[0]).reset_index(drop=True), "The index of X"
-    dates = [name for name in frame if as_dates(frame[name]) is not None]
-    if len(dates) > 1 and wanted:
-        raise ValueError(f"X has several date columns ({', '.join(dates)}); name the one that orders the rows as time.")
-    if len(dates) != 1:
-        return frame, None, ""
-    return frame.drop(columns=dates), frame[dates[0]].reset_index(drop=True), f"Time column {dates[0]!r}"
+        return frame, to_series(time, "time", len(frame)), "time", []
+    index = _index_time(frame)
+    if index is not None and index.iloc[kept].notna().all():
+        return frame, index, "The index of X", []
+    if cv is not None and not isinstance(cv, str):
+        return frame, None, "", []
+    whole, partly, unclear = _date_columns(frame, kept)
+    if len(whole) > 1:
+        raise ValueError(f"X has several date columns ({', '.join(whole)}); name the one that orders the rows as time.")
+    if whole:
+        return frame.drop(columns=whole), frame[whole[0]].reset_index(drop=True), f"Time column {whole[0]!r}", []
+    holes = [f"date column {name!r} has missing values, so it is a feature and" for name in partly]
+    holes += ["the index of X has missing values, so it"] * (index is not None)
+    if cv == "time" and (holes or unclear):
+        reasons = [hole.split(",")[0] for hole in holes] + [f"column {name!r} {AMBIGUOUS}" for name in unclear]
+        raise ValueError(
+            f"cv='time' needs a time in every row; {'; '.join(reasons)}. Repair it, or name what orders the rows as "
+            "time (an array of their numbers if they stand in order)."
+        )
+    return frame, None, "", [f"{hole} does not order the rows; {_IF_IT_SHOULD}" for hole in holes]

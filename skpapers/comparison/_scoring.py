@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -37,14 +38,19 @@ def _is_for_numbers(scorer: Callable[..., float]) -> bool:
     return not _failure(scorer, "regression", np.array([0.1, 0.25, 0.7, 1.3]))
 
 
+def _name(scorer: Callable[..., float]) -> str:
+    """Return the name of a function, or of the metric inside ``make_scorer(metric, ...)``."""
+    made = re.match(r"make_scorer\(([\w.<>]+)", repr(scorer))
+    return made[1] if made else getattr(scorer, "__name__", type(scorer).__name__)
+
+
 def choose_scorer(scoring: Any, task: str, y: np.ndarray) -> tuple[Callable[..., float], str, bool]:
     """Return the scorer, its name, and whether it takes sample weights."""
     weights = {"sample_weight": np.ones(len(y))}
     if scoring is None:
         scoring = _DEFAULT[task]
     if callable(scoring):
-        score_function = getattr(scoring, "_score_func", scoring)
-        name = getattr(score_function, "__name__", type(scoring).__name__)
+        name = _name(scoring)
         plain, weighted = _failure(scoring, task, y), _failure(scoring, task, y, **weights)
         return scoring, name, plain == weighted or not weighted
     if scoring not in get_scorer_names():

@@ -158,9 +158,11 @@ def inner_cv(estimator: BaseEstimator, plan: Plan, train: np.ndarray, groups: np
     if plan.ranks is not None:
         gap = rows_of_gap(plan.ranks[train], plan.gap)
         free = len(train) - gap
+        n_splits = max(2, min(N_FOLDS, free - 1))
         # scikit-learn sizes its test sets as if there were no gap; where that leaves no training rows, smaller ones do
-        size = None if free > N_FOLDS * (len(train) // (N_FOLDS + 1)) else max(1, free // (N_FOLDS + 1))
-        return dict.fromkeys(names, TimeSeriesSplit(N_FOLDS, gap=gap, test_size=size))
+        size = None if free > n_splits * (len(train) // (n_splits + 1)) else max(1, free // (n_splits + 1))
+        return dict.fromkeys(names, TimeSeriesSplit(n_splits, gap=gap, test_size=size))
     if groups is not None and "cv" in names:
-        return {"cv": GroupKFold(max(2, min(N_FOLDS, len(np.unique(groups[train])))))}
+        n_groups = len(np.unique(groups[train]))
+        return {"cv": GroupKFold(min(N_FOLDS, n_groups))} if n_groups > 1 else {}
     return {}

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-_ISO_DATE = r"\s*\d{4}[-/]\d{2}[-/]\d{2}([T ].+)?\s*"
+from skpapers.comparison._columns import as_categories, as_numbers, date_readings
+
+AMBIGUOUS = "holds dates whose day and month cannot be told apart; write them as YYYY-MM-DD"
 
 
 def to_frame(X: Any) -> pd.DataFrame:
@@ -37,11 +38,10 @@ def to_frame(X: Any) -> pd.DataFrame:
     twice = frame.columns[frame.columns.duplicated()].unique().tolist()
     if twice:
         raise ValueError(f"Column names must be unique; {', '.join(map(repr, twice))} stands more than once in X.")
-    return frame.assign(**{name: _without_arrow(frame[name]) for name in frame if _is_arrow(frame[name])})
-
-
-def _is_arrow(column: pd.Series) -> bool:
-    return isinstance(column.dtype, pd.ArrowDtype)
+    for name in frame:
+        if isinstance(frame[name].dtype, pd.ArrowDtype):
+            frame[name] = _without_arrow(frame[name])
+    return frame
 
 
 def _without_arrow(column: pd.Series) -> pd.Series:
@@ -50,53 +50,6 @@ def _without_arrow(column: pd.Series) -> pd.Series:
 
     plain = pa.array(column.array).to_pandas(date_as_object=False)
     return pd.Series(plain.to_numpy() if plain.dtype == object else plain.array, index=column.index, name=column.name)
-
-
-def _is_text_or_object(dtype: Any) -> bool:
-    return isinstance(dtype, pd.StringDtype) or types.is_object_dtype(dtype)
-
-
-def as_dates(column: pd.Series) -> pd.Series | None:
-    """Return the column as timestamps without a zone (UTC where it had one), or None if it does not hold dates."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.PeriodDtype):
-        return column.dt.to_timestamp()
-    if types.is_datetime64_any_dtype(dtype):
-        return column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
-    kind = types.infer_dtype(column, skipna=True) if _is_text_or_object(dtype) else ""
-    if kind not in ("string", "date", "datetime", "datetime64"):
-        return None
-    if kind == "string" and not column.dropna().str.fullmatch(_ISO_DATE).all():
-        return None
-    try:
-        return pd.to_datetime(column, format="ISO8601", utc=True).dt.tz_localize(None)
-    except (ValueError, TypeError):
-        return None
-
-
-def as_numbers(column: pd.Series) -> pd.Series | None:
-    """Return the column as float64 with NaN for what is missing, or None if it does not hold numbers."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.SparseDtype):
-        column, dtype = column.sparse.to_dense(), dtype.subtype
-    if dtype.kind == "m":
-        return column.dt.total_seconds()
-    boxed = ("decimal", "floating", "integer", "mixed-integer-float")
-    if not (
-        types.is_any_real_numeric_dtype(dtype) or (types.is_object_dtype(dtype) and types.infer_dtype(column) in boxed)
-    ):
-        return None
-    return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index, name=column.name)
-
-
-def as_categories(column: pd.Series) -> pd.Series:
-    """Return the column as strings, NaN for what is missing."""
-    known = column.dropna()
-    nested = next((value for value in known.head(100) if not np.isscalar(value) and hasattr(value, "__len__")), None)
-    if nested is not None:
-        raise ValueError(f"Column {column.name!r} holds a {type(nested).__name__} in each cell; a table has one value.")
-    strings = column.astype(object).where(column.notna(), np.nan)
-    return strings.map(lambda value: value if value is np.nan or isinstance(value, str) else str(value)).astype(object)
 
 
 def clean_features(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[str]], list[str]]:
@@ -108,20 +61,22 @@ def clean_features(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[st
     columns: dict[str, pd.Series] = {}
     kinds: dict[str, list[str]] = {"numbers": [], "dates": [], "categories": []}
     missing = [name for name in frame if frame[name].isna().all()]
+    notes = [f"dropped, all values missing: {', '.join(missing)}"] if missing else []
     for name in frame.columns.difference(missing, sort=False):
-        dates, numbers = as_dates(frame[name]), as_numbers(frame[name])
-        if dates is not None:
-            kind, columns[name] = "dates", dates
+        readings, numbers = date_readings(frame[name]), as_numbers(frame[name])
+        if len(readings) == 1:
+            kind, columns[name] = "dates", readings[0]
         elif numbers is not None:
             kind, columns[name] = "numbers", numbers
             if np.isinf(numbers).any():
                 raise ValueError(f"Column {name!r} holds infinite values; make them finite or missing (NaN).")
         else:
             kind, columns[name] = "categories", as_categories(frame[name])
+        if len(readings) > 1:
+            notes.append(f"column {name!r} is a category: it {AMBIGUOUS}")
         kinds[kind].append(name)
     if not columns:
         raise ValueError("X has no feature with a value in it.")
-    notes = [f"dropped, all values missing: {', '.join(missing)}"] if missing else []
     return pd.DataFrame(columns, index=frame.index), kinds, notes
 
 

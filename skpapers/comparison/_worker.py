@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import shutil
 import signal
 import time
 import warnings
@@ -12,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,7 @@ from sklearn.pipeline import Pipeline
 
 _QUIET = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
 _WARM_ROWS = 40
+_WATCH_SECONDS = 1.0
 _warm: set[tuple[str, int]] = set()
 
 
@@ -63,9 +67,34 @@ class Outcome:
     error: str = ""
 
 
-def initialize() -> None:
-    """Leave Ctrl-C to the parent, which ends its workers itself."""
+def initialize(parent: int, temporary: str) -> None:
+    """Leave Ctrl-C to the parent, which ends its workers itself; end when the parent is gone.
+
+    Parameters
+    ----------
+    parent : int
+        Id of the process that started this one.
+
+    temporary : str
+        Where the folders of its jobs stand, see :func:`folder_prefix`.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.name == "posix":  # elsewhere a process keeps the parent's id when the parent is gone
+        Thread(target=_end_with, args=(parent, temporary), daemon=True).start()
+
+
+def folder_prefix(parent: int) -> str:
+    """Return how the names of the folders begin in which a process keeps what its workers read."""
+    return f"skpapers-{parent}-"
+
+
+def _end_with(parent: int, temporary: str) -> None:
+    """Wait until the parent is gone; leave no copy of the user's table behind it."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    for folder in Path(temporary).glob(folder_prefix(parent) + "*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,13 @@ def pairs(*contests, time_budget=300.0):
     return [(paper, Contest(name, "classification", method, baseline)) for name, method, baseline in contests]
 
 
+def numbers(n=100, seed=0):
+    """Return a table of numbers and two classes that depend on the first."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4))
+    return X, (X[:, 0] + rng.normal(size=n) > 0).astype(int)
+
+
 class Base(ClassifierMixin, BaseEstimator):
     """Predicts the first class."""
 
@@ -87,13 +94,16 @@ class Certified(Base):
 class Tells(Base):
     """Fails with what it was given: the place where a test can read it is the note."""
 
-    def __init__(self, cv=5):
+    def __init__(self, cv=5, scoring=None):
         self.cv = cv
+        self.scoring = scoring
 
     def fit(self, X, y, sample_weight=None, **params):
         told = {name: len(value) for name, value in params.items()}
         weight = None if sample_weight is None else float(np.sum(sample_weight))
-        raise ValueError(f"X={X.shape}:{X.sum():.9g} y={len(y)} weight={weight} params={told} cv={self.cv}")
+        raise ValueError(
+            f"X={X.shape}:{X.sum():.9g} y={len(y)} weight={weight} params={told} cv={self.cv} scoring={self.scoring}"
+        )
 
 
 class Counts(Base):
@@ -118,3 +128,15 @@ class Unweighted(RegressorMixin, BaseEstimator):
 
     def predict(self, X):
         return np.full(len(X), self.mean_)
+
+
+class RaisesOn(Base):
+    """Fails where the last column of the training rows holds the value."""
+
+    def __init__(self, value=0.0):
+        self.value = value
+
+    def fit(self, X, y):
+        if (X[:, -1] == self.value).any():
+            raise ValueError("the value was seen")
+        return super().fit(X, y)

@@ -8,34 +8,19 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit, cross_val_score
+from sklearn.metrics import log_loss
+from sklearn.model_selection import KFold, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skpapers.comparison import Comparison, _compare, _jobs, compare
+from skpapers.comparison import _compare, _jobs, compare
 from skpapers.comparison._problem import make_problem
 from skpapers.comparison._statistics import corrected_interval
 from skpapers.papers import Spec
-from tests.comparison._estimators import DUMMY, FLAG, HERE, REGRESSION_TREE, STUMP, TREE, pairs
-
-
-@pytest.fixture
-def contests(monkeypatch):
-    """Return a function that puts (name, method, baseline) in the place of the papers' contests."""
-
-    def use(*contests, **options):
-        monkeypatch.setattr(_compare, "_contests", lambda task: pairs(*contests, **options))
-
-    return use
-
-
-def numbers(n=100, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, 4))
-    return X, (X[:, 0] + rng.normal(size=n) > 0).astype(int)
+from tests.comparison._estimators import DUMMY, FLAG, HERE, REGRESSION_TREE, STUMP, TREE, numbers
 
 
 def without_times(result):
+    """Return the tables of a comparison without what no two runs share."""
     return (
         result.to_frame().drop(columns=["fit_seconds", "baseline_fit_seconds"]),
         result.fold_scores_.drop(columns=["fit_seconds", "baseline_fit_seconds"]),
@@ -43,6 +28,7 @@ def without_times(result):
 
 
 def assert_same(first, second):
+    """Assert that two comparisons found the same."""
     for one, other in zip(without_times(first), without_times(second), strict=True):
         pd.testing.assert_frame_equal(one, other)
 
@@ -155,21 +141,12 @@ def test_time_orders_the_rows_and_reaches_inner_folds(contests):
 def test_a_number_of_folds_is_obeyed_although_there_is_a_time(contests):
     contests(("tree", TREE, STUMP))
     X, y = numbers(60)
-    result = compare(pd.DataFrame(X).assign(day=pd.date_range("2024-01-01", periods=60)), y, cv=3)
+    result = compare(pd.DataFrame(X).assign(day=pd.date_range("2024-01-01", periods=60)), y, cv=3, time="day")
     assert result.notes == (
         "Time column 'day' is not a feature",
         "with cv=3 the folds train on the future of their test rows",
     )
     np.testing.assert_array_equal(result.fold_scores_["score"], cross_val_score(TREE.build(), X, y, cv=3))
-
-
-def test_several_dates_and_a_number_of_folds(contests):
-    contests(("tree", TREE, STUMP))
-    X, y = numbers(60)
-    days = pd.date_range("2024-01-01", periods=60)
-    result = compare(pd.DataFrame(X).assign(day=days, due=days), y, cv=3)
-    assert result.notes == ("with cv=3 the folds train on the future of their test rows if day or due orders them",)
-    assert result.n_columns == 6
 
 
 def test_skfolio_walks_forward(contests):
@@ -194,25 +171,6 @@ def test_groups_reach_inner_folds(contests):
     assert result.folds.startswith("3 folds (StratifiedGroupKFold")
 
 
-def test_weights_reach_fit_and_metric(contests):
-    contests(("tells", Spec(HERE + "Tells"), TREE), ("dummy", Spec(HERE + "Base"), TREE))
-    X, y = numbers(60)
-    weights = np.arange(60) % 3 + 1.0
-    result = compare(X, y, cv=2, sample_weight=weights)
-    folds = list(StratifiedKFold(2).split(X, y))
-    assert f"weight={weights[folds[0][0]].sum()}" in result.to_frame()["notes"][0]
-    assert result.to_frame()["notes"][1] == "fitted without sample_weight"
-    expected = [
-        accuracy_score(
-            y[test],
-            TREE.build().fit(X[train], y[train], sample_weight=weights[train]).predict(X[test]),
-            sample_weight=weights[test],
-        )
-        for train, test in folds
-    ]
-    np.testing.assert_array_equal(result.fold_scores_["baseline_score"][:2], expected)
-
-
 def test_rows_without_a_target_are_dropped_and_splits_still_name_rows_as_given(contests):
     contests(("tree", TREE, STUMP))
     X, y = numbers(80)
@@ -226,75 +184,6 @@ def test_rows_without_a_target_are_dropped_and_splits_still_name_rows_as_given(c
     tree = TREE.build().fit(X[train], y[train])
     assert result.fold_scores_["score"][0] == pytest.approx(-log_loss(y[test], tree.predict_proba(X[test])))
     assert np.isnan(result.to_frame()["interval_low"][0])
-
-
-def test_failures_cost_their_row_only(contests):
-    contests(
-        ("tree", TREE, STUMP),
-        ("raises", Spec(HERE + "Raises"), TREE),
-        ("against it", TREE, Spec(HERE + "Raises")),
-        ("absent", Spec("no.such.Thing"), TREE),
-        ("warns", Spec(HERE + "Warns"), TREE),
-    )
-    X, y = numbers(60)
-    X[0, 1] = FLAG  # row 0 is tested in fold 0 and trained on in the others
-    frame = compare(X, y, cv=3).to_frame()
-    assert frame["notes"].tolist() == [
-        "",
-        "failed in 2 of 3 folds: ValueError: the flag was seen",
-        "baseline failed in 2 of 3 folds: ValueError: the flag was seen",
-        "failed: ModuleNotFoundError: No module named 'no'",
-        "ConvergenceWarning x3",
-    ]
-    assert frame["score"].isna().tolist() == [False, False, False, True, False]
-    assert frame["difference"].isna().tolist() == [False, False, False, True, False]
-    assert frame["interval_low"].isna().tolist() == [False, True, True, True, False]
-
-
-def test_a_dead_worker_and_two_workers(contests):
-    contests(("dies", Spec(HERE + "Dies"), TREE), ("tree", TREE, STUMP))
-    X, y = numbers(60)
-    splits = [(np.arange(40), np.arange(40, 60))]
-    result = compare(X, y, cv=splits, n_jobs=2)
-    assert result.to_frame()["notes"].tolist() == ["failed: its worker process died (out of memory, or a crash)", ""]
-    np.testing.assert_array_equal(
-        result.fold_scores_.query("method == 'tree'")["score"], cross_val_score(TREE.build(), X, y, cv=splits)
-    )
-
-
-def test_over_budget(contests):
-    contests(("hangs", Spec(HERE + "Hangs"), TREE), ("tree", TREE, Spec(HERE + "Hangs")), time_budget=1.0)
-    X, y = numbers(60)
-    X[0, 1] = FLAG
-    result = compare(X, y, cv=3)
-    assert result.to_frame()["notes"].tolist() == [
-        "stopped after 1 of 3 folds (budget 1 s)",
-        "baseline stopped after 1 of 3 folds (budget 1 s)",
-    ]
-    assert result.fold_scores_["score"].isna().tolist() == [False, True, True, False, False, False]
-
-
-def test_certificates_and_time_limits(contests):
-    certified = HERE + "Certified"
-    contests(
-        ("proved", Spec(certified), TREE),
-        ("within tol", Spec(certified, {"gap": 1e-5}), TREE),
-        ("open", Spec(certified, {"gap": 0.0123}), TREE),
-        ("no bound", Spec(certified, {"gap": float("nan")}), TREE),
-        ("own limit", Spec(certified, {"time_limit": 1e6}), TREE),
-    )
-    X, y = numbers(60)
-    frame = compare(X, y, cv=2).to_frame()
-    assert frame["certificate"].tolist() == ["optimal", "optimal", "gap 1.2%", "", "gap 900%"]
-
-
-def test_one_estimator_in_two_contests_runs_once(contests, tmp_path):
-    counts = Spec(HERE + "Counts", {"path": str(tmp_path / "fits")})
-    contests(("tree", TREE, counts), ("stump", STUMP, Spec(HERE + "Counts", {"path": str(tmp_path / "fits")})))
-    X, y = numbers(120)
-    result = compare(X, y, cv=3)
-    assert (tmp_path / "fits").read_text() == "fit\n" * 3
-    assert result.to_frame()["baseline_score"].nunique() == 1
 
 
 def test_interrupt_ends_the_workers(contests, monkeypatch):
@@ -355,39 +244,3 @@ def test_papers_run(tmp_path):
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=Path.cwd(), check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) == sum(c.task == "regression" for p in _compare.PAPERS for c in p.contests)
-
-
-def test_result_shows_itself(contests):
-    import matplotlib
-
-    matplotlib.use("agg")
-    contests(("tree<1>", TREE, STUMP), ("tells", Spec(HERE + "Tells"), TREE))
-    X, y = numbers(60)
-    result = compare(X, y, cv=2)
-    assert isinstance(result, Comparison)
-    frame = result.to_frame()
-    frame["score"] = 0.0
-    assert result.to_frame()["score"][0] > 0
-    html = result._repr_html_()
-    assert "tree&lt;1&gt;" in html
-    assert result.how_to_read.replace("'", "&#x27;") in html
-    assert "60 rows, 4 columns | classification | 2 folds" in repr(result)
-    display = result.plot()
-    assert display.ax_.figure is display.figure_
-    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == [
-        "tree<1> - DecisionTreeClassifier",
-        "tells - DecisionTreeClassifier",
-    ]
-    points, _, (bars,) = display.lines_
-    np.testing.assert_allclose(points.get_xdata()[0], result.to_frame()["difference"][0])
-    low, high = bars.get_segments()[0][:, 0]
-    assert (low, high) == pytest.approx(tuple(result.to_frame().loc[0, ["interval_low", "interval_high"]]))
-    _, ax = matplotlib.pyplot.subplots()
-    assert result.plot(ax=ax).ax_ is ax
-    matplotlib.pyplot.close("all")
-
-
-def test_matplotlib_is_loaded_to_draw_only():
-    code = "import sys, skpapers.comparison; print('matplotlib' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

@@ -1,8 +1,10 @@
 """Metrics are tried on a constant prediction, never on an estimator of the comparison."""
 
+from functools import partial
+
 import numpy as np
 import pytest
-from sklearn.metrics import make_scorer, mean_pinball_loss
+from sklearn.metrics import get_scorer, make_scorer, mean_pinball_loss
 
 from skpapers.comparison._scoring import choose_scorer
 
@@ -22,6 +24,9 @@ NUMBERS = np.linspace(-1, 3, 20)
         ("neg_mean_absolute_error", "regression", NUMBERS, "neg_mean_absolute_error", True),
         ("neg_max_error", "regression", NUMBERS, "neg_max_error", False),
         (make_scorer(mean_pinball_loss, greater_is_better=False), "regression", NUMBERS, "mean_pinball_loss", True),
+        (make_scorer(lambda y, p: 0.5), "regression", NUMBERS, "<lambda>", False),
+        (make_scorer(partial(mean_pinball_loss, alpha=0.1)), "regression", NUMBERS, "functools.partial", True),
+        (get_scorer("neg_log_loss"), "classification", WORDS, "log_loss", True),
         (lambda model, X, y: 0.5, "regression", NUMBERS, "<lambda>", False),
     ],
 )

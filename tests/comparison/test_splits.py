@@ -22,12 +22,14 @@ def panel(rng, n_times, most):
 
 
 def plan(cv, n=60, *, ranks=None, gap=0, groups=None, task="regression", y=None, rows=None):
+    """Return the plan of `n` rows."""
     y = np.arange(float(n)) if y is None else y
     rows = np.arange(n) if rows is None else rows
     return make_plan(cv, np.zeros((n, 2)), y, task, ranks=ranks, gap=gap, groups=groups, rows=rows)
 
 
 def same(folds, others):
+    """Assert that two lists of folds hold the same rows."""
     others = list(others)
     assert len(folds) == len(others)
     for (train, test), (other_train, other_test) in zip(folds, others, strict=True):
@@ -83,6 +85,23 @@ def test_inner_test_sets_shrink_where_the_gap_takes_most_rows():
     assert repr(inner_cv(LassoCV(), plan("time"), np.arange(40), None)["cv"]) == repr(TimeSeriesSplit(5))
 
 
+@pytest.mark.parametrize(("n", "n_splits"), [(3, 2), (4, 3), (5, 4), (6, 5), (7, 5)])
+def test_few_rows_get_as_many_inner_folds_as_they_allow(n, n_splits):
+    cv = inner_cv(LassoCV(), plan("time"), np.arange(n), None)["cv"]
+    folds = list(cv.split(np.zeros(n)))
+    assert len(folds) == n_splits
+    assert all(train.max() < test.min() for train, test in folds)
+
+
+@pytest.mark.parametrize("ranks", [[0, 1], [0, 0, 0, 0]])
+def test_too_few_rows_keep_inner_folds_in_time_order_and_fail(ranks):
+    ranks = np.array(ranks)
+    cv = inner_cv(LassoCV(), Plan([], "", ranks, 0), np.arange(len(ranks)), None)["cv"]
+    assert isinstance(cv, TimeSeriesSplit)
+    with pytest.raises(ValueError, match=r"Too many splits|Cannot have number of folds"):
+        list(cv.split(np.zeros(len(ranks))))
+
+
 def test_inner_folds_elsewhere():
     train, groups = np.arange(40), np.arange(60) // 5
     assert inner_cv(DecisionTreeRegressor(), plan("time"), train, None) == {}
@@ -91,6 +110,7 @@ def test_inner_folds_elsewhere():
     assert isinstance(cv, GroupKFold)
     assert cv.n_splits == 5
     assert inner_cv(LassoCV(), plan(5), train, np.repeat([0, 1, 2], 20))["cv"].n_splits == 2
+    assert inner_cv(LassoCV(), plan(5), train, np.zeros(60, dtype=int)) == {}
 
 
 def test_numbers_of_folds_mean_what_they_mean_in_scikit_learn():

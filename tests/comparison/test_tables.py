@@ -166,23 +166,31 @@ def test_bad_roles(call, message):
 
 
 def test_where_the_time_comes_from():
-    dates = pd.date_range("2024-01-01", periods=3)
+    dates, rows = pd.date_range("2024-01-01", periods=3), np.arange(3)
     plain = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
     one, two = plain.assign(day=dates.astype(str)), plain.assign(day=dates, due=dates)
-    assert find_time(plain, None, True)[1] is None
-    features, times, name = find_time(one, None, False)
+    assert find_time(plain, None, None, rows)[1] is None
+    features, times, name, notes = find_time(one, None, "time", rows)
     assert features.columns.tolist() == ["x"]
-    assert (len(times), name) == (3, "Time column 'day'")
-    assert find_time(two, "due", True)[0].columns.tolist() == ["x", "day"]
-    assert find_time(two, None, False)[1] is None
-    assert find_time(plain, [3, 1, 2], True)[1].tolist() == [3, 1, 2]
-    assert find_time(two.set_index("due"), None, True)[0].columns.tolist() == ["x", "day"]
+    assert (len(times), name, notes) == (3, "Time column 'day'", [])
+    assert find_time(one, None, 5, rows)[1] is None
+    assert find_time(two, "due", 5, rows)[0].columns.tolist() == ["x", "day"]
+    assert find_time(two, None, 5, rows)[1] is None
+    assert find_time(plain, [3, 1, 2], None, rows)[1].tolist() == [3, 1, 2]
+    assert find_time(two.set_index("due"), None, None, rows)[0].columns.tolist() == ["x", "day"]
     panel = two.set_index(["due", "x"])
-    assert find_time(panel, None, True)[2] == "The index of X"
+    assert find_time(panel, None, None, rows)[2] == "The index of X"
     with pytest.raises(ValueError, match=r"several date columns \(day, due\); name the one"):
-        find_time(two, None, True)
+        find_time(two, None, None, rows)
     with pytest.raises(ValueError, match="no time column 'when'; its columns are x, day"):
-        find_time(one, "when", True)
+        find_time(one, "when", None, rows)
+
+
+def test_a_column_named_self():
+    assert to_frame(pd.DataFrame({"self": pd.array([1, 2], dtype="int64[pyarrow]")}))["self"].tolist() == [1, 2]
+    given = pd.DataFrame({"a": pd.array([1, None], dtype="int64[pyarrow]")})
+    assert to_frame(given)["a"].dtype == np.float64
+    assert isinstance(given["a"].dtype, pd.ArrowDtype)
 
 
 def test_ranks_of_times():

@@ -1,0 +1,142 @@
+"""What a single column holds: dates, numbers or categories."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+_ISO_DATE = r"\d{4}[-/]\d{2}[-/]\d{2}([T ].+)?"
+_FORMATS = (
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+)
+_CLOCKS = ("", " %H:%M", " %H:%M:%S")
+_HALF_DAY_CLOCKS = ("", " %I:%M %p", " %I:%M:%S %p")
+# Under such a name whole numbers YYYYMMDD are dates.
+_DATE_NAME = re.compile(r"date|day|time|yyyymmdd|(^|_)dt($|_)", re.IGNORECASE)
+
+
+def _is_text_or_object(dtype: Any) -> bool:
+    return isinstance(dtype, pd.StringDtype) or types.is_object_dtype(dtype)
+
+
+def _parsed(column: pd.Series, date_format: str) -> pd.Series | None:
+    """Return the dates, or None if a value does not fit; pandas takes "" and "nan" for missing dates."""
+    try:
+        dates = pd.to_datetime(column, format=date_format, utc=True).dt.tz_localize(None)
+    except (ValueError, TypeError):
+        return None
+    return dates if dates.isna().equals(column.isna()) else None
+
+
+def _compact(strings: pd.Series) -> list[pd.Series]:
+    """Read YYYYMMDD, between 1900 and 2100."""
+    dates = _parsed(strings, "%Y%m%d") if strings.dropna().str.fullmatch(r"(19|20|2100)\d+").all() else None
+    return [] if dates is None else [dates]
+
+
+def _written(strings: pd.Series) -> list[pd.Series]:
+    """Read strings by every format that fits all of them; formats that agree count once."""
+    known = strings.dropna()
+    if known.empty or not re.search(r"\d", known.iloc[0]):
+        return []
+    strings = strings.astype(object).where(strings.notna(), np.nan).str.strip()
+    known = strings.dropna()
+    if known.str.fullmatch(_ISO_DATE).all():
+        dates = _parsed(strings, "ISO8601")
+        return [] if dates is None else [dates]
+    if known.str.fullmatch(r"\d{8}").all():
+        return _compact(strings)
+    colons = known.iloc[0].count(":")
+    clocks = _HALF_DAY_CLOCKS if known.iloc[0][-1:] in "mM" else _CLOCKS
+    readings: list[pd.Series] = []
+    for date_format in _FORMATS if colons < len(clocks) else ():
+        dates = _parsed(strings, date_format + clocks[colons])
+        if dates is not None and not any(dates.equals(reading) for reading in readings):
+            readings.append(dates)
+    return readings
+
+
+def _numbered(column: pd.Series) -> list[pd.Series]:
+    """Read whole numbers YYYYMMDD under the name of a date."""
+    if not (isinstance(column.name, str) and _DATE_NAME.search(column.name)):
+        return []
+    known = pd.Series(column.dropna().to_numpy(dtype=np.float64))
+    if known.empty or not (known.between(19000101, 21001231) & (known == known.round())).all():
+        return []
+    strings = pd.Series(np.nan, index=column.index, dtype=object)
+    strings[column.notna().to_numpy()] = known.astype(np.int64).astype(str).to_numpy()
+    return _compact(strings)
+
+
+def date_readings(column: pd.Series) -> list[pd.Series]:
+    """Return the column as timestamps without a zone (UTC where it had one), in every way that it can be read.
+
+    Nothing if it does not hold dates; two readings where day and month cannot be told apart.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.PeriodDtype):
+        return [column.dt.to_timestamp()]
+    if types.is_datetime64_any_dtype(dtype):
+        return [column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)]
+    if types.is_any_real_numeric_dtype(dtype) and not isinstance(dtype, pd.SparseDtype):
+        return _numbered(column)
+    kind = types.infer_dtype(column, skipna=True) if _is_text_or_object(dtype) else ""
+    if kind == "string":
+        return _written(column)
+    dates = _parsed(column, "ISO8601") if kind in ("date", "datetime", "datetime64") else None
+    return [] if dates is None else [dates]
+
+
+def _dense(column: pd.Series) -> pd.Series:
+    return column.sparse.to_dense() if isinstance(column.dtype, pd.SparseDtype) else column
+
+
+def as_numbers(column: pd.Series) -> pd.Series | None:
+    """Return the column as float64 with NaN for what is missing, or None if it does not hold numbers."""
+    column = _dense(column)
+    if column.dtype.kind == "m":
+        return column.dt.total_seconds()
+    boxed = ("decimal", "floating", "integer", "mixed-integer-float")
+    if not (
+        types.is_any_real_numeric_dtype(column.dtype)
+        or (types.is_object_dtype(column.dtype) and types.infer_dtype(column) in boxed)
+    ):
+        return None
+    return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index, name=column.name)
+
+
+def exact_numbers(column: pd.Series) -> np.ndarray:
+    """Return numbers, none missing, in a type that tells apart what float64 would merge."""
+    column = _dense(column)
+    if isinstance(column.dtype, pd.api.extensions.ExtensionDtype):
+        return column.to_numpy(dtype=column.dtype.numpy_dtype)
+    values = column.to_numpy()
+    if types.infer_dtype(column) == "integer" and values.dtype == object:
+        for dtype, least, most in ((np.int64, -(2**63), 2**63), (np.uint64, 0, 2**64)):
+            if all(least <= value < most for value in values):
+                return values.astype(dtype)
+    return values
+
+
+def as_categories(column: pd.Series) -> pd.Series:
+    """Return the column as strings, NaN for what is missing."""
+    known = column.dropna()
+    nested = next((value for value in known.head(100) if not np.isscalar(value) and hasattr(value, "__len__")), None)
+    if nested is not None:
+        raise ValueError(f"Column {column.name!r} holds a {type(nested).__name__} in each cell; a table has one value.")
+    strings = column.astype(object).where(column.notna(), np.nan)
+    return strings.map(lambda value: value if value is np.nan or isinstance(value, str) else str(value)).astype(object)

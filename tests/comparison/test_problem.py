@@ -1,0 +1,145 @@
+"""What is decided about a table before the first fit: which column is the time, and what the reader must know."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, TimeSeriesSplit
+
+from skpapers.comparison._problem import make_problem
+
+N = 60
+DAYS = pd.Series(pd.date_range("2024-01-01", periods=N))
+PARTLY = DAYS.where(np.arange(N) % 2 == 0)
+SHUFFLED = np.random.default_rng(0).permutation(N)
+
+
+def problem(columns, **options):
+    """Return the problem of a table of one number and the given columns."""
+    given = dict.fromkeys(["cv", "time", "groups", "sample_weight", "scoring"]) | {"task": "auto", "gap": 0} | options
+    X = pd.DataFrame({"a": np.arange(N) * 1.5, **columns})
+    return make_problem(X, np.arange(N) / 7, **given)
+
+
+@pytest.mark.parametrize("cv", [5, KFold(3), [(range(30), range(30, 60))]])
+def test_a_partly_filled_date_is_a_feature(cv):
+    found = problem({"last_contact": PARTLY}, cv=cv)
+    assert list(found.frame) == ["a", "last_contact"]
+    assert found.frame["last_contact"].isna().sum() == N // 2
+    assert not any("missing" in note for note in found.notes)
+
+
+def test_without_cv_a_partly_filled_date_leaves_folds_without_time_and_a_note():
+    found = problem({"last_contact": PARTLY})
+    assert list(found.frame) == ["a", "last_contact"]
+    assert found.plan.name == "5 folds (KFold, not shuffled)"
+    (note,) = found.notes
+    assert note.startswith("date column 'last_contact' has missing values, so it is a feature and does not order")
+    assert "as time" in note
+
+
+def test_a_missing_date_where_the_target_is_missing_too_does_no_harm():
+    X = pd.DataFrame({"a": np.arange(N) * 1.5, "day": DAYS.where(DAYS.index > 0)})
+    y = pd.Series(np.arange(N) / 7).where(DAYS.index > 0)
+    options = dict.fromkeys(["cv", "time", "groups", "sample_weight", "scoring"])
+    found = make_problem(X, y, task="auto", gap=0, **options)
+    assert found.plan.name == "5 expanding windows in time, gap 0"
+
+
+def test_the_only_complete_date_is_the_time():
+    found = problem({"last_contact": PARTLY, "day": DAYS})
+    assert list(found.frame) == ["a", "last_contact"]
+    assert found.notes == ("Time column 'day' orders the rows and is not a feature",)
+
+
+def test_windows_in_time_need_a_time():
+    with pytest.raises(ValueError, match=r"cv='time'.*'last_contact' has missing values.*as time") as error:
+        problem({"last_contact": PARTLY}, cv="time")
+    assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="Time column 'last_contact' is missing in 30 rows"):
+        problem({"last_contact": PARTLY}, time="last_contact")
+
+
+def test_an_index_with_missing_dates_orders_nothing():
+    frame = pd.DataFrame({"a": np.arange(N) * 1.5}, index=pd.DatetimeIndex(PARTLY))
+    options = dict.fromkeys(["time", "groups", "sample_weight", "scoring"]) | {"task": "auto", "gap": 0}
+    assert make_problem(frame, np.arange(N) / 7, cv=5, **options).notes == ()
+    (note,) = make_problem(frame, np.arange(N) / 7, cv=None, **options).notes
+    assert note.startswith("the index of X has missing values, so it does not order the rows")
+
+
+@pytest.mark.parametrize("columns", [{"day": DAYS}, {"day": DAYS, "due": DAYS}])
+def test_a_number_of_folds_makes_features_of_complete_dates(columns):
+    found = problem(columns, cv=3)
+    assert list(found.frame) == ["a", *columns]
+    names = " or ".join(columns)
+    assert found.notes == (f"with cv=3 the folds train on the future of their test rows if {names} orders them",)
+
+
+def test_splitters_and_dates():
+    future = "with cv={} the folds train on the future of their test rows if day orders them"
+    assert problem({"day": DAYS}, cv=ShuffleSplit(2, random_state=0)).notes == (future.format("ShuffleSplit"),)
+    assert problem({"day": DAYS}, cv=TimeSeriesSplit(3)).notes == ()
+    assert problem({"day": DAYS[SHUFFLED].array}, cv=TimeSeriesSplit(3)).notes == (future.format("TimeSeriesSplit"),)
+    given = problem({"day": DAYS}, cv=[(range(30, 60), range(30))])
+    assert given.notes == ("with the splits given the folds train on the future of their test rows if day orders them",)
+
+
+def test_splitters_and_a_named_time():
+    order = "Time column 'day' orders the rows and is not a feature"
+    future = "with cv=KFold the folds train on the future of their test rows"
+    assert problem({"day": DAYS}, cv=KFold(3), time="day").notes == (order, future)
+    assert problem({"day": DAYS[SHUFFLED].array}, cv=TimeSeriesSplit(3), time="day").notes == (order,)
+    twice = DAYS.repeat(2).array[:N]  # a split inside a day
+    assert problem({"day": twice}, cv=[(range(29), range(29, N))], time="day").notes == (
+        order,
+        "with the splits given the folds train on the future of their test rows",
+    )
+    assert problem({"day": DAYS}, cv=3, time="day").notes == (
+        "Time column 'day' is not a feature",
+        "with cv=3 the folds train on the future of their test rows",
+    )
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored by KFold")
+def test_groups_on_both_sides():
+    groups = np.arange(N) % 4
+    note = "rows of one group stand in training and in test in {} folds"
+    assert problem({}, cv=KFold(3), groups=groups).notes == (note.format("3 of 3"),)
+    assert problem({}, cv=GroupKFold(3), groups=groups).notes == ()
+    assert problem({}, cv=3, groups=groups).notes == ()
+    splits = [(range(30), range(30, 60)), (range(20), range(20, 60))]
+    assert problem({}, cv=splits, groups=np.arange(N) // 30).notes == (note.format("1 of 2"),)
+    assert problem({"day": DAYS}, groups=groups).notes[1:] == (
+        "groups are not used: the windows are split by time",
+        note.format("5 of 5"),
+    )
+    assert problem({"day": DAYS}, groups=np.arange(N)).notes[1:] == (
+        "groups are not used: the windows are split by time",
+    )
+
+
+@pytest.mark.parametrize("write", ["%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d %b %Y", "%Y%m%d", "%b %d, %Y %H:%M"])
+def test_dates_of_other_formats_order_the_rows(write):
+    found = problem({"when": DAYS.dt.strftime(write)[SHUFFLED].array})
+    assert found.notes == ("Time column 'when' orders the rows and is not a feature",)
+    np.testing.assert_array_equal(found.frame["a"], np.argsort(SHUFFLED) * 1.5)
+
+
+@pytest.mark.parametrize(("name", "is_time"), [("trade_date", True), ("DAY", True), ("id", False)])
+def test_numbers_are_dates_by_their_name_only(name, is_time):
+    numbers = DAYS.dt.strftime("%Y%m%d").astype(int)[SHUFFLED].array
+    assert list(problem({name: numbers}).frame) == ["a"] + [name] * (not is_time)
+    named = problem({name: numbers}, time=name)
+    np.testing.assert_array_equal(named.frame["a"], np.argsort(SHUFFLED) * 1.5)
+
+
+def test_day_and_month_that_cannot_be_told_apart():
+    monthly = pd.Series(pd.date_range("2019-01-01", periods=N, freq="MS")).dt.strftime("%d/%m/%Y")
+    found = problem({"when": monthly})
+    assert found.preprocessing.transformers[1][0] == "categories"
+    assert found.plan.name == "5 folds (KFold, not shuffled)"
+    (note,) = found.notes
+    assert note.startswith("column 'when' is a category: it holds dates whose day and month cannot be told apart; ")
+    for options in ({"time": "when"}, {"cv": "time"}):
+        with pytest.raises(ValueError, match="day and month cannot be told apart; write them as YYYY-MM-DD"):
+            problem({"when": monthly}, **options)
