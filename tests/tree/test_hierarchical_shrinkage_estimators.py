@@ -3,15 +3,12 @@
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 import shap
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_classification
-from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import (
-    AdaBoostClassifier,
     BaggingClassifier,
     BaggingRegressor,
     ExtraTreesClassifier,
@@ -20,17 +17,11 @@ from sklearn.ensemble import (
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
-    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
-    RandomTreesEmbedding,
 )
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LinearRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.tree import (
     DecisionTreeClassifier,
     DecisionTreeRegressor,
@@ -38,7 +29,6 @@ from sklearn.tree import (
     ExtraTreeRegressor,
     plot_tree,
 )
-from sklearn.utils.class_weight import compute_sample_weight
 
 from skpapers.tree import HierarchicalShrinkageClassifier, HierarchicalShrinkageRegressor
 from skpapers.tree._hierarchical_shrinkage import SCHEMES
@@ -142,81 +132,6 @@ def test_a_forest_is_the_mean_of_its_shrunken_trees(scheme):
     assert_allclose(shrunken.predict_proba(X), expected, atol=1e-13)
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
-def test_boosting_is_the_sum_of_its_shrunken_stages(loss):
-    """For a loss other than the squared error, boosting resets the leaves alone: inner nodes are of another scale."""
-    X, y = load_diabetes(return_X_y=True)
-    model = GradientBoostingRegressor(n_estimators=6, max_depth=3, loss=loss, random_state=0).fit(X, y)
-    expected = np.full(len(y), y.mean() if loss == "squared_error" else np.median(y))
-    for (stage,) in model.estimators_:
-        tree = stage.tree_
-        below = tree.decision_path(X.astype(np.float32)).toarray().astype(bool)
-        leaf_value = tree.value[tree.apply(X.astype(np.float32)), 0, 0]
-        mean = np.array([leaf_value[below[:, node]].mean() for node in range(tree.node_count)])
-        for row in range(len(y)):
-            nodes = np.flatnonzero(below[row])
-            steps = np.diff(mean[nodes]) / (1 + 30 / below.sum(axis=0)[nodes[:-1]])
-            expected[row] += model.learning_rate * (mean[0] + steps.sum())
-    shrunken = HierarchicalShrinkageRegressor(FrozenEstimator(model), reg_param=30).fit(X, y)
-    assert_allclose(shrunken.predict(X), expected, rtol=1e-10)
-
-
-def test_histogram_boosting_counts_the_weight_of_the_rows():
-    X, y = load_diabetes(return_X_y=True)
-    weight = np.random.default_rng(0).integers(1, 4, size=len(y))
-    model = HistGradientBoostingRegressor(max_iter=3, max_depth=2, min_samples_leaf=1, early_stopping=False)
-    weighted = HierarchicalShrinkageRegressor(FrozenEstimator(model.fit(X, y, weight)), reg_param=40)
-    by_weight = weighted.fit(X, y, sample_weight=weight).predict(X)
-    by_rows = weighted.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight)).predict(X)
-    assert_allclose(by_weight, by_rows, rtol=1e-12)
-    assert not np.allclose(by_weight, weighted.fit(X, y).predict(X))
-
-
-def test_histogram_boosting_counts_the_weight_of_the_classes():
-    X, y = load_breast_cancer(return_X_y=True)
-    balanced = HistGradientBoostingClassifier(max_iter=5, class_weight="balanced")
-    plain = HistGradientBoostingClassifier(max_iter=5)
-    by_class = HierarchicalShrinkageClassifier(balanced, reg_param=20).fit(X, y)
-    weight = compute_sample_weight("balanced", y)
-    by_weight = HierarchicalShrinkageClassifier(plain, reg_param=20).fit(X, y, sample_weight=weight)
-    assert_allclose(by_class.predict_proba(X), by_weight.predict_proba(X), rtol=1e-10)
-
-
-def test_shap_explains_shrunken_histogram_boosting():
-    """SHAP reads inner values' weights and the leaves; plots of the inner nodes read their shrunken values."""
-    X, y = load_diabetes(return_X_y=True)
-    model = HistGradientBoostingRegressor(max_iter=5, random_state=0)
-    shrunken = HierarchicalShrinkageRegressor(model, reg_param=50).fit(X, y)
-    explanation = shap.TreeExplainer(shrunken.estimator_)(X[:20])
-    assert_allclose(explanation.values.sum(axis=1) + explanation.base_values, shrunken.predict(X[:20]), rtol=1e-6)
-    for (tree,) in shrunken.estimator_._predictors:
-        inner = tree.nodes[~tree.nodes["is_leaf"].astype(bool)]
-        below = [tree.nodes["value"][[node["left"], node["right"]]] for node in inner]
-        assert all(low.min() <= node["value"] <= low.max() for node, low in zip(inner, below, strict=True))
-
-
-def test_histogram_boosting_of_a_frame_with_names_as_categories():
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"kind": pd.Categorical(rng.choice(["x", "y", "z"], size=300)), "v": rng.normal(size=300)})
-    y = (frame["kind"] == "y") + rng.normal(size=300)
-    codes = frame.assign(kind=frame["kind"].cat.codes).to_numpy(dtype=float)
-    by_name = HistGradientBoostingRegressor(max_iter=5, categorical_features="from_dtype")
-    by_code = HistGradientBoostingRegressor(max_iter=5, categorical_features=[0])
-    of_frame = HierarchicalShrinkageRegressor(by_name, reg_param=10).fit(frame, y).predict(frame)
-    assert_allclose(of_frame, HierarchicalShrinkageRegressor(by_code, reg_param=10).fit(codes, y).predict(codes))
-
-
-def test_histogram_boosting_with_categories_and_missing_values():
-    rng = np.random.default_rng(0)
-    X = np.column_stack([rng.integers(0, 5, size=300), rng.normal(size=300)])
-    X[::7, 1] = np.nan
-    y = X[:, 0] % 2 + rng.normal(size=300)
-    model = HistGradientBoostingRegressor(max_iter=5, categorical_features=[0])
-    shrunken = HierarchicalShrinkageRegressor(model, reg_param=1e12).fit(X, y)
-    assert_allclose(shrunken.predict(X), y.mean(), rtol=1e-6)
-    assert np.ptp(HierarchicalShrinkageRegressor(model, reg_param=5).fit(X, y).predict(X)) > 0.1
-
-
 @pytest.mark.parametrize("forest", [False, True])
 def test_several_outputs_equal_single_ones(forest):
     """A tree of one output and the same tree of that output twice give the same numbers."""
@@ -305,40 +220,6 @@ def test_methods_are_those_of_the_wrapped_estimator():
         assert_allclose(np.exp(model.predict_log_proba(X)), model.predict_proba(X))
     assert_array_equal(model.classes_, [0, 1, 2])
     assert model.n_classes_ == 3
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        KNeighborsClassifier(),
-        AdaBoostClassifier(),
-        BaggingClassifier(KNeighborsClassifier()),
-        make_pipeline(StandardScaler(), DecisionTreeClassifier()),
-        FrozenEstimator(KNeighborsClassifier()),
-    ],
-    ids=str,
-)
-def test_a_classifier_that_cannot_be_shrunk_is_refused(wrong):
-    X, y = load_iris(return_X_y=True)
-    with pytest.raises(TypeError, match=r"cannot shrink.*It can shrink decision trees, extra trees, random forests"):
-        HierarchicalShrinkageClassifier(wrong).fit(X, y)
-
-
-@pytest.mark.parametrize(
-    "wrong", [LinearRegression(), DummyRegressor(), IsolationForest(), RandomTreesEmbedding()], ids=str
-)
-def test_a_regressor_that_cannot_be_shrunk_is_refused(wrong):
-    X, y = load_diabetes(return_X_y=True)
-    with pytest.raises((TypeError, ValueError), match=r"cannot shrink|must be an object implementing"):
-        HierarchicalShrinkageRegressor(wrong).fit(X, y)
-
-
-def test_the_wrong_kind_is_refused():
-    X, y = load_iris(return_X_y=True)
-    with pytest.raises(TypeError, match="shrinks a classifier; DecisionTreeRegressor is none"):
-        HierarchicalShrinkageClassifier(DecisionTreeRegressor()).fit(X, y)
-    with pytest.raises(TypeError, match="shrinks a regressor; RandomForestClassifier is none"):
-        HierarchicalShrinkageRegressor(RandomForestClassifier()).fit(X, y)
 
 
 @pytest.mark.parametrize(
