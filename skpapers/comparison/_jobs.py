@@ -11,6 +11,7 @@ import pickle
 import sys
 import tempfile
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -76,9 +77,8 @@ class Jobs:
     ) -> None:
         self.waiting = list(jobs)
         self.running: dict[Future, Job] = {}
-        self.suspects: set[tuple[int, int]] = (
-            set()
-        )  # ran when a worker died: each must run alone to tell which one it was
+        # ran when a worker died: each must run alone to tell which one it was
+        self.suspects: set[tuple[int, int]] = set()
         self.outcomes: dict[tuple[int, int], Outcome] = {}
         self.stopped: set[int] = set()
         self.spent: dict[int, float] = defaultdict(float)
@@ -87,7 +87,14 @@ class Jobs:
     def run(self, table: Table) -> None:
         """Run all jobs; on any exception, Ctrl-C among them, end the workers and let it through."""
         prefix = folder_prefix(os.getpid())
-        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder,
+            warnings.catch_warnings(),
+        ):
+            # loky replaces a worker whose memory has grown, as it does with a large table, and says so
+            warnings.filterwarnings(
+                "ignore", message="A worker stopped while some jobs were given", category=UserWarning
+            )
             self.folder = Path(folder)
             self.path = str(self.folder / "table.pickle")
             with open(self.path, "wb") as file:
