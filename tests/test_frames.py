@@ -12,6 +12,13 @@ from tests._asserts import assert_same_predictions
 from tests._instances import estimator_names, small
 
 
+@pytest.mark.parametrize("name", estimator_names())
+def test_names_are_forgotten_by_a_fit_without_any(name):
+    bunch = load_breast_cancer() if is_classifier(small(name)) else load_diabetes()
+    model = small(name).fit(pd.DataFrame(bunch.data, columns=bunch.feature_names), bunch.target)
+    assert not hasattr(model.fit(bunch.data, bunch.target), "feature_names_in_")
+
+
 @pytest.mark.parametrize("frame", ["pandas", "polars"])
 @pytest.mark.parametrize("name", estimator_names())
 def test_frames_equal_arrays(name, frame):

@@ -1,6 +1,7 @@
 """Choosing lambda: one fit a fold (or none, with out-of-bag rows), and the whole path from it."""
 
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,7 +42,7 @@ class _BaseShrinkageCV(CallbackSupportMixin, _BaseShrinkage):
         "reg_params": ["array-like"],
         "cv": ["cv_object", StrOptions({"oob"})],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "n_jobs": [int, np.integer, None],
+        "n_jobs": [Integral, None],
     }
 
     _default_scoring: str

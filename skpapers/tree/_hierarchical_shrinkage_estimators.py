@@ -29,6 +29,8 @@ STALE = (
     "train_score_",
     "validation_score_",
 )
+# What an estimator takes over from the model inside it, where that has it.
+ADOPTED = ("classes_", "n_classes_", "n_outputs_", "n_features_in_", "feature_names_in_")
 
 
 def fit_model(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -90,10 +92,11 @@ class _BaseShrinkage(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=
     @staticmethod
     def _fitted_attributes(model: Any) -> dict[str, Any]:
         """Return what a fitted and shrunken model makes of this estimator."""
-        names = ("classes_", "n_classes_", "n_outputs_", "n_features_in_", "feature_names_in_")
-        return {"estimator_": model} | {name: getattr(model, name) for name in names if hasattr(model, name)}
+        return {"estimator_": model} | {name: getattr(model, name) for name in ADOPTED if hasattr(model, name)}
 
     def _adopt(self, fitted: dict[str, Any]) -> None:
+        for name in ADOPTED:  # an earlier fit may have had what this one has not, such as names of features
+            self.__dict__.pop(name, None)
         for name, value in fitted.items():
             setattr(self, name, value)
 

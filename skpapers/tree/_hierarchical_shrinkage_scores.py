@@ -14,7 +14,7 @@ from skpapers._validation import (
     score_columns,
     score_log_loss,
 )
-from skpapers.tree._hierarchical_shrinkage import shrink_path
+from skpapers.tree._hierarchical_shrinkage import Nodes, shrink_path
 from skpapers.tree._hierarchical_shrinkage_estimators import fit_model
 from skpapers.tree._shrinkable import FORESTS, open_trees
 
@@ -65,16 +65,21 @@ def _is_averaged(model: Any) -> bool:
 
 
 def _leaf_means(
-    model: Any, values: list[NDArray], X: Any, in_bag: list[NDArray] | None = None
+    model: Any, trees: list[Nodes], reg_params: NDArray, scheme: str, X: Any, in_bag: list[NDArray] | None = None
 ) -> tuple[NDArray, NDArray]:
-    """Return the mean over the trees of the leaf values of each row, for every lambda.
+    """Return the mean over the trees of the shrunken leaf values of each row, for every lambda.
+
+    One tree at a time: the paths of all trees of a deep forest would take gigabytes.
 
     Parameters
     ----------
     model : tree or forest
 
-    values : list of ndarray of shape (n_reg_params, n_nodes, n_values)
-        Shrunken node values, one array a tree.
+    trees : list of Nodes
+        Its trees, opened.
+
+    reg_params, scheme
+        As for `shrink_path`.
 
     X : array-like of shape (n_samples, n_features)
 
@@ -88,15 +93,15 @@ def _leaf_means(
     rows : ndarray of shape (n_rows,)
         The rows that some tree may speak about; all of them without `in_bag`.
     """
-    leaves = np.asarray(model.apply(X)).reshape(-1, len(values))
+    leaves = np.asarray(model.apply(X)).reshape(-1, len(trees))
     n_samples = leaves.shape[0]
-    means = np.zeros((values[0].shape[0], n_samples, values[0].shape[2]))
+    means = np.zeros((reg_params.size, n_samples, trees[0].value.shape[1]))
     n_trees = np.zeros(n_samples)
-    for t, value in enumerate(values):
+    for t, nodes in enumerate(trees):
         rows: Any = slice(None)
         if in_bag is not None:
             rows = np.flatnonzero(np.bincount(in_bag[t], minlength=n_samples) == 0)
-        means[:, rows] += value[:, leaves[rows, t]]
+        means[:, rows] += shrink_path(*nodes, reg_params, scheme)[:, leaves[rows, t]]
         n_trees[rows] += 1
     seen = np.flatnonzero(n_trees)
     if seen.size < n_samples:
@@ -137,10 +142,10 @@ def score_fold(
 
     model = fit_model(estimator, X_train, y_train, w_train)
     trees = open_trees(model, X_train, y_train, w_train)
-    values = [shrink_path(*nodes, reg_params, scheme) for nodes in trees.read()]
     if _is_averaged(model) and is_made_by_make_scorer(scorer):
-        means, _ = _leaf_means(model, values, X_test)
+        means, _ = _leaf_means(model, trees.read(), reg_params, scheme, X_test)
         return _score_means(scorer, model, means, X_test, y_test, score_params)
+    values = [shrink_path(*nodes, reg_params, scheme) for nodes in trees.read()]
     scores = []
     for k in range(reg_params.size):
         trees.write([value[k] for value in values])
@@ -157,8 +162,7 @@ def score_oob(model: Any, X: Any, y: Any, reg_params: NDArray, scheme: str, scor
     in_bag = model.estimators_samples_
     if max(rows.max() for rows in in_bag) >= len(y):
         raise ValueError(f'cv="oob" needs the rows the forest was trained on; got {len(y)} rows, fewer than it saw.')
-    values = [shrink_path(*nodes, reg_params, scheme) for nodes in open_trees(model, X, y, None).read()]
-    means, rows = _leaf_means(model, values, X, in_bag)
+    means, rows = _leaf_means(model, open_trees(model, X, y, None).read(), reg_params, scheme, X, in_bag)
     if rows.size == 0:
         raise ValueError('cv="oob" found no row outside every bag: use more rows, or a smaller max_samples.')
     X, y, score_params = safe_indexing(X, rows), safe_indexing(y, rows), check_method_params(X, score_params, rows)
