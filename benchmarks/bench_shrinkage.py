@@ -7,9 +7,7 @@ first one. Scores and predictions are compared first: the program fails if they 
 """
 
 import argparse
-import gc
 import sys
-import time
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -28,6 +26,7 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks._report import CONSOLE, Table, versions, versions_line
+from benchmarks._timing import medians, seconds
 from benchmarks.tables import CLASSIFICATION, load_shuffled
 from skpapers.tree import (
     HierarchicalShrinkageClassifierCV,
@@ -42,22 +41,6 @@ TREES += ("page", "eeg", "magic")
 FORESTS = ("concrete", "qsar", "diabetes", "raisin", "breast_cancer", "segment")
 REG_PARAMS = (0, 0.1, 1, 10, 50, 100, 500)  # the default of both
 TOLERANCE = 1e-10
-SECONDS = 6.0  # CPU time of the peer that is enough for one row
-
-
-def cpu_seconds(job: Callable[[], Any]) -> float:
-    start = time.process_time()
-    job()
-    return time.process_time() - start
-
-
-def medians(jobs: list[Callable[[], Any]], max_rounds: int) -> list[float]:
-    """Return the median CPU seconds of each job; the jobs take turns, and the first is the slow one."""
-    gc.collect()
-    times = [[cpu_seconds(job) for job in jobs]]
-    rounds = int(np.clip(SECONDS / times[0][0], 3, max_rounds))
-    times += [[cpu_seconds(job) for job in jobs] for _ in range(rounds - 1)]
-    return np.median(times, axis=0).tolist()
 
 
 def peer_cv(model: Any, X: NDArray, y: NDArray) -> Any:
@@ -83,10 +66,6 @@ def differences(peer: Any, ours: Any, X: NDArray) -> tuple[float, float]:
     method = "predict_proba" if is_classifier(ours) else "predict"
     scores = np.abs(-np.asarray(peer.scores_) - ours.cv_results_["mean_test_score"]).max()
     return float(scores), float(np.abs(getattr(peer, method)(X) - getattr(ours, method)(X)).max())
-
-
-def seconds(value: float) -> str:
-    return f"{value:.3g} s" if value >= 0.1 else f"{1000 * value:.3g} ms"
 
 
 def cv_rows(name: str, forest: bool, max_rounds: int) -> tuple[list[list[str]], float, float]:

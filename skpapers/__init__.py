@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from skpapers.tree import HierarchicalShrinkageClassifierCV as HierarchicalShrinkageClassifierCV
     from skpapers.tree import HierarchicalShrinkageRegressor as HierarchicalShrinkageRegressor
     from skpapers.tree import HierarchicalShrinkageRegressorCV as HierarchicalShrinkageRegressorCV
+    from skpapers.tree import QuantBnBTree as QuantBnBTree
+    from skpapers.tree import QuantBnBTreeClassifier as QuantBnBTreeClassifier
+    from skpapers.tree import QuantBnBTreeRegressor as QuantBnBTreeRegressor
 
 __version__ = "0.1.0"
 
 _SUBMODULES = {"comparison", "datasets", "papers", "tree"}
-_ATTRIBUTES = {name: paper.module for paper in PAPERS for name in paper.estimators}
+_ATTRIBUTES = {name: paper.module for paper in PAPERS for name in paper.estimators + paper.aliases}
 _ATTRIBUTES |= dict.fromkeys(("Comparison", "compare"), "skpapers.comparison")
 
 __all__ = sorted({"PAPERS", "__version__"} | _SUBMODULES | set(_ATTRIBUTES))

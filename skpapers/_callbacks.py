@@ -7,18 +7,25 @@ from typing import Any
 from sklearn.callback import CallbackContext
 
 
-def begin_fit(estimator: Any, n_steps: int, X: Any, y: Any) -> CallbackContext:
-    """Open the root task of a fit that will report `n_steps` steps."""
+def begin_fit(estimator: Any, n_steps: int | None, X: Any, y: Any) -> CallbackContext:
+    """Open the root task of a fit that will report `n_steps` steps; None where the number is not known beforehand."""
     context = estimator._init_callback_context(max_subtasks=n_steps)
     return context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
 
 
+def is_watched(estimator: Any) -> bool:
+    """Whether the estimator has callbacks at all: a fit of unknown length need not keep its steps for nobody."""
+    return bool(getattr(estimator, "_skl_callbacks", None))
+
+
 @contextmanager
-def report_step(estimator: Any, context: CallbackContext, name: str) -> Iterator[None]:
-    """Tell the callbacks when one step of the fit begins and ends."""
+def report_step(
+    estimator: Any, context: CallbackContext, name: str, metadata: dict[str, Any] | None = None
+) -> Iterator[None]:
+    """Tell the callbacks when one step of the fit begins and ends, and what is known of it (`metadata`)."""
     task = context.subcontext(task_name=name).call_on_fit_task_begin(estimator=estimator)
     yield
-    task.call_on_fit_task_end(estimator=estimator)
+    task.call_on_fit_task_end(estimator=estimator, metadata=metadata)
 
 
 def end_fit(estimator: Any, context: CallbackContext, X: Any, y: Any, fitted: Callable[[], dict[str, Any]]) -> None:

@@ -79,6 +79,9 @@ class Paper:
 
     time_budget : float, default=1800
         Seconds that a method, and its baseline, may take in a comparison: enough for 100,000 rows and 50 columns.
+
+    aliases : tuple of str, default=()
+        Further names of some of the estimators, importable from the same places.
     """
 
     key: str
@@ -92,6 +95,7 @@ class Paper:
     contests: tuple[Contest, ...]
     reproduction: tuple[str, ...]
     time_budget: float = 1800.0
+    aliases: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -118,6 +122,16 @@ def _shrinkage_contests() -> Iterator[Contest]:
         yield Contest("HS forest", task, Spec(hs, {"estimator": forest, "cv": "oob"}), forest)
 
 
+def _optimal_tree_contests() -> Iterator[Contest]:
+    for task, method, kind in (
+        ("classification", "QuantBnBTreeClassifier", "Classifier"),
+        ("regression", "QuantBnBTree", "Regressor"),
+    ):
+        for name, kwargs in (("optimal tree", {"max_depth": 2}), ("lookahead tree", {"max_depth": 6, "lookahead": 2})):
+            cart = Spec(f"sklearn.tree.DecisionTree{kind}", {"max_depth": kwargs["max_depth"], "random_state": 0})
+            yield Contest(name, task, Spec(f"skpapers.tree.{method}", kwargs), cart)
+
+
 PAPERS: tuple[Paper, ...] = (
     Paper(
         key="hierarchical_shrinkage",
@@ -135,6 +149,24 @@ PAPERS: tuple[Paper, ...] = (
         ),
         contests=tuple(_shrinkage_contests()),
         reproduction=("hs_test_score", "hs_shap_variance"),
+    ),
+    Paper(
+        key="quant_bnb",
+        title="Quant-BnB: A Scalable Branch-and-Bound Method for Optimal Decision Trees with Continuous Features",
+        authors="Rahul Mazumder, Xiang Meng, Haoyue Wang",
+        venue="ICML 2022",
+        url="https://arxiv.org/abs/2206.11844",
+        code="https://github.com/mengxianglgal/Quant-BnB",
+        module="skpapers.tree",
+        estimators=("QuantBnBTree", "QuantBnBTreeClassifier"),
+        contests=tuple(_optimal_tree_contests()),
+        reproduction=(
+            "quant_bnb_train_objective",
+            "quant_bnb_test_score",
+            "quant_bnb_lookahead",
+            "quant_bnb_shrinkage",
+        ),
+        aliases=("QuantBnBTreeRegressor",),
     ),
 )
 

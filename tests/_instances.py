@@ -24,6 +24,8 @@ FURTHER = [
     ("HierarchicalShrinkageClassifier", {"estimator": GradientBoostingClassifier(n_estimators=5, random_state=0)}),
     ("HierarchicalShrinkageRegressor", {"estimator": GradientBoostingRegressor(n_estimators=5, random_state=0)}),
     ("HierarchicalShrinkageClassifierCV", {"estimator": GradientBoostingClassifier(n_estimators=3, random_state=0)}),
+    ("QuantBnBTreeClassifier", {"criterion": "gini", "ccp_alpha": 0.01, "class_weight": "balanced"}),
+    ("QuantBnBTree", {"max_depth": 3, "lookahead": 1, "min_samples_leaf": 0.02}),
 ]
 
 

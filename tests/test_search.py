@@ -18,6 +18,8 @@ GRIDS = {
     "HierarchicalShrinkageRegressor": {"reg_param": [0, 10], "scheme": ["hierarchical", "leaf"]},
     "HierarchicalShrinkageClassifierCV": {"scheme": ["hierarchical", "leaf"]},
     "HierarchicalShrinkageRegressorCV": {"reg_params": [(0, 1), (0, 10, 100)]},
+    "QuantBnBTree": {"max_depth": [1, 2], "ccp_alpha": [0, 10.0]},
+    "QuantBnBTreeClassifier": {"max_depth": [1, 2], "ccp_alpha": [0, 0.01]},
 }
 
 

@@ -29,3 +29,8 @@ def signed_rank(differences: ArrayLike) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test, one difference a table (Demsar, JMLR 7, 2006)."""
     differences = np.asarray(differences)
     return float(stats.wilcoxon(differences).pvalue) if np.any(differences != 0) else 1.0
+
+
+def arrow(low: float, high: float) -> str:
+    """Mark an interval that does not hold zero."""
+    return " ↑" if low > 0 else " ↓" if high < 0 else ""

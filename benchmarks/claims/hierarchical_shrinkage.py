@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from benchmarks._report import Table
 from benchmarks.claims._registry import Result, Shows, claim
-from benchmarks.claims._statistics import interval, signed_rank, split_interval
+from benchmarks.claims._statistics import arrow, interval, signed_rank, split_interval
 from benchmarks.tables import load_shuffled
 from skpapers.tree import HierarchicalShrinkageClassifierCV, HierarchicalShrinkageRegressorCV
 
@@ -33,11 +33,6 @@ FAMILIES: dict[str, tuple[str, tuple[int, ...]]] = {
 KINDS = ("unshrunk", "leaf", "hierarchical")
 RIVALS = ("no shrinkage", "leaf-based shrinkage")
 TEST_TRAIN = 0.5  # test rows per training row
-
-
-def arrow(low: float, high: float) -> str:
-    """Mark an interval that does not hold zero."""
-    return " ↑" if low > 0 else " ↓" if high < 0 else ""
 
 
 # hs_test_score ---------------------------------------------------------------------------------------------------

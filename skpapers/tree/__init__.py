@@ -9,6 +9,7 @@ from skpapers.tree._hierarchical_shrinkage_estimators import (
     HierarchicalShrinkageClassifier,
     HierarchicalShrinkageRegressor,
 )
+from skpapers.tree._quant_bnb_estimators import QuantBnBTree, QuantBnBTreeClassifier, QuantBnBTreeRegressor
 
 __all__ = [
     "HierarchicalShrinkageClassifier",
@@ -16,4 +17,7 @@ __all__ = [
     "HierarchicalShrinkagePathDisplay",
     "HierarchicalShrinkageRegressor",
     "HierarchicalShrinkageRegressorCV",
+    "QuantBnBTree",
+    "QuantBnBTreeClassifier",
+    "QuantBnBTreeRegressor",
 ]

@@ -1,6 +1,7 @@
 """The inner layout of scikit-learn's trees: the private names of its tree modules stand here and nowhere else.
 
 `read` opens a fitted model into a list of `Nodes`, one a tree; `write` puts new node values into the same model.
+`build_tree` makes a `Tree` of splits that scikit-learn did not choose.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 from sklearn.tree import BaseDecisionTree
+from sklearn.tree._tree import NODE_DTYPE, Tree
 
 from skpapers.tree._hierarchical_shrinkage import Nodes, fill_from_leaves
+from skpapers.tree._tree_routing import NodeFacts, node_depths
 
 GRADIENT_BOOSTING = (GradientBoostingClassifier, GradientBoostingRegressor)
 
@@ -72,6 +75,39 @@ class HistGradientBoostingTrees:
         """Set the node values of every tree."""
         for tree, value in zip(self.predictors, values, strict=True):
             tree.nodes["value"] = value[:, 0]
+
+
+def build_tree(n_features: int, splits: Any, facts: NodeFacts) -> Tree:
+    """Return a scikit-learn `Tree` of given splits and node values.
+
+    Parameters
+    ----------
+    n_features : int
+        Columns of the training rows.
+
+    splits : tree of n_nodes nodes
+        `children_left`, `children_right` (-1 at leaves), `feature` (-2 at leaves), `threshold` (-2.0 at leaves) and
+        `missing_go_to_left`: arrays of shape (n_nodes,), a parent before its children.
+
+    facts : NodeFacts
+        Weights, values and impurities of the nodes.
+
+    Returns
+    -------
+    tree : Tree
+    """
+    nodes = np.zeros(len(splits.feature), dtype=NODE_DTYPE)  # zeros between the fields, too: pickles agree
+    nodes["left_child"], nodes["right_child"] = splits.children_left, splits.children_right
+    for name in ("feature", "threshold", "missing_go_to_left"):
+        nodes[name] = getattr(splits, name)
+    for name in ("n_node_samples", "weighted_n_node_samples", "impurity"):
+        nodes[name] = getattr(facts, name)
+    n_outputs, n_classes = facts.value.shape[1:]
+    tree = Tree(n_features, np.full(n_outputs, n_classes, dtype=np.intp), n_outputs)
+    depth = int(node_depths(splits).max())
+    values = np.ascontiguousarray(facts.value)
+    tree.__setstate__({"max_depth": depth, "node_count": nodes.size, "nodes": nodes, "values": values})
+    return tree
 
 
 def _decision_trees(model: Any) -> Iterator[BaseDecisionTree]:

@@ -1,10 +1,15 @@
-"""scikit-learn's boosting, opened and written back: inner nodes, weights, categories, missing values."""
+"""scikit-learn's boosting, opened and written back: inner nodes, weights, categories, missing values.
+
+Then trees of scikit-learn, made of splits that are given.
+"""
+
+import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
 import shap
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.ensemble import (
     GradientBoostingRegressor,
@@ -12,9 +17,12 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
 )
 from sklearn.frozen import FrozenEstimator
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skpapers.tree import HierarchicalShrinkageClassifier, HierarchicalShrinkageRegressor
+from skpapers.tree._sklearn_tree import build_tree
+from skpapers.tree._tree_routing import NodeFacts
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
@@ -90,3 +98,23 @@ def test_histogram_boosting_with_categories_and_missing_values():
     shrunken = HierarchicalShrinkageRegressor(model, reg_param=1e12).fit(X, y)
     assert_allclose(shrunken.predict(X), y.mean(), rtol=1e-6)
     assert np.ptp(HierarchicalShrinkageRegressor(model, reg_param=5).fit(X, y).predict(X)) > 0.1
+
+
+@pytest.mark.parametrize("kind", ["one output", "three outputs", "classes", "one leaf"])
+def test_a_tree_that_is_built_is_the_tree_that_scikit_learn_grew(kind):
+    X, y = load_breast_cancer(return_X_y=True) if kind == "classes" else load_diabetes(return_X_y=True)
+    X = X.astype(np.float32)
+    X[::5, 2] = np.nan
+    y = np.column_stack([y, X[:, 0], X[:, 1]]) if kind == "three outputs" else y
+    model = DecisionTreeClassifier if kind == "classes" else DecisionTreeRegressor
+    grown = model(max_depth=5, min_samples_leaf=len(y) if kind == "one leaf" else 5, random_state=0).fit(X, y).tree_
+    facts = NodeFacts(grown.n_node_samples, grown.weighted_n_node_samples, grown.value, grown.impurity)
+    built = build_tree(X.shape[1], grown, facts)
+    assert type(built) is type(grown)
+    for name in ("node_count", "max_depth", "n_leaves", "n_features", "n_outputs", "max_n_classes"):
+        assert getattr(built, name) == getattr(grown, name)
+    for name in ("children_left", "children_right", "feature", "threshold", "missing_go_to_left", "n_classes"):
+        assert_array_equal(getattr(built, name), getattr(grown, name))
+    assert_array_equal(built.predict(X), grown.predict(X))
+    assert_array_equal(built.compute_feature_importances(), grown.compute_feature_importances())
+    assert pickle.dumps(built) == pickle.dumps(build_tree(X.shape[1], grown, facts))

@@ -1,0 +1,52 @@
+"""One fit in a process of its own: seconds, and memory beyond what was there before.
+
+    python benchmarks/_fresh.py '{"X": "X.npy", "y": "y.npy", "estimator": "QuantBnBTree", "params": {}, "warm_up": 1}'
+
+`bench_trees.py` starts it and reads the JSON that it prints. Memory is read from /proc, which Linux alone has: the peak
+that `resource.getrusage` reports is inherited from the process that started this one.
+"""
+
+import gc
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def memory(key: str) -> int:
+    """Return VmRSS (bytes in use) or VmHWM (the most that ever were)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(key))
+
+
+def main() -> None:
+    spec = json.loads(sys.argv[1])
+    start = time.perf_counter()
+    import numpy as np
+
+    from skpapers import tree
+
+    estimator = getattr(tree, spec["estimator"])
+    imported, after_import = time.perf_counter() - start, memory("VmRSS")
+    X, y = np.load(spec["X"]), np.load(spec["y"])
+    warnings.simplefilter("ignore")  # of a time limit; `optimal` says it
+    if spec["warm_up"]:
+        few = slice(None, None, max(1, len(X) // 300))
+        estimator(**spec["params"]).fit(X[few], y[few])
+    gc.collect()
+    before = memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+    cpu, wall = time.process_time(), time.perf_counter()
+    model = estimator(**spec["params"]).fit(X, y)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    peak = memory("VmHWM")
+    found = {"objective": model.objective_, "optimal": bool(model.is_optimal_), "gap": float(model.gap_)}
+    used = {"import": imported, "cpu": cpu, "wall": wall, "fit_bytes": peak - before, "bytes": peak - after_import}
+    print(json.dumps({**found, **used}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+"""What the optimal trees of classification and regression share: the fit around the solver, and float64 routing."""
+
+import warnings
+from math import ceil, isnan
+from numbers import Integral, Real
+from time import perf_counter
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array, csr_matrix
+from sklearn import get_config
+from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from skpapers._callbacks import begin_fit, end_fit, is_watched, report_step
+from skpapers._validation import Interval, check_sample_weight, fit_context
+from skpapers.base import DocLinkMixin
+from skpapers.tree._quant_bnb import Solution, solve
+from skpapers.tree._sklearn_tree import build_tree
+from skpapers.tree._tree_routing import NodeFacts, paths, route
+
+
+class Loss(NamedTuple):
+    """What the solver minimises: `objective_` is `factor` times the solver's sum, over the total weight."""
+
+    name: str
+    target: NDArray
+    factor: float
+
+
+class _Progress:
+    """Prints the solver's reports, and passes them on to the callbacks as steps."""
+
+    def __init__(self, estimator: Any, context: CallbackContext, unit: float) -> None:
+        self.estimator, self.context, self.unit = estimator, context, unit
+        self.start, self.printed = perf_counter(), 0.0
+
+    def __call__(self, best: float, bound: float, gap: float, seconds: float) -> None:
+        best, bound = best * self.unit, bound * self.unit
+        if self.estimator.verbose > 1 or (self.estimator.verbose and seconds >= self.printed + 1.0):
+            self.printed = seconds
+            self.say("after", seconds, best, bound, gap)
+        if is_watched(self.estimator):
+            facts = {"objective": best, "lower_bound": bound, "gap": gap, "seconds": seconds}
+            with report_step(self.estimator, self.context, "search", facts):
+                pass
+
+    def end(self, is_optimal_: bool, objective_: float, lower_bound_: float, gap_: float, **rest: Any) -> None:
+        """Print how the search ended."""
+        word = "optimal after" if is_optimal_ else "ended after"
+        self.say(word, perf_counter() - self.start, objective_, lower_bound_, gap_)
+
+    def say(self, word: str, seconds: float, best: float, bound: float, gap: float) -> None:
+        """Print one line."""
+        name = type(self.estimator).__name__
+        print(f"[{name}] {word} {seconds:.1f} s: best {best:.6g}, bound {bound:.6g}, gap {gap:.2%}")
+
+
+class OptimalTree(DocLinkMixin, CallbackSupportMixin):
+    """What the two trees share. They are decision trees of scikit-learn, too, whose `__init__` is not called."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        "max_depth": [Interval(Integral, 1, None, closed="left")],
+        "lookahead": [Interval(Integral, 1, None, closed="left"), None],
+        "min_samples_leaf": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+        ],
+        "ccp_alpha": [Interval(Real, 0, None, closed="left")],
+        "monotonic_cst": ["array-like", None],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    }
+
+    max_depth: int
+    lookahead: int | None
+    criterion: str
+    min_samples_leaf: float
+    ccp_alpha: float
+    monotonic_cst: ArrayLike | None
+    time_limit: float | None
+    tol: float
+    n_jobs: int | None
+    verbose: int
+    n_outputs_: int
+    tree_: Any
+
+    _y_dtype: type | None
+
+    def _read_target(self, y: NDArray) -> tuple[NDArray, dict[str, Any]]:
+        """Return the target as the methods below take it, and the fitted attributes that come from it."""
+        raise NotImplementedError
+
+    def _weigh_classes(self, y: NDArray, told: dict, weight: NDArray | None) -> NDArray | None:
+        """Return the row weights times those of the classes."""
+        return weight
+
+    def _loss(self, y: NDArray) -> Loss:
+        raise NotImplementedError
+
+    def _describe(self, X: NDArray, y: NDArray, weight: NDArray | None, solution: Solution, told: dict) -> NodeFacts:
+        raise NotImplementedError
+
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Any:
+        """Find the optimal tree of the training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows, dense; NaN is a missing value.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets; several outputs for regression only.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights, none negative. A weight of 2 is a row that stands there twice (but one row to
+            `min_samples_leaf`), a weight of 0 a row that does not.
+
+        check_input : bool, default=True
+            False takes X (float64, C order, no infinity) and y as they are, unchecked.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. Where `fit` raises or is interrupted, it is what it was before.
+
+        Raises
+        ------
+        ValueError
+            If X holds infinity, if weights are negative or all 0, if `lookahead` exceeds `max_depth`, or if
+            `monotonic_cst` has another length than X has columns, another value than -1, 0, 1, or meets missing values,
+            several outputs or more than two classes.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `time_limit` or `tol` ended the search before the optimum was proved.
+        """
+        if self.lookahead is not None and self.lookahead > self.max_depth:
+            raise ValueError(f"lookahead={self.lookahead} must not exceed max_depth={self.max_depth}.")
+        # What validation writes goes to a blank of the same class: an error further down must leave self alone.
+        blank = type(self).__new__(type(self))
+        if check_input:
+            of_X = {"dtype": np.float64, "order": "C", "ensure_all_finite": "allow-nan"}
+            of_y = {"ensure_2d": False, "dtype": self._y_dtype}
+            X, y = validate_data(blank, X, y, validate_separately=(of_X, of_y))
+            check_consistent_length(X, y)
+        else:
+            X, y = validate_data(blank, X, y, skip_check_array=True)
+        y, told = self._read_target(y)
+        X, y, weight = _without_weightless(X, y, check_sample_weight(sample_weight, X))
+        X, y, weight = _without_weightless(X, y, self._weigh_classes(y, told, weight))
+        monotonic_cst = self._checked_monotonic_cst(X, told)
+        loss = self._loss(y)
+        uneven = weight if weight is not None and weight.min() < weight.max() else None
+        unit = loss.factor / float(len(X) if uneven is None else uneven.sum())
+
+        context = begin_fit(self, None, X, y)
+        progress = _Progress(self, context, unit)
+        leaf_rows = self.min_samples_leaf
+        solution = solve(
+            X,
+            loss.target,
+            uneven,
+            loss=loss.name,
+            max_depth=int(self.max_depth),
+            lookahead=None if self.lookahead == self.max_depth else self.lookahead,
+            min_samples_leaf=int(leaf_rows if isinstance(leaf_rows, Integral) else ceil(leaf_rows * len(X))),
+            leaf_cost=self.ccp_alpha / unit,
+            monotonic_cst=monotonic_cst,
+            time_limit=self.time_limit,
+            tol=self.tol,
+            n_jobs=effective_n_jobs(self.n_jobs),
+            report=progress if self.verbose or is_watched(self) else None,
+        )
+        certificate = self._certificate(solution, unit)
+        tree = build_tree(X.shape[1], solution, self._describe(X, y, weight, solution, told))
+        fitted = vars(blank) | told | certificate | {"tree_": tree, "max_features_": X.shape[1]}
+        if self.verbose:
+            progress.end(**certificate)
+        end_fit(self, context, X, y, lambda: fitted)
+        self.__dict__.update(fitted)
+        if "feature_names_in_" not in fitted:
+            self.__dict__.pop("feature_names_in_", None)
+        return self
+
+    def _checked_monotonic_cst(self, X: NDArray, told: dict) -> NDArray[np.int8] | None:
+        """Return the constraints, None where there are none; errors as those of scikit-learn's trees."""
+        if self.monotonic_cst is None:
+            return None
+        constraints = np.asarray(self.monotonic_cst)
+        if told["n_outputs_"] > 1:
+            raise ValueError("Monotonicity constraints are not supported with multiple outputs.")
+        if constraints.shape != X.shape[1:]:
+            raise ValueError(
+                f"monotonic_cst has shape {constraints.shape} but the input data X has {X.shape[1]} features."
+            )
+        if not np.isin(constraints, (-1, 0, 1)).all():
+            raise ValueError(f"monotonic_cst must be None or an array-like of -1, 0 or 1, but got {constraints}.")
+        if told.get("n_classes_", 2) > 2:
+            raise ValueError("Monotonicity constraints are not supported with multiclass classification.")
+        if not constraints.any():
+            return None
+        if np.isnan(X).any():
+            raise ValueError("Monotonicity constraints are not supported with missing values in X.")
+        return constraints.astype(np.int8)
+
+    def _certificate(self, solution: Solution, unit: float) -> dict[str, Any]:
+        """Return what is proved of the tree, and warn where the search was ended before its end."""
+        removed = solution.root_loss - solution.lower_bound  # NaN with a smaller lookahead: then gap is NaN
+        missing = solution.objective - solution.lower_bound
+        gap = 0.0 if missing <= 0.0 else missing / removed
+        objective, lower_bound = solution.objective * unit, min(solution.lower_bound, solution.objective) * unit
+        if gap > 1e-9 or (isnan(gap) and not solution.finished):
+            limit = f"tol={self.tol:g}" if solution.finished else f"time_limit={self.time_limit:g} s"
+            proved = "an unknown gap" if isnan(gap) else f"a gap of {gap:.2%} (lower bound {lower_bound:.6g})"
+            warnings.warn(
+                f"{type(self).__name__}: {limit} ended the search at an objective of {objective:.6g} with {proved}; "
+                "a better tree may exist.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        return {
+            "objective_": objective,
+            "lower_bound_": lower_bound,
+            "gap_": gap,
+            "is_optimal_": gap <= 1e-9,
+            "n_nodes_explored_": solution.n_nodes_explored,
+        }
+
+    def _validate_X_predict(self, X: Any, check_input: bool) -> NDArray:
+        if check_input:
+            return validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        return validate_data(self, X, reset=False, skip_check_array=True)
+
+    def apply(self, X: Any, check_input: bool = True) -> NDArray[np.intp]:
+        """Return the leaf of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Input rows, dense; NaN is a missing value.
+
+        check_input : bool, default=True
+            False takes X, an array of floats, as it is.
+
+        Returns
+        -------
+        leaves : ndarray of shape (n_samples,)
+            Indices of nodes of `tree_`.
+        """
+        check_is_fitted(self)
+        return route(self._validate_X_predict(X, check_input), self.tree_)
+
+    def decision_path(self, X: Any, check_input: bool = True) -> Any:
+        """Return the nodes that every row passes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Input rows, dense; NaN is a missing value.
+
+        check_input : bool, default=True
+            False takes X, an array of floats, as it is.
+
+        Returns
+        -------
+        indicator : sparse matrix of shape (n_samples, n_nodes)
+            CSR, 1 where a row passes a node.
+        """
+        check_is_fitted(self)
+        X = self._validate_X_predict(X, check_input)
+        indices, indptr = paths(X, self.tree_)
+        kind = csr_matrix if get_config()["sparse_interface"] == "spmatrix" else csr_array
+        return kind((np.ones_like(indices), indices, indptr), shape=(len(X), self.tree_.node_count))
+
+    @property
+    def cost_complexity_pruning_path(self) -> Any:
+        """Not available: `ccp_alpha` is part of the search, so a path of prunings would show other trees."""
+        raise AttributeError(
+            f"{type(self).__name__} has no cost_complexity_pruning_path: ccp_alpha is part of the search, so that the "
+            "optimal trees of a larger ccp_alpha need not be prunings of one tree. Search over ccp_alpha instead."
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        return tags
+
+
+def _without_weightless(X: NDArray, y: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray, NDArray | None]:
+    """Drop the rows of weight 0, before their values become thresholds."""
+    if weight is None or weight.all():
+        return X, y, weight
+    kept = weight > 0
+    return X[kept], y[kept], weight[kept]

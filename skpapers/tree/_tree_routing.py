@@ -1,0 +1,166 @@
+"""Rows on their way through one tree, in float64, and what its nodes know of the training rows they were given.
+
+scikit-learn's own `Tree` sees rows in float32; here a row goes left where its value itself is not above the threshold.
+A tree is anything with `children_left`, `children_right`, `feature`, `threshold` and `missing_go_to_left` (arrays of
+shape (n_nodes,), a parent before its children, -1 for the children of a leaf).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class NodeFacts(NamedTuple):
+    """What scikit-learn's trees store of every node besides its split.
+
+    Parameters
+    ----------
+    n_node_samples : ndarray of shape (n_nodes,)
+        Training rows in the node.
+
+    weighted_n_node_samples : ndarray of shape (n_nodes,)
+        Their weight.
+
+    value : ndarray of shape (n_nodes, n_outputs, n_classes)
+        Weighted means (one "class"), or the classes' shares of the weight.
+
+    impurity : ndarray of shape (n_nodes,)
+        The criterion.
+    """
+
+    n_node_samples: NDArray
+    weighted_n_node_samples: NDArray
+    value: NDArray
+    impurity: NDArray
+
+
+def route(X: NDArray, tree: Any) -> NDArray[np.intp]:
+    """Return the leaf of every row; a missing value goes where its node sends missing values."""
+    left, right, feature, threshold = tree.children_left, tree.children_right, tree.feature, tree.threshold
+    missing_left = tree.missing_go_to_left
+    leaves = np.zeros(len(X), dtype=np.intp)
+    todo = [(0, np.arange(len(X)))]
+    while todo:
+        node, rows = todo.pop()
+        if left[node] < 0:
+            leaves[rows] = node
+        elif rows.size:
+            column = X[rows, feature[node]]
+            goes_left = ~(column > threshold[node]) if missing_left[node] else column <= threshold[node]
+            todo += [(left[node], rows[goes_left]), (right[node], rows[~goes_left])]
+    return leaves
+
+
+def node_depths(tree: Any) -> NDArray[np.intp]:
+    """Return the number of splits above every node."""
+    depth = np.zeros(len(tree.children_left), dtype=np.intp)
+    for node, (left, right) in enumerate(zip(tree.children_left.tolist(), tree.children_right.tolist(), strict=True)):
+        if left >= 0:
+            depth[left] = depth[right] = depth[node] + 1
+    return depth
+
+
+def paths(X: NDArray, tree: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the nodes on the way of every row, root first, as `indices` and `indptr` of a CSR matrix."""
+    depth = node_depths(tree)
+    table = np.full((depth.size, depth.max() + 1), -1, dtype=np.intp)
+    table[0, 0] = 0
+    for node in np.flatnonzero(tree.children_left >= 0):
+        for child in (tree.children_left[node], tree.children_right[node]):
+            table[child] = table[node]
+            table[child, depth[child]] = child
+    leaves = route(X, tree)
+    nodes = table[leaves]
+    return nodes[nodes >= 0], np.concatenate([[0], np.cumsum(depth[leaves] + 1)])
+
+
+def describe_regression(X: NDArray, y: NDArray, weight: NDArray | None, tree: Any) -> NodeFacts:
+    """Return weighted means and squared errors (the mean over the outputs) of every node.
+
+    Squares are taken of residuals only, so that targets far from 0 lose nothing.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+
+    y : ndarray of shape (n_samples, n_outputs)
+
+    weight : ndarray of shape (n_samples,) or None
+
+    tree : tree of n_nodes nodes
+
+    Returns
+    -------
+    facts : NodeFacts
+        `value` of shape (n_nodes, n_outputs, 1).
+    """
+    leaves = route(X, tree)
+    n_nodes = len(tree.children_left)
+    count = np.bincount(leaves, minlength=n_nodes)
+    total = np.bincount(leaves, weights=weight, minlength=n_nodes).astype(np.float64)
+
+    def mean(column: NDArray) -> NDArray:
+        sums = np.bincount(leaves, weights=column if weight is None else weight * column, minlength=n_nodes)
+        return np.divide(sums, total, out=np.zeros(n_nodes), where=total > 0)
+
+    value, spread = np.zeros((n_nodes, y.shape[1])), np.zeros(n_nodes)
+    for k, column in enumerate(y.T):
+        value[:, k] = mean(column)
+        value[:, k] += mean(column - value[leaves, k])  # what rounding left of sums far from 0
+        spread += mean((column - value[leaves, k]) ** 2)
+    spread *= total / y.shape[1]
+    for node, left, right in _inner_nodes_upwards(tree):
+        count[node] = count[left] + count[right]
+        total[node] = total[left] + total[right]
+        step = value[right] - value[left]
+        value[node] = value[left] + total[right] / total[node] * step
+        between = total[left] * total[right] / total[node] * np.mean(step**2)
+        spread[node] = spread[left] + spread[right] + between
+    return NodeFacts(count, total, value[:, :, np.newaxis], spread / total)
+
+
+def describe_classification(
+    X: NDArray, codes: NDArray, n_classes: int, weight: NDArray | None, tree: Any, criterion: str
+) -> NodeFacts:
+    """Return the classes' shares of the weight and the impurity of every node.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+
+    codes : ndarray of int of shape (n_samples,)
+        Classes as 0, ..., n_classes - 1.
+
+    n_classes : int
+
+    weight : ndarray of shape (n_samples,) or None
+
+    tree : tree of n_nodes nodes
+
+    criterion : {"misclassification", "gini"}
+        One minus the largest share, or one minus the sum of their squares.
+
+    Returns
+    -------
+    facts : NodeFacts
+        `value` of shape (n_nodes, 1, n_classes).
+    """
+    leaves = route(X, tree)
+    n_nodes = len(tree.children_left)
+    count = np.bincount(leaves, minlength=n_nodes)
+    cells = np.bincount(leaves * n_classes + codes, weights=weight, minlength=n_nodes * n_classes)
+    by_class = cells.reshape(n_nodes, n_classes).astype(np.float64)
+    for node, left, right in _inner_nodes_upwards(tree):
+        count[node] = count[left] + count[right]
+        by_class[node] = by_class[left] + by_class[right]
+    total = by_class.sum(axis=1)
+    share = by_class / total[:, np.newaxis]
+    impurity = 1.0 - (share.max(axis=1) if criterion == "misclassification" else (share**2).sum(axis=1))
+    return NodeFacts(count, total, share[:, np.newaxis, :], impurity)
+
+
+def _inner_nodes_upwards(tree: Any) -> list[tuple[int, int, int]]:
+    """Return every inner node with its children, children's own splits first."""
+    children = zip(tree.children_left.tolist(), tree.children_right.tolist(), strict=True)
+    return [(node, left, right) for node, (left, right) in enumerate(children) if left >= 0][::-1]
