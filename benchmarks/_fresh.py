@@ -2,10 +2,11 @@
 
     python benchmarks/_fresh.py '{"X": "X.npy", "y": "y.npy", "estimator": "QuantBnBTree", "params": {}, "warm_up": 1}'
 
-`bench_trees.py` starts it and reads the JSON that it prints. Memory is read from /proc, which Linux alone has: the peak
-that `resource.getrusage` reports is inherited from the process that started this one.
+`bench_trees.py` starts it and reads the JSON that it prints. For Linux with glibc: memory is read from /proc, since the
+peak of `resource.getrusage` is inherited from the process that started this one.
 """
 
+import ctypes
 import gc
 import json
 import sys
@@ -37,6 +38,7 @@ def main() -> None:
         few = slice(None, None, max(1, len(X) // 300))
         estimator(**spec["params"]).fit(X[few], y[few])
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # or the fit would take, unseen, what imports and warm-up have freed
     before = memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
     cpu, wall = time.process_time(), time.perf_counter()

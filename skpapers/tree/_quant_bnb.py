@@ -182,7 +182,6 @@ class Problem:
         self.settings = Settings(
             kind, n_classes, weighted, float(leaf_cost), margin, tie, VALUE_TIE * spread, min_samples_leaf, monotonic
         )
-        self.relaxed = self.settings._replace(leaf_cost=0.0, min_leaf=1, monotonic=np.zeros(q, np.int8))
         self.rows = Rows(columns.order, np.arange(n, dtype=np.int32), label, val)
         self.tol, self.n_jobs, self.q = tol, n_jobs, q
         self.explored = 0
@@ -275,7 +274,7 @@ class Problem:
             )
             for _ in range(self.n_jobs)
         ]
-        common = (frame, jobs, state, rows, n, depth, s, self.relaxed, self.tol, root_cost)
+        common = (frame, jobs, state, rows, n, depth, s, self.tol, root_cost)
         done: list[int] = []
         steps = self._one_thread(workers[0], *common) if self.n_jobs == 1 else self._threads(workers, done, *common)
         finished = True
@@ -308,7 +307,7 @@ class Problem:
 
     @staticmethod
     def _threads(workers: list[search_.Worker], done: list[int], *common: Any) -> Iterator[None]:
-        frame, jobs, state, rows, n, depth, settings, relaxed, tol, root_cost = common
+        frame, jobs, state, rows, n, depth, settings, tol, root_cost = common
         stop = False
 
         def work(worker: search_.Worker, waiting: list[int]) -> None:
@@ -319,7 +318,7 @@ class Problem:
                     return
                 search_.start_job(worker)
                 job = search_.job_at(jobs, i)
-                while not search_.run_job(worker, rows, n, depth, job, settings, relaxed, BUDGET):
+                while not search_.run_job(worker, rows, n, depth, job, settings, BUDGET):
                     if stop:
                         return
                 done.append(i)

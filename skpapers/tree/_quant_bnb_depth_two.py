@@ -69,10 +69,15 @@ class Two(NamedTuple):
     first_pos: np.ndarray
     first_l: np.ndarray
     first_r: np.ndarray
-    stack_pos: np.ndarray
-    stack_l: np.ndarray
-    stack_r: np.ndarray
-    stack_ends: np.ndarray
+    open_pos: np.ndarray  # open intervals of the feature in hand, as in the first thresholds' intervals
+    open_l: np.ndarray
+    open_r: np.ndarray
+    open_ends: np.ndarray
+    batch_lane: np.ndarray  # intervals whose thresholds are scanned together, each with its first lane
+    batch_pos: np.ndarray
+    batch_l: np.ndarray
+    batch_r: np.ndarray
+    batch_ends: np.ndarray
     root_l: np.ndarray
     root_r: np.ndarray
     bounds: np.ndarray  # (q + 1,): cost with root feature f is at least this; the last is that of a leaf
@@ -83,11 +88,13 @@ class Two(NamedTuple):
     tree: np.ndarray  # (3, 2): feature (-1: leaf) and last row on the left, of root, left and right child
 
 
+OPEN_INTERVALS = 256
 # Integers of the machine.
-N, PHASE, F, G, NB, TOP, FOUND, COARSE, WORK, EXPLORED, ROOT, SPLIT = range(12)
+N, PHASE, F, G, NB, OPEN, FOUND, COARSE, WORK, EXPLORED, ROOT, SPLIT, BATCH = range(13)
 # Phases.
-FIRST, SCAN_FIRST, REFINE, SCAN, DONE = range(5)
-CONSTANT = 2
+CHOOSE, SCAN_FIRST, REFINE, SCAN, DONE = range(5)
+# What is done for a root feature.
+NOTHING, SCANNED, FINISHED, CONSTANT = range(4)
 # Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, values of the
 # best tree's leaves, the least bound of what was left out of the feature in hand.
 BEST, SECOND, LOW, HIGH, TREE_LOW, TREE_HIGH, LEFT_OUT = range(7)
@@ -95,10 +102,9 @@ BEST, SECOND, LOW, HIGH, TREE_LOW, TREE_HIGH, LEFT_OUT = range(7)
 
 def make_two(n, q, width, n_classes, kind, number):
     """Working space for nodes of up to n rows; `width` is the number of statistics of a set of rows."""
-    depth = LANES * (int(np.ceil(np.log(max(n, 2)) / np.log(LANES))) + 2)
     many = kind == CLASSES
     return Two(
-        at=np.zeros(12, np.int64),
+        at=np.zeros(13, np.int64),
         num=np.zeros(7),
         code=np.zeros(n, np.uint16),
         st=np.zeros(max(12, width) * LANES, number),
@@ -115,10 +121,15 @@ def make_two(n, q, width, n_classes, kind, number):
         first_pos=np.zeros((q, LANES), np.int64),
         first_l=np.zeros((q, LANES, q + 1)),
         first_r=np.zeros((q, LANES, q + 1)),
-        stack_pos=np.zeros((depth, 2), np.int64),
-        stack_l=np.zeros((depth, q + 1)),
-        stack_r=np.zeros((depth, q + 1)),
-        stack_ends=np.zeros((depth, 2)),
+        open_pos=np.zeros((OPEN_INTERVALS, 2), np.int64),
+        open_l=np.zeros((OPEN_INTERVALS, q + 1)),
+        open_r=np.zeros((OPEN_INTERVALS, q + 1)),
+        open_ends=np.zeros((OPEN_INTERVALS, 2)),
+        batch_lane=np.zeros(LANES + 1, np.int64),
+        batch_pos=np.zeros((LANES, 2), np.int64),
+        batch_l=np.zeros((LANES, q + 1)),
+        batch_r=np.zeros((LANES, q + 1)),
+        batch_ends=np.zeros((LANES, 2)),
         root_l=np.zeros(q + 1),
         root_r=np.zeros(q + 1),
         bounds=np.zeros(q + 1),
@@ -262,9 +273,8 @@ def start_two(two, rows, n, settings, cutoff, low, high, floor, coarse):
     """Begin a search for trees that cost less than `cutoff`; `floor` bounds the cost with each root feature from below."""
     at, num, q = two.at, two.num, settings.monotonic.size
     at[N] = n
-    at[PHASE] = FIRST
-    at[F] = -1
-    at[TOP] = 0
+    at[PHASE] = CHOOSE
+    at[OPEN] = 0
     at[FOUND] = 0
     at[ROOT] = -1
     at[COARSE] = coarse
@@ -273,7 +283,7 @@ def start_two(two, rows, n, settings, cutoff, low, high, floor, coarse):
     num[LOW] = low
     num[HIGH] = high
     two.bounds[:] = floor
-    two.done[:] = 0
+    two.done[:] = NOTHING
     two.code[:n] = 0
     whole = two.total[LANES]
     whole[:] = 0.0
@@ -415,7 +425,7 @@ def below(value, settings):
 @njit(cache=True, nogil=True)
 def judge_threshold(two, rows, settings, f, k, l_min, r_min):
     """Find the best pair of subtrees at threshold k that keeps every constraint, and take it if it is better."""
-    num, n, q = two.num, two.at[N], settings.monotonic.size
+    num, n = two.num, two.at[N]
     low, high, sign = num[LOW], num[HIGH], settings.monotonic[f]
     rest = two.total[LANES] - two.total[k]
     n_left = two.pos[k] + 1
@@ -534,26 +544,106 @@ def judge(two, rows, settings, f):
 
 
 @njit(cache=True, nogil=True)
-def trim_interval(two, rows, settings, f, top):
-    """Move the ends of an interval inwards past the thresholds that similarity to the judged ends closes."""
-    lo, hi = two.stack_pos[top]
-    if settings.kind > CLASSES:
-        return lo, hi
+def trim_interval(two, rows, settings, f, i):
+    """Move the ends of an open interval inwards past the thresholds that similarity to the judged ends closes."""
+    lo, hi = two.open_pos[i]
     target = two.num[BEST] - settings.margin
     order = rows.order[f]
     for end in range(2):
         while lo < hi - 1:
             row = order[lo + 1 if end == 0 else hi] >> 1
-            bound = two.stack_ends[top, end] - (rows.val[row, 0] if settings.weighted else 1.0)
+            bound = two.open_ends[i, end] - (rows.val[row, 0] if settings.weighted else 1.0)
             if bound <= target:
                 break
-            two.stack_ends[top, end] = bound
+            two.open_ends[i, end] = bound
             two.num[LEFT_OUT] = min(two.num[LEFT_OUT], bound)
             if end == 0:
                 lo += 1
             else:
                 hi -= 1
-    return lo, hi
+    two.open_pos[i, 0] = lo
+    two.open_pos[i, 1] = hi
+
+
+@njit(cache=True, nogil=True)
+def copy_open(two, i, j):
+    """Copy the open interval i to the place j."""
+    two.open_pos[j] = two.open_pos[i]
+    two.open_l[j] = two.open_l[i]
+    two.open_r[j] = two.open_r[i]
+    two.open_ends[j] = two.open_ends[i]
+
+
+@njit(cache=True, nogil=True)
+def choose_batch(two, rows, settings, f):
+    """Take open intervals of f whose thresholds are scanned together, and spread the lanes over them; False if all are closed.
+
+    All of them if there is a lane for each; otherwise those with the least bounds, or, when room runs out, the narrowest.
+    """
+    q = settings.monotonic.size
+    target = two.num[BEST] - settings.margin
+    order = rows.order[f]
+    ends = np.zeros(OPEN_INTERVALS, np.int64)
+    rank = np.zeros(OPEN_INTERVALS)
+    crowded = two.at[OPEN] > OPEN_INTERVALS - 2 * LANES
+    kept = 0
+    for i in range(two.at[OPEN]):
+        bound = two.open_l[i].min() + two.open_r[i].min()
+        if bound > target:
+            two.num[LEFT_OUT] = min(two.num[LEFT_OUT], bound)
+            continue
+        if settings.kind <= CLASSES:
+            trim_interval(two, rows, settings, f, i)
+        count = 0
+        for j in range(two.open_pos[i, 0] + 1, two.open_pos[i, 1]):
+            count += order[j] & 1
+        if count:
+            copy_open(two, i, kept)
+            ends[kept] = count
+            rank[kept] = count if crowded else bound
+            kept += 1
+    two.at[OPEN] = kept
+    if kept == 0:
+        return False
+    taken = min(kept, LANES)
+    chosen = np.sort(np.argsort(rank[:kept])[:taken]) if kept > LANES else np.arange(kept)
+    chosen = chosen[np.argsort(two.open_pos[chosen, 0])]
+    total = ends[chosen].sum()
+    lane = 0
+    for b in range(taken):
+        i = chosen[b]
+        lanes = ends[i] if total <= LANES else min(ends[i], 1 + (LANES - taken) * ends[i] // total)
+        two.batch_lane[b] = lane
+        two.batch_pos[b] = two.open_pos[i]
+        two.batch_l[b] = two.open_l[i]
+        two.batch_r[b] = two.open_r[i]
+        two.batch_ends[b] = two.open_ends[i]
+        seen = 0
+        for j in range(two.open_pos[i, 0] + 1, two.open_pos[i, 1]):
+            seen += order[j] & 1
+            if order[j] & 1 and seen * (lanes + 1) >= ends[i] * (lane - two.batch_lane[b] + 1):
+                two.pos[lane] = j
+                lane += 1
+                if lane - two.batch_lane[b] == lanes:
+                    break
+    two.batch_lane[taken] = lane
+    two.at[BATCH] = taken
+    two.at[NB] = lane
+    kept = 0
+    gone = np.zeros(OPEN_INTERVALS, np.int8)
+    gone[chosen] = 1
+    for i in range(two.at[OPEN]):
+        if not gone[i]:
+            copy_open(two, i, kept)
+            kept += 1
+    two.at[OPEN] = kept
+    two.live[:] = 0
+    for b in range(taken):
+        l_min, r_min = two.batch_l[b].min(), two.batch_r[b].min()
+        for g in range(q):
+            if two.batch_l[b, g] + r_min <= target or two.batch_r[b, g] + l_min <= target:
+                two.live[0, g] = 1
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -572,28 +662,30 @@ def begin_scan(two, rows, settings, f):
 
 
 @njit(cache=True, nogil=True)
-def push_between(two, settings, lo, hi, l, r, end_lo, end_hi):  # noqa: E741
-    """Keep the intervals between neighbours among lo, the judged thresholds and hi, unless their bounds close them."""
-    nb, l_min, r_min = two.at[NB], two.l_min, two.r_min
+def push_between(two, settings, b):
+    """Keep the intervals between the judged thresholds of an interval of the batch, unless their bounds close them."""
+    l_min, r_min = two.l_min, two.r_min
     target = two.num[BEST] - settings.margin
-    l_first, r_last = l.min(), r.min()
-    for k in range(nb + 1):
-        a = two.pos[k - 1] if k > 0 else lo
-        b = two.pos[k] if k < nb else hi
-        if b - a <= 1:
+    start, stop = two.batch_lane[b], two.batch_lane[b + 1]
+    for k in range(start, stop + 1):
+        lo = two.pos[k - 1] if k > start else two.batch_pos[b, 0]
+        hi = two.pos[k] if k < stop else two.batch_pos[b, 1]
+        if hi - lo <= 1:
             continue
-        bound = (l_min[k - 1] if k > 0 else l_first) + (r_min[k] if k < nb else r_last)
+        l = two.l[k - 1] if k > start else two.batch_l[b]  # noqa: E741
+        r = two.r[k] if k < stop else two.batch_r[b]
+        bound = (l_min[k - 1] if k > start else l.min()) + (r_min[k] if k < stop else r.min())
         if bound > target:
             two.num[LEFT_OUT] = min(two.num[LEFT_OUT], bound)
             continue
-        top = two.at[TOP]
-        two.stack_pos[top, 0] = a
-        two.stack_pos[top, 1] = b
-        two.stack_l[top] = two.l[k - 1] if k > 0 else l
-        two.stack_r[top] = two.r[k] if k < nb else r
-        two.stack_ends[top, 0] = l_min[k - 1] + r_min[k - 1] if k > 0 else end_lo
-        two.stack_ends[top, 1] = l_min[k] + r_min[k] if k < nb else end_hi
-        two.at[TOP] = top + 1
+        i = two.at[OPEN]
+        two.at[OPEN] = i + 1
+        two.open_pos[i, 0] = lo
+        two.open_pos[i, 1] = hi
+        two.open_l[i] = l
+        two.open_r[i] = r
+        two.open_ends[i, 0] = l_min[k - 1] + r_min[k - 1] if k > start else two.batch_ends[b, 0]
+        two.open_ends[i, 1] = l_min[k] + r_min[k] if k < stop else two.batch_ends[b, 1]
 
 
 @njit(cache=True, nogil=True)
@@ -609,7 +701,7 @@ def first_bound(two, settings, n):
 
 @njit(cache=True, nogil=True)
 def push_first(two, settings, f, n):
-    """Push the intervals that the first thresholds of f left open."""
+    """Open the intervals that the first thresholds of f left open."""
     q = settings.monotonic.size
     nb = two.first_n[f]
     two.at[NB] = nb
@@ -617,9 +709,16 @@ def push_first(two, settings, f, n):
     two.l[:] = two.first_l[f]
     two.r[:] = two.first_r[f]
     find_least(two, q)
-    nothing = np.full(q + 1, 2.0 * settings.leaf_cost)
-    nothing[q] = settings.leaf_cost
-    push_between(two, settings, -1, n - 1, nothing, nothing, -np.inf, -np.inf)
+    two.batch_lane[0] = 0
+    two.batch_lane[1] = nb
+    two.batch_pos[0, 0] = -1
+    two.batch_pos[0, 1] = n - 1
+    two.batch_l[0] = 2.0 * settings.leaf_cost
+    two.batch_r[0] = 2.0 * settings.leaf_cost
+    two.batch_l[0, q] = settings.leaf_cost
+    two.batch_r[0, q] = settings.leaf_cost
+    two.batch_ends[0] = -np.inf
+    push_between(two, settings, 0)
 
 
 @njit(cache=True, nogil=True)
@@ -630,66 +729,43 @@ def run_two(two, rows, settings, budget):
     work = 0
     while True:
         target = num[BEST] - settings.margin
-        if at[PHASE] == FIRST:
-            f = at[F] + 1
-            while f < q and two.bounds[f] > target:
-                two.done[f] = 1
-                f += 1
+        if at[PHASE] == CHOOSE:
+            # The feature with the least bound: with nothing known of any, all are scanned a first time before one is refined.
+            f = -1
+            for g in range(q):
+                if two.done[g] <= SCANNED and (f < 0 or two.bounds[g] < two.bounds[f]):
+                    f = g
             at[F] = f
-            if f == q:
+            if f < 0 or two.bounds[f] > target:
+                at[PHASE] = DONE
+            elif two.done[f] == SCANNED:
                 at[PHASE] = DONE if at[COARSE] else REFINE
-                at[F] = -1
-                continue
-            choose_thresholds(two, rows, settings, f, -1, n - 1)
-            if at[NB] == 0:
-                two.done[f] = CONSTANT
-                continue
-            begin_scan(two, rows, settings, f)
-            two.live[:] = 1
-            work += n
-            at[PHASE] = SCAN_FIRST
-        elif at[PHASE] == REFINE:
-            f = at[F]
-            if f < 0 or at[TOP] == 0:
-                if f >= 0:
-                    two.bounds[f] = max(two.bounds[f], num[LEFT_OUT])
-                    two.done[f] = 1
-                f = -1
-                for g in range(q):
-                    if not two.done[g] and (f < 0 or two.bounds[g] < two.bounds[f]):
-                        f = g
-                at[F] = f
-                if f < 0 or two.bounds[f] > target:
-                    at[PHASE] = DONE
-                    continue
                 num[LEFT_OUT] = np.inf
-                nb = two.first_n[f]
-                for k in range(nb):
+                for k in range(two.first_n[f]):
                     num[LEFT_OUT] = min(num[LEFT_OUT], two.first_l[f, k].min() + two.first_r[f, k].min())
                 push_first(two, settings, f, n)
-                continue
-            top = at[TOP] - 1
-            at[TOP] = top
-            l, r = two.stack_l[top], two.stack_r[top]  # noqa: E741
-            l_min = l.min()
-            r_min = r.min()
-            if l_min + r_min > target:
-                num[LEFT_OUT] = min(num[LEFT_OUT], l_min + r_min)
-                continue
-            lo, hi = trim_interval(two, rows, settings, f, top)
-            choose_thresholds(two, rows, settings, f, lo, hi)
-            work += hi - lo
-            if at[NB] == 0:
+            else:
+                choose_thresholds(two, rows, settings, f, -1, n - 1)
+                if at[NB] == 0:
+                    two.done[f] = CONSTANT
+                    continue
+                begin_scan(two, rows, settings, f)
+                two.live[:] = 1
+                work += n
+                at[PHASE] = SCAN_FIRST
+        elif at[PHASE] == REFINE:
+            f = at[F]
+            if not choose_batch(two, rows, settings, f):
+                two.bounds[f] = max(two.bounds[f], num[LEFT_OUT])
+                two.done[f] = FINISHED
+                at[PHASE] = CHOOSE
                 continue
             begin_scan(two, rows, settings, f)
             work += n
-            for k in range(at[NB]):
-                two.l[k, :q] = l[:q]
-                two.r[k, :q] = r[:q]
-            for g in range(q):
-                two.live[0, g] = l[g] + r_min <= target or r[g] + l_min <= target
-            two.stack_pos[top, 0] = lo
-            two.stack_pos[top, 1] = hi
+            for b in range(at[BATCH]):
+                for k in range(two.batch_lane[b], two.batch_lane[b + 1]):
+                    two.l[k, :q] = two.batch_l[b, :q]
+                    two.r[k, :q] = two.batch_r[b, :q]
             at[PHASE] = SCAN
         elif at[PHASE] == SCAN_FIRST or at[PHASE] == SCAN:
             while at[G] < q:
@@ -709,15 +785,12 @@ def run_two(two, rows, settings, budget):
                 two.first_l[f] = two.l
                 two.first_r[f] = two.r
                 two.bounds[f] = max(two.bounds[f], min(least, first_bound(two, settings, n)))
-                at[PHASE] = FIRST
+                two.done[f] = SCANNED
+                at[PHASE] = CHOOSE
             else:
                 num[LEFT_OUT] = min(num[LEFT_OUT], least)
-                top = at[TOP]
-                lo, hi = two.stack_pos[top]
-                l = two.stack_l[top].copy()  # noqa: E741
-                r = two.stack_r[top].copy()
-                end_lo, end_hi = two.stack_ends[top]
-                push_between(two, settings, lo, hi, l, r, end_lo, end_hi)
+                for b in range(at[BATCH]):
+                    push_between(two, settings, b)
                 at[PHASE] = REFINE
         else:
             # A tree for more rows than these may split on a feature that is constant here, and is no cheaper for it.

@@ -1,16 +1,12 @@
-"""Optimal trees of depth three and more: branch and bound over intervals of root thresholds, on top of depth-two searches.
+"""Optimal trees of depth three and more: branch and bound over intervals of root thresholds, on depth-two searches.
 
-An interval (f, lo, hi) stands for the root thresholds of f strictly between two positions in the order of f. It carries lower
-bounds, one for each child feature, of the subtrees left of lo and right of hi. It is closed when their sum reaches the best
-cost. What stays open is treated in one of two ways, cheapest bound first:
-
-- its own rows are cut into blocks B_1, B_2, ..., and the optimal subtree of each block alone is found. Costs are
-  super-additive, OPT(A + B) >= OPT(A) + OPT(B), so that the bounds at the borders of blocks grow by what the blocks cost
-  on their own. That takes little time, since the blocks are small;
-- its middle threshold is judged: the optimal subtrees left and right of it are found, each no further than it can matter.
+An interval (f, lo, hi) stands for the root thresholds of f strictly between two positions in the order of f. It carries
+lower bounds, one for each child feature, of the subtrees left of lo and right of hi, and is closed when their sum reaches
+the best cost. The open interval with the least bound has its middle threshold judged: the optimal subtrees left and right
+of it are found, each no further than it can matter to this threshold and its neighbours, and the interval is cut in two.
 
 The subtrees are found by the same search, one level down; the state of all levels stands in arrays, so that `run_job` can
-stop and go on. A job is one treatment of one interval; jobs of the same frame may run at the same time in several threads.
+stop and go on. A job judges one threshold; jobs of the same frame may run at the same time in several threads.
 """
 
 from typing import NamedTuple
@@ -42,8 +38,7 @@ from skpapers.tree._quant_bnb_depth_two import (
 )
 from skpapers.tree._quant_bnb_scans import CLASSES
 
-BLOCKS = 8
-# Share of the most useful extra bound that the second subtree of a threshold is searched for.
+# How much further than its own threshold needs a subtree is searched, in units of the loss of half the interval's rows.
 SLACK = 1.0
 
 
@@ -52,7 +47,7 @@ class Frame(NamedTuple):
 
     at: np.ndarray
     num: np.ndarray
-    interval: np.ndarray  # (capacity, 4): feature, lo, hi, whether its rows were tried in blocks
+    interval: np.ndarray  # (capacity, 3): feature, lo, hi
     l: np.ndarray  # noqa: E741
     r: np.ndarray
     ends: np.ndarray  # costs at lo and hi, where known
@@ -62,7 +57,7 @@ class Frame(NamedTuple):
 
 
 class Job(NamedTuple):
-    """The treatment of one interval."""
+    """The judgement of the middle threshold of one interval."""
 
     at: np.ndarray
     num: np.ndarray
@@ -70,8 +65,6 @@ class Job(NamedTuple):
     r: np.ndarray
     side: np.ndarray  # (2, q + 1): bounds found left and right of the threshold
     tree: np.ndarray  # (3, nodes, 2): the best pair, and the subtree found first
-    block: np.ndarray  # (BLOCKS, q + 1)
-    edge: np.ndarray  # (BLOCKS + 1,): the blocks' borders
     root: np.ndarray  # (2, 2): root feature and position of depth-two subtrees, and their bounds (2, 2, q + 1)
     root_bounds: np.ndarray
 
@@ -94,13 +87,12 @@ class Worker(NamedTuple):
 # Integers of a frame; its numbers are those of depth two.
 ROWS, DEPTH, OPEN, HAS_TREE = range(4)
 # Integers of a job, and its numbers.
-F, LO, HI, T, STEP, FIRST, KIND, N_BLOCKS, HAS_PAIR = range(9)
+F, LO, HI, T, STEP, FIRST, HAS_PAIR = range(7)
 CUTOFF, BOUND, JOB_LOW, JOB_HIGH, END_LO, END_HI, CAP, COST, COST_SECOND, COST_LOW, COST_HIGH = range(11)
 FIRST_COST, FIRST_SECOND, FIRST_LOW, FIRST_HIGH, MOVED = range(11, 16)
-# Integers of a worker: the level in hand, what comes next, the level of the outermost block job, trees looked at.
-LEVEL, NEXT, RELAXED, LOOKED, SPENT = range(5)
+# Integers of a worker: the level in hand, what comes next, thresholds judged, rows looked at.
+LEVEL, NEXT, LOOKED, SPENT = range(4)
 IN_JOB, IN_FRAME, IN_TWO = range(3)
-JUDGE, BLOCK = range(2)
 
 
 def make_frame(levels, capacity, q, size):
@@ -108,7 +100,7 @@ def make_frame(levels, capacity, q, size):
     return Frame(
         at=np.zeros((levels, 4), np.int64),
         num=np.zeros((levels, 6)),
-        interval=np.zeros((levels, capacity, 4), np.int64),
+        interval=np.zeros((levels, capacity, 3), np.int64),
         l=np.zeros((levels, capacity, q + 1)),
         r=np.zeros((levels, capacity, q + 1)),
         ends=np.zeros((levels, capacity, 2)),
@@ -121,14 +113,12 @@ def make_frame(levels, capacity, q, size):
 def make_job(levels, q, size):
     """Jobs of several levels in one."""
     return Job(
-        at=np.zeros((levels, 9), np.int64),
+        at=np.zeros((levels, 7), np.int64),
         num=np.zeros((levels, 16)),
         l=np.zeros((levels, q + 1)),
         r=np.zeros((levels, q + 1)),
         side=np.zeros((levels, 2, q + 1)),
         tree=np.zeros((levels, 3, size, 2), np.int64),
-        block=np.zeros((levels, BLOCKS, q + 1)),
-        edge=np.zeros((levels, BLOCKS + 1), np.int64),
         root=np.zeros((levels, 2, 2), np.int64),
         root_bounds=np.zeros((levels, 2, 2, q + 1)),
     )
@@ -160,8 +150,6 @@ def job_at(jobs, level):
         jobs.r[level],
         jobs.side[level],
         jobs.tree[level],
-        jobs.block[level],
-        jobs.edge[level],
         jobs.root[level],
         jobs.root_bounds[level],
     )
@@ -242,9 +230,7 @@ def start_frame(frame, rows, n, depth, settings, cutoff, low, high, floor):
     nothing[q] = settings.leaf_cost
     for f in range(q):
         if has_end(rows.order[f], -1, n - 1):
-            push(
-                frame, settings, f, -1, n - 1, 0, nothing, nothing, -np.inf, -np.inf, max(floor[f], settings.leaf_cost)
-            )
+            push(frame, settings, f, -1, n - 1, nothing, nothing, -np.inf, -np.inf, max(floor[f], settings.leaf_cost))
         else:
             # A tree for more rows than these may split on a feature that is constant here, and is no cheaper for it.
             frame.bounds[f] = -np.inf
@@ -260,7 +246,7 @@ def has_end(order, lo, hi):
 
 
 @njit(cache=True, nogil=True)
-def push(frame, settings, f, lo, hi, tried, l, r, end_lo, end_hi, floor):  # noqa: E741
+def push(frame, settings, f, lo, hi, l, r, end_lo, end_hi, floor):  # noqa: E741
     """Open an interval, unless its bound closes it at once."""
     bound = max(floor, l.min() + r.min())
     if bound > frame.num[BEST] - settings.margin:
@@ -271,7 +257,6 @@ def push(frame, settings, f, lo, hi, tried, l, r, end_lo, end_hi, floor):  # noq
     frame.interval[i, 0] = f
     frame.interval[i, 1] = lo
     frame.interval[i, 2] = hi
-    frame.interval[i, 3] = tried
     frame.l[i] = l
     frame.r[i] = r
     frame.ends[i, 0] = end_lo
@@ -313,7 +298,7 @@ def select(frame, rows, settings, target, job):
             for j in range(frame.at[OPEN]):
                 if frame.interval[j, 2] - frame.interval[j, 1] < frame.interval[i, 2] - frame.interval[i, 1]:
                     i = j
-        f, lo, hi, tried = frame.interval[i]
+        f, lo, hi = frame.interval[i]
         bound = frame.bound[i]
         if bound > target:
             frame.bounds[f] = min(frame.bounds[f], bound)
@@ -351,21 +336,16 @@ def select(frame, rows, settings, target, job):
         job.l[:] = frame.l[i]
         job.r[:] = frame.r[i]
         drop(frame, i)
-        n, m = frame.at[ROWS], hi - lo
-        job.at[KIND] = BLOCK if not tried and 64 <= m <= n // 4 else JUDGE
-        if job.at[KIND] == BLOCK:
-            cut_blocks(order, lo, hi, job)
-        else:
-            middle = (lo + hi) // 2
+        middle = (lo + hi) // 2
+        t = middle
+        while t < hi and not order[t] & 1:
+            t += 1
+        if t >= hi:
             t = middle
-            while t < hi and not order[t] & 1:
-                t += 1
-            if t >= hi:
-                t = middle
-                while not order[t] & 1:
-                    t -= 1
-            job.at[T] = t
-            job.num[MOVED] = 0.5 * loss_between(rows, settings, f, lo, hi)
+            while not order[t] & 1:
+                t -= 1
+        job.at[T] = t
+        job.num[MOVED] = 0.5 * loss_between(rows, settings, f, lo, hi)
         return True
     return False
 
@@ -379,25 +359,6 @@ def loss_between(rows, settings, f, lo, hi):
     whole = whole[: rows.val.shape[1] + 1] if settings.kind > CLASSES else whole
     add_rows(settings.kind, settings.weighted, rows.order[f], lo + 1, hi + 1, rows.label, rows.val, whole)
     return whole[0] if settings.kind <= CLASSES else leaf_loss(settings.kind, whole)
-
-
-@njit(cache=True, nogil=True)
-def cut_blocks(order, lo, hi, job):
-    """Cut the rows of an interval into blocks of about equal size that end where a value ends."""
-    wanted = BLOCKS if hi - lo >= 32 * BLOCKS else BLOCKS // 2
-    job.edge[0] = lo
-    k = 0
-    for j in range(1, wanted):
-        t = max(lo + (hi - lo) * j // wanted, job.edge[k] + 1)
-        while t < hi and not order[t] & 1:
-            t += 1
-        if t >= hi:
-            break
-        k += 1
-        job.edge[k] = t
-    k += 1
-    job.edge[k] = hi
-    job.at[N_BLOCKS] = k
 
 
 @njit(cache=True, nogil=True)
@@ -416,24 +377,6 @@ def absorb(frame, rows, settings, job):
     f, lo, hi, t = job.at[F], job.at[LO], job.at[HI], job.at[T]
     order = rows.order[f]
     bound = job.num[BOUND]
-    if job.at[KIND] == BLOCK:
-        nb = job.at[N_BLOCKS]
-        l = job.l.copy()  # noqa: E741
-        r = np.empty((nb, job.r.size))
-        r[nb - 1] = job.r
-        for k in range(nb - 2, -1, -1):
-            r[k] = r[k + 1] + job.block[k + 1]
-        for k in range(nb):
-            a, b = job.edge[k], job.edge[k + 1]
-            first = job.num[END_LO] if k == 0 else -np.inf
-            last = job.num[END_HI] if k == nb - 1 else -np.inf
-            if has_end(order, a, b):
-                push(frame, settings, f, a, b, 1, l, r[k], first, last, bound)
-            if k < nb - 1:
-                # The border is a threshold, too.
-                l += job.block[k]
-                push(frame, settings, f, b - 1, b + 1, 1, l, r[k], -np.inf, -np.inf, bound)
-        return
     if job.at[HAS_PAIR]:
         cost, second = job.num[COST], job.num[COST_SECOND]
         best = frame.num[BEST]
@@ -451,23 +394,22 @@ def absorb(frame, rows, settings, job):
     end = job.side[0].min() + job.side[1].min()
     frame.bounds[f] = min(frame.bounds[f], end)
     if has_end(order, lo, t):
-        push(frame, settings, f, lo, t, 0, job.l, job.side[1], job.num[END_LO], end, bound)
+        push(frame, settings, f, lo, t, job.l, job.side[1], job.num[END_LO], end, bound)
     if has_end(order, t, hi):
-        push(frame, settings, f, t, hi, 0, job.side[0], job.r, end, job.num[END_HI], bound)
+        push(frame, settings, f, t, hi, job.side[0], job.r, end, job.num[END_HI], bound)
 
 
 def make_worker(n, q, depth, width, n_classes, kind, number, columns, two):
     """Working space for the levels below a root with n rows; `columns` is the number of columns of `val`."""
     levels = depth - 2
     size = 2**depth - 1
-    slots = 2 * levels
     return Worker(
-        at=np.zeros(5, np.int64),
-        n=np.zeros(slots, np.int64),
-        order=np.zeros((slots, q, n), np.int32),
-        base=np.zeros((slots, n), np.int32),
-        label=np.zeros((slots, n if kind <= CLASSES else 1), np.uint16),
-        val=np.zeros((slots, n if columns else 1, max(columns, 1)), number),
+        at=np.zeros(4, np.int64),
+        n=np.zeros(levels, np.int64),
+        order=np.zeros((levels, q, n), np.int32),
+        base=np.zeros((levels, n), np.int32),
+        label=np.zeros((levels, n if kind <= CLASSES else 1), np.uint16),
+        val=np.zeros((levels, n if columns else 1, max(columns, 1)), number),
         new=np.zeros(n, np.int32),
         frames=make_frame(levels, 1024 + n * q // 2000, q, size),
         jobs=make_job(levels, q, size),
@@ -518,31 +460,10 @@ def start_side(worker, rows, n, job, depth, settings, turn):
 
 
 @njit(cache=True, nogil=True)
-def advance(worker, rows, n, job, depth, settings, relaxed, slot):
+def advance(worker, rows, n, job, depth, settings):
     """Do the next step of a job, after the search it waited for, if any, has ended; True when the job is done."""
     step = job.at[STEP]
     f = job.at[F]
-    if job.at[KIND] == BLOCK:
-        level = worker.at[LEVEL]
-        whole = rows_at(worker, slot)
-        if step == 0:
-            lo, hi = job.at[LO], job.at[HI]
-            extract(rows, n, f, lo + 1, hi + 1, settings.kind <= CLASSES, settings.weighted, worker.new, whole)
-            worker.n[slot] = hi - lo
-            if worker.at[RELAXED] < 0:
-                worker.at[RELAXED] = level
-        if step == job.at[N_BLOCKS]:
-            if worker.at[RELAXED] == level:
-                worker.at[RELAXED] = -1
-            return True
-        need = job.num[CUTOFF] - job.l.min() - job.r.min()
-        first, last = job.edge[step] - job.at[LO], job.edge[step + 1] - job.at[LO]
-        job.at[STEP] = step + 1
-        job.block[step] = 0.0
-        start_branch(
-            worker, whole, worker.n[slot], job, depth, relaxed, first, last, need, -np.inf, np.inf, job.block[step]
-        )
-        return False
     sign = settings.monotonic[f]
     if step == 0:
         job.side[0] = job.l
@@ -599,9 +520,6 @@ def write_pair(worker, rows, n, job, depth, settings):
 def receive(job, found, cost, second, low, high, tree, bounds):
     """Hand a job the subtree that it waited for."""
     step = job.at[STEP]
-    if job.at[KIND] == BLOCK:
-        job.block[step - 1] = bounds
-        return
     is_first = step == 1
     side = job.at[FIRST] if is_first else 1 - job.at[FIRST]
     job.side[side] = np.maximum(job.side[side], bounds)
@@ -649,18 +567,16 @@ def start_job(worker):
     """Make a worker ready for a job of the root."""
     worker.at[LEVEL] = 0
     worker.at[NEXT] = IN_JOB
-    worker.at[RELAXED] = -1
 
 
 @njit(cache=True, nogil=True)
-def run_job(worker, root, n_root, depth, job, settings, relaxed, budget):
+def run_job(worker, root, n_root, depth, job, settings, budget):
     """Go on with a job of the root until it is done (True) or has looked at about `budget` rows (False)."""
     at = worker.at
     two = worker.two
     work = 0
     while work < budget:
         level = at[LEVEL]
-        rules = settings if at[RELAXED] < 0 else relaxed
         if level == 0:
             rows, n, mine = root, n_root, job
         else:
@@ -668,18 +584,18 @@ def run_job(worker, root, n_root, depth, job, settings, relaxed, budget):
             mine = job_at(worker.jobs, min(level, worker.jobs.at.shape[0] - 1))
         if at[NEXT] == IN_JOB:
             work += n * rows.order.shape[0]
-            if advance(worker, rows, n, mine, depth - level, rules, relaxed, depth - 2 + level):
+            if advance(worker, rows, n, mine, depth - level, settings):
                 at[LOOKED] += 1
                 if level == 0:
                     at[SPENT] += work
                     return True
-                absorb(frame_at(worker.frames, level), rows, rules, mine)
+                absorb(frame_at(worker.frames, level), rows, settings, mine)
                 at[NEXT] = IN_FRAME
             continue
         above = job if level == 1 else job_at(worker.jobs, level - 1)
         if at[NEXT] == IN_FRAME:
             frame = frame_at(worker.frames, level)
-            if select(frame, rows, rules, frame.num[BEST] - rules.margin, mine):
+            if select(frame, rows, settings, frame.num[BEST] - settings.margin, mine):
                 at[NEXT] = IN_JOB
                 continue
             close_frame(frame)
@@ -695,12 +611,11 @@ def run_job(worker, root, n_root, depth, job, settings, relaxed, budget):
             )
         else:
             before = two.at[WORK]
-            ended = run_two(two, rows, rules, budget - work)
+            ended = run_two(two, rows, settings, budget - work)
             work += two.at[WORK] - before
             if not ended:
                 break
-            if above.at[KIND] == JUDGE:
-                remember_root(above, two)
+            remember_root(above, two)
             low, high = two.num[TREE_LOW], two.num[TREE_HIGH]
             receive(above, two.at[FOUND], two.num[BEST], two.num[SECOND], low, high, two.tree, two.bounds)
             work += n
@@ -712,7 +627,7 @@ def run_job(worker, root, n_root, depth, job, settings, relaxed, budget):
 
 # A round of jobs: how many there are, which is in hand, how many there were at most.
 COUNT, IN_HAND, LIMIT = range(3)
-ROUND = 16
+ROUND = 4
 
 
 @njit(cache=True, nogil=True)
@@ -735,7 +650,7 @@ def next_round(frame, jobs, state, root, settings, tol, root_cost):
 
 
 @njit(cache=True, nogil=True)
-def run_rounds(worker, frame, jobs, state, root, n, depth, settings, relaxed, tol, root_cost, budget):
+def run_rounds(worker, frame, jobs, state, root, n, depth, settings, tol, root_cost, budget):
     """Go on with the search until it ends (True) or has looked at about `budget` rows (False), in one thread."""
     limit = worker.at[SPENT] + budget
     while worker.at[SPENT] < limit:
@@ -744,7 +659,7 @@ def run_rounds(worker, frame, jobs, state, root, n, depth, settings, relaxed, to
                 return True
             start_job(worker)
         job = job_at(jobs, state[IN_HAND])
-        if run_job(worker, root, n, depth, job, settings, relaxed, limit - worker.at[SPENT]):
+        if run_job(worker, root, n, depth, job, settings, limit - worker.at[SPENT]):
             state[IN_HAND] += 1
             start_job(worker)
     return False
