@@ -1,13 +1,13 @@
 """Quant-BnB: optimal decision trees of fixed depth on continuous features, by branch and bound over thresholds.
 
-Mazumder, Meng and Wang, ICML 2022, bound the cost of all trees whose thresholds lie between quantiles, and refine what the
-bounds leave open. Here depth two is solved by scans of sixteen thresholds at once (`_quant_bnb_depth_two`), and each further
-level by a search over intervals of root thresholds (`_quant_bnb_search`). This file prepares the rows, drives the search, and
-turns its answer into a tree.
+Mazumder, Meng and Wang, ICML 2022, bound the cost of all trees whose thresholds lie between quantiles, and refine what
+the bounds leave open. Here depth two is solved by scans of sixteen thresholds at once (`_quant_bnb_depth_two`), and
+each further level by a search over intervals of root thresholds (`_quant_bnb_search`). This file prepares the rows,
+drives the search, and turns its answer into a tree.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
@@ -24,8 +24,8 @@ from skpapers.tree._quant_bnb_scans import CLASSES, SQUARED, SQUARED_MULTI, TWO_
 BUDGET = 2_000_000
 # A report about as often as this many seconds.
 PERIOD = 0.05
-# Numerical tolerances relative to the loss of the root: costs closer than MARGIN count as equal in a proof, and costs closer
-# than TIE may be one and the same number, rounded; so may leaf values, relative to the range of y.
+# Numerical tolerances relative to the loss of the root: costs closer than MARGIN count as equal in a proof, and costs
+# closer than TIE may be one and the same number, rounded; so may leaf values, relative to the range of y.
 MARGIN, TIE, VALUE_TIE = 1e-11, 1e-13, 1e-10
 MAX_CLASSES = 2047
 
@@ -76,7 +76,7 @@ class Clock:
         self.limit = np.inf if limit is None else limit
         self.report, self.root_cost = report, root_cost
         self.last = self.begin
-        self.bound = -np.inf
+        self.bound = 0.0
 
     def tick(self, best: float, bound: float, *, at_once: bool = False) -> bool:
         """Report at times; True when the time is up."""
@@ -301,12 +301,13 @@ class Problem:
         return float(min(search_.lower_bound(frame), in_work.min(initial=np.inf)))
 
     @staticmethod
-    def _one_thread(worker: search_.Worker, *common: Any) -> Iterator[None]:
-        while not search_.run_rounds(worker, *common, BUDGET):
+    def _one_thread(worker: search_.Worker, *common: Any) -> Generator[None]:
+        frame, jobs, state, rows, n, depth, settings, tol, root_cost = common
+        while not search_.run_rounds(worker, frame, jobs, state, rows, n, depth, settings, tol, root_cost, BUDGET):
             yield
 
     @staticmethod
-    def _threads(workers: list[search_.Worker], done: list[int], *common: Any) -> Iterator[None]:
+    def _threads(workers: list[search_.Worker], done: list[int], *common: Any) -> Generator[None]:
         frame, jobs, state, rows, n, depth, settings, tol, root_cost = common
         stop = False
 
@@ -440,8 +441,8 @@ def solve(
         Depth of the tree; with a smaller `lookahead` every split is that of the best tree of this depth for the node.
 
     min_samples_leaf, leaf_cost, monotonic_cst
-        Least number of rows in a leaf; cost of a leaf; sign of every column's influence, where at a split on a constrained
-        column every leaf's value on the lower side is at most every one on the upper side.
+        Least number of rows in a leaf; cost of a leaf; sign of every column's influence, where at a split on a
+        constrained column every leaf's value on the lower side is at most every one on the upper side.
 
     time_limit, tol : float
         Seconds; gap, relative to the loss that trees can remove, at which the search may end.
@@ -465,8 +466,9 @@ def solve(
         bound, finished = solution.objective, True
     else:
         clock = Clock(time_limit, report, problem.leaf(problem.rows))
-        rolling = lookahead is not None and lookahead < max_depth
-        found = problem.search(max_depth, lookahead if rolling else max_depth, clock)
+        ahead = max_depth if lookahead is None else lookahead
+        rolling = ahead < max_depth
+        found = problem.search(max_depth, ahead, clock)
         solution = make_solution(X, target, weight, loss, leaf_cost, columns, found.tree)
         bound, finished = (np.nan if rolling else min(found.bound, solution.objective)), found.finished
     clock.tick(solution.objective, bound, at_once=True)
@@ -483,8 +485,6 @@ def make_solution(
     tree: Tree,
 ) -> Solution:
     """Lay a tree out in depth-first order, with thresholds halfway between the values of each node's rows."""
-    if loss == "misclassification":
-        target = np.eye(int(target.max()) + 1)[target]
     nodes: list[list] = []
     costs: list[float] = []
     pending = [(tree, np.arange(len(target)), -1, 0)]
@@ -495,12 +495,10 @@ def make_solution(
         w = np.ones(len(rows)) if weight is None else weight[rows]
         if node is None or not nodes:
             y = target[rows]
-            sums = w @ y
-            total = w.sum()
             if loss == "misclassification":
-                cost = total - sums.max()
+                cost = float(w.sum() - np.bincount(y, weights=w).max())
             else:
-                cost = float((w[:, None] * (y - sums / total) ** 2).sum())
+                cost = float((w[:, None] * (y - w @ y / w.sum()) ** 2).sum())
             if not nodes:
                 root_cost = cost + leaf_cost
         if node is None:
@@ -515,13 +513,13 @@ def make_solution(
         me = len(nodes)
         nodes.append([-1, -1, j, threshold, missing_left])
         pending += [(right, rows[~is_left], me, 1), (left, rows[is_left], me, 0)]
-    children_left, children_right, feature, threshold, missing_left = zip(*nodes, strict=True)
+    left_nodes, right_nodes, features, thresholds, missing = zip(*nodes, strict=True)
     return Solution(
-        np.array(children_left, np.int64),
-        np.array(children_right, np.int64),
-        np.array(feature, np.int64),
-        np.array(threshold, np.float64),
-        np.array(missing_left, bool),
+        np.array(left_nodes, np.int64),
+        np.array(right_nodes, np.int64),
+        np.array(features, np.int64),
+        np.array(thresholds, np.float64),
+        np.array(missing, bool),
         float(np.sum(costs)),
         np.nan,
         float(root_cost),

@@ -1,12 +1,13 @@
 """Optimal trees of depth two: branch and bound over intervals of root thresholds, sixteen thresholds at a time.
 
 For a root split (f, t) the two subtrees are single splits, found for sixteen t at once by the scans. Between two judged
-thresholds a < b any tree with a root threshold t in (a, b) costs at least OPT1(left of a) + OPT1(right of b), since fewer rows
-never cost more; for misclassification also at least what t = a costs, less the weight between a and t. Both are kept for each
-child feature, so that a feature that cannot win in an interval is not scanned there again.
+thresholds a < b any tree with a root threshold t in (a, b) costs at least OPT1(left of a) + OPT1(right of b), since
+fewer rows never cost more; for misclassification also at least what t = a costs, less the weight between a and t. Both
+are kept for each child feature, so that a feature that cannot win in an interval is not scanned there again.
 
-The search is a machine whose state stands in arrays: `run_two` returns when its budget is spent, and goes on when called again.
-One function holds the whole of a step's decisions, since the state they share is what a reader has to see at once.
+The search is a machine whose state stands in arrays: `run_two` returns when its budget is spent, and goes on when
+called again. One function holds the whole of a step's decisions, since the state they share is what a reader has to see
+at once.
 """
 
 from typing import NamedTuple
@@ -95,8 +96,8 @@ N, PHASE, F, G, NB, OPEN, FOUND, COARSE, WORK, EXPLORED, ROOT, SPLIT, BATCH = ra
 CHOOSE, SCAN_FIRST, REFINE, SCAN, DONE = range(5)
 # What is done for a root feature.
 NOTHING, SCANNED, FINISHED, CONSTANT = range(4)
-# Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, values of the
-# best tree's leaves, the least bound of what was left out of the feature in hand.
+# Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, values of
+# the best tree's leaves, the least bound of what was left out of the feature in hand.
 BEST, SECOND, LOW, HIGH, TREE_LOW, TREE_HIGH, LEFT_OUT = range(7)
 
 
@@ -143,7 +144,7 @@ def make_two(n, q, width, n_classes, kind, number):
 
 @njit(cache=True, nogil=True)
 def leaf_loss(kind, a):
-    """Loss of a leaf with the statistics a: W and S; W and each class's weight; W, every sum of w y, and that of w y^2."""
+    """Loss of a leaf with statistics a: W and S; W and each class's weight; W, the sums of w y, and that of w y^2."""
     if kind == TWO_CLASSES:
         return 0.5 * (a[0] - abs(a[1]))
     if kind == CLASSES:
@@ -199,7 +200,7 @@ def add_rows(kind, weighted, order, start, stop, label, val, a):
 
 @njit(cache=True, nogil=True)
 def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, high, num, at):
-    """Improve the single split (num, at) of the rows on one side of a threshold by a split on g that keeps every constraint."""
+    """Improve the single split (num, at) on one side of a threshold by one on g that keeps every constraint."""
     kind = settings.kind
     a = np.zeros(whole.size)
     b = np.empty(whole.size)
@@ -242,11 +243,11 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
 
 @njit(cache=True, nogil=True)
 def best_stump(rows, n, settings, code, lane, is_left, whole, count, floor, low, high, cutoff, num, at):
-    """Set (num, at) to the best single split, or leaf, of the rows on one side of a threshold; at[0] = -2 if none costs less
-    than `cutoff`.
+    """Set (num, at) to the best single split, or leaf, of the rows on one side of a threshold; at[0] = -2 if none costs
+    less than `cutoff`.
 
-    `floor[g]` is a lower bound for the feature g: features that cannot win are not scanned, the most promising one goes first.
-    Among equal costs the lower secondary cost wins, then the lower feature, then the lower threshold.
+    `floor[g]` is a lower bound for the feature g: features that cannot win are not scanned, the most promising one goes
+    first. Among equal costs the lower secondary cost wins, then the lower feature, then the lower threshold.
     """
     q = settings.monotonic.size
     num[0] = cutoff
@@ -270,7 +271,7 @@ def best_stump(rows, n, settings, code, lane, is_left, whole, count, floor, low,
 
 @njit(cache=True, nogil=True)
 def start_two(two, rows, n, settings, cutoff, low, high, floor, coarse):
-    """Begin a search for trees that cost less than `cutoff`; `floor` bounds the cost with each root feature from below."""
+    """Begin a search for trees that cost less than `cutoff`; `floor` is a lower bound for each root feature."""
     at, num, q = two.at, two.num, settings.monotonic.size
     at[N] = n
     at[PHASE] = CHOOSE
@@ -336,7 +337,7 @@ def solve_stump(two, rows, n, settings, low, high):
 
 @njit(cache=True, nogil=True)
 def choose_thresholds(two, rows, settings, f, lo, hi):
-    """Spread up to LANES thresholds evenly, by weight, over the ends of values of f strictly between the positions lo, hi."""
+    """Spread up to LANES thresholds of f evenly, by weight, strictly between the positions lo and hi."""
     order, val = rows.order[f], rows.val
     ends = 0
     for i in range(lo + 1, hi):
@@ -429,8 +430,8 @@ def judge_threshold(two, rows, settings, f, k, l_min, r_min):
     low, high, sign = num[LOW], num[HIGH], settings.monotonic[f]
     rest = two.total[LANES] - two.total[k]
     n_left = two.pos[k] + 1
-    # With an increasing feature every value on the left is to be at most every value on the right. Lower sides are found
-    # in the order of their cost, each with a largest value below that of the one before: no pair is missed.
+    # With an increasing feature every value on the left is to be at most every value on the right. Lower sides are
+    # found in the order of their cost, each with a largest value below that of the one before: no pair is missed.
     cap = high
     while True:
         lower_is_left = sign >= 0
@@ -576,9 +577,11 @@ def copy_open(two, i, j):
 
 @njit(cache=True, nogil=True)
 def choose_batch(two, rows, settings, f):
-    """Take open intervals of f whose thresholds are scanned together, and spread the lanes over them; False if all are closed.
+    """Take open intervals of f whose thresholds are scanned together, and spread the lanes over them; False if all are
+    closed.
 
-    All of them if there is a lane for each; otherwise those with the least bounds, or, when room runs out, the narrowest.
+    All of them if there is a lane for each; otherwise those with the least bounds, or, when room runs out, the
+    narrowest.
     """
     q = settings.monotonic.size
     target = two.num[BEST] - settings.margin
@@ -730,7 +733,8 @@ def run_two(two, rows, settings, budget):
     while True:
         target = num[BEST] - settings.margin
         if at[PHASE] == CHOOSE:
-            # The feature with the least bound: with nothing known of any, all are scanned a first time before one is refined.
+            # The feature with the least bound: with nothing known of any, all are scanned a first time before one is
+            # refined.
             f = -1
             for g in range(q):
                 if two.done[g] <= SCANNED and (f < 0 or two.bounds[g] < two.bounds[f]):

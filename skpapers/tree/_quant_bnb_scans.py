@@ -1,9 +1,10 @@
 """Optimal single splits on both sides of sixteen root thresholds at once: the inner loops of depth-two trees.
 
-A scan walks through the rows in the order of a child feature g. For each of the `LANES` thresholds t_0 < t_1 < ... of a root
-feature f it keeps the statistics of the rows seen so far that lie left of t_k; those right of it follow by subtraction, or
-are kept beside them. `code[row]` is ``label << 5 | lane``, where `lane` is the first k for which the row lies left of t_k.
-Every scan judges a split behind the last row of each value of g, marked by the lowest bit of `order`.
+A scan walks through the rows in the order of a child feature g. For each of the `LANES` thresholds t_0 < t_1 < ... of a
+root feature f it keeps the statistics of the rows seen so far that lie left of t_k; those right of it follow by
+subtraction, or are kept beside them. `code[row]` is ``label << 5 | lane``, where `lane` is the first k for which the
+row lies left of t_k. Every scan judges a split behind the last row of each value of g, marked by the lowest bit of
+`order`.
 """
 
 import numpy as np
@@ -59,9 +60,9 @@ def scan_two_classes(order, n, code, weighted, val, st, left, right):
 def scan_squared(order, n, code, val, st, total, left, right):
     """Reduction of the squared error by the best split on g; `val` holds w and w y.
 
-    `total` holds the sums of both left of each threshold, and in its last row over all rows. A split of a node (W, S) into
-    (A, B) removes (S_A W - W_A S)^2 / (W_A W_B W). Fractions are compared by cross-multiplication: sixteen multiplications
-    cost less than a division.
+    `total` holds the sums of both left of each threshold, and in its last row over all rows. A split of a node (W, S)
+    into (A, B) removes (S_A W - W_A S)^2 / (W_A W_B W). Fractions are compared by cross-multiplication: sixteen
+    multiplications cost less than a division.
     """
     for k in range(LANES):
         st[k] = 0.0
@@ -118,7 +119,7 @@ def scan_squared(order, n, code, val, st, total, left, right):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def scan_squared_multi(order, n, code, val, st, total, left, right):
-    """The same for several outputs: `val` and `total` hold w and w y_1, ..., w y_m; reductions are summed over outputs."""
+    """The same for several outputs, summed: `val` and `total` hold w and w y_1, ..., w y_m."""
     m = val.shape[1] - 1
     sums = st[: (m + 1) * LANES].reshape(m + 1, LANES)
     sums[:] = 0.0
@@ -199,7 +200,7 @@ ZERO = ir.Constant(ir.IntType(64), 0)
 
 @intrinsic
 def _count_row(typingctx, counts, start, peaks, lane, weight):
-    """counts[start:] += weight, in the left half where k >= lane and in the right half elsewhere; peaks = max(peaks, it)."""
+    """counts[start:] += weight, in the left half where k >= lane, else in the right; peaks = max(peaks, counts)."""
 
     def codegen(context, builder, signature, args):
         v = _Vectors(context, builder, counts.dtype)
@@ -252,11 +253,12 @@ def _judge_row(typingctx, peaks, heaviest, start):
 def scan_classes(order, n, code, weighted, val, st, counts, heaviest, left, right):
     """Weight of the heaviest classes of both sides after the best split on g, for any number of classes.
 
-    The heaviest class of a growing set changes with the class of the new row alone, so that a pass from the front and one
-    from the back find both sides' heaviest classes in a time that does not depend on the number of classes. `counts`
-    (2 LANES for each class) and `heaviest` (2 LANES for each row) are working space.
+    The heaviest class of a growing set changes with the class of the new row alone, so that a pass from the front and
+    one from the back find both sides' heaviest classes in a time that does not depend on the number of classes.
+    `counts` (2 LANES for each class) and `heaviest` (2 LANES for each row) are working space.
     """
     number = st.dtype.type
+    # mypy counts the typing context of an intrinsic among its arguments.
     counts[:] = 0
     st[: 4 * LANES] = 0
     m = 0
@@ -264,7 +266,7 @@ def scan_classes(order, n, code, weighted, val, st, counts, heaviest, left, righ
         o = order[i]
         c = code[o >> 1]
         w = val[o >> 1, 0] if weighted else number(1)
-        _count_row(counts, np.int64(c >> 5) * 2 * LANES, st, np.int32(c & 31), w)
+        _count_row(counts, np.int64(c >> 5) * 2 * LANES, st, np.int32(c & 31), w)  # type: ignore[call-arg]
         if o & 1:
             _keep_row(st, heaviest, m * 2 * LANES)
             m += 1
@@ -274,10 +276,10 @@ def scan_classes(order, n, code, weighted, val, st, counts, heaviest, left, righ
         o = order[i]
         if o & 1:
             m -= 1
-            _judge_row(st, heaviest, m * 2 * LANES)
+            _judge_row(st, heaviest, m * 2 * LANES)  # type: ignore[call-arg]
         c = code[o >> 1]
         w = val[o >> 1, 0] if weighted else number(1)
-        _count_row(counts, np.int64(c >> 5) * 2 * LANES, st, np.int32(c & 31), w)
+        _count_row(counts, np.int64(c >> 5) * 2 * LANES, st, np.int32(c & 31), w)  # type: ignore[call-arg]
     for k in range(LANES):
         left[k] = st[2 * LANES + k]
         right[k] = st[3 * LANES + k]

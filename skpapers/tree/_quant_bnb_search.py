@@ -1,12 +1,13 @@
 """Optimal trees of depth three and more: branch and bound over intervals of root thresholds, on depth-two searches.
 
 An interval (f, lo, hi) stands for the root thresholds of f strictly between two positions in the order of f. It carries
-lower bounds, one for each child feature, of the subtrees left of lo and right of hi, and is closed when their sum reaches
-the best cost. The open interval with the least bound has its middle threshold judged: the optimal subtrees left and right
-of it are found, each no further than it can matter to this threshold and its neighbours, and the interval is cut in two.
+lower bounds, one for each child feature, of the subtrees left of lo and right of hi, and is closed when their sum
+reaches the best cost. The open interval with the least bound has its middle threshold judged: the optimal subtrees left
+and right of it are found, each no further than it can matter to this threshold and its neighbours, and the interval is
+cut in two.
 
-The subtrees are found by the same search, one level down; the state of all levels stands in arrays, so that `run_job` can
-stop and go on. A job judges one threshold; jobs of the same frame may run at the same time in several threads.
+The subtrees are found by the same search, one level down; the state of all levels stands in arrays, so that `run_job`
+can stop and go on. A job judges one threshold; jobs of the same frame may run at the same time in several threads.
 """
 
 from typing import NamedTuple
@@ -22,9 +23,9 @@ from skpapers.tree._quant_bnb_depth_two import (
     ROOT,
     SECOND,
     SPLIT,
-    WORK,
     TREE_HIGH,
     TREE_LOW,
+    WORK,
     Rows,
     Two,
     add_rows,
@@ -197,7 +198,7 @@ def extract(rows, n, f, start, stop, has_labels, has_values, new, out):
 
 @njit(cache=True, nogil=True)
 def start_frame(frame, rows, n, depth, settings, cutoff, low, high, floor):
-    """Begin a search for trees that cost less than `cutoff`; `floor` bounds the cost with each root feature from below."""
+    """Begin a search for trees that cost less than `cutoff`; `floor` is a lower bound for each root feature."""
     q = settings.monotonic.size
     at, num = frame.at, frame.num
     at[ROWS] = n
@@ -239,10 +240,10 @@ def start_frame(frame, rows, n, depth, settings, cutoff, low, high, floor):
 @njit(cache=True, nogil=True)
 def has_end(order, lo, hi):
     """Whether there is a threshold strictly between two positions."""
-    for i in range(lo + 1, hi):
-        if order[i] & 1:
-            return True
-    return False
+    i = lo + 1
+    while i < hi and not order[i] & 1:
+        i += 1
+    return i < hi
 
 
 @njit(cache=True, nogil=True)
@@ -292,7 +293,7 @@ def lower_bound(frame):
 def select(frame, rows, settings, target, job):
     """Take the open interval with the least bound for a job; False if all are closed at `target`."""
     while frame.at[OPEN] > 0:
-        i = np.argmin(frame.bound[: frame.at[OPEN]])
+        i = int(np.argmin(frame.bound[: frame.at[OPEN]]))
         if frame.at[OPEN] > frame.bound.size - 64:
             # Hardly any room left: the narrowest interval is the soonest done with.
             for j in range(frame.at[OPEN]):
@@ -419,7 +420,7 @@ def make_worker(n, q, depth, width, n_classes, kind, number, columns, two):
 
 @njit(cache=True, nogil=True)
 def start_branch(worker, rows, n, job, depth, settings, first, last, cutoff, low, high, floor):
-    """Take the rows at the positions first, ..., last - 1 one level down, and begin the search for their best subtree."""
+    """Take the rows at the positions first, ..., last - 1 one level down, and begin to search their best subtree."""
     level = worker.at[LEVEL]
     out = rows_at(worker, level)
     extract(rows, n, job.at[F], first, last, settings.kind <= CLASSES, settings.weighted, worker.new, out)
@@ -482,8 +483,8 @@ def advance(worker, rows, n, job, depth, settings):
         start_side(worker, rows, n, job, depth, settings, 1)
         return False
     if step == 2 and sign != 0:
-        # Lower subtrees come in the order of their cost, each with a largest value below that of the one before: no pair
-        # with every lower value at most every upper one is missed.
+        # Lower subtrees come in the order of their cost, each with a largest value below that of the one before: no
+        # pair with every lower value at most every upper one is missed.
         job.num[CAP] = below(job.num[FIRST_HIGH], settings)
         job.at[STEP] = 1
         start_side(worker, rows, n, job, depth, settings, 0)
@@ -634,8 +635,8 @@ ROUND = 4
 def next_round(frame, jobs, state, root, settings, tol, root_cost):
     """Take in the results of a round and choose the jobs of the next one; False when no interval is open.
 
-    All jobs of a round see the same best cost, and their results are taken in their order: the outcome does not depend on how
-    many threads work on them. Rounds are small at first, while good trees are still to be found.
+    All jobs of a round see the same best cost, and their results are taken in their order: the outcome does not depend
+    on how many threads work on them. Rounds are small at first, while good trees are still to be found.
     """
     for i in range(state[COUNT]):
         absorb(frame, root, settings, job_at(jobs, i))
