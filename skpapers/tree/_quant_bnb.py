@@ -27,7 +27,7 @@ PERIOD = 0.05
 # Numerical tolerances relative to the loss of the root: costs closer than MARGIN count as equal in a proof, and costs
 # closer than TIE may be one and the same number, rounded; so may leaf values, relative to the range of y.
 MARGIN, TIE, VALUE_TIE = 1e-11, 1e-13, 1e-10
-MAX_CLASSES = 2047
+MAX_CLASSES = 65535
 
 BEST = two_.BEST
 
@@ -180,7 +180,16 @@ class Problem:
         monotonic = np.zeros(q, np.int8) if monotonic_cst is None else monotonic_cst[columns.column].astype(np.int8)
         margin, tie = (1.0 - 1e-6, 0.0) if exact else (MARGIN * scale, TIE * scale)
         self.settings = Settings(
-            kind, n_classes, weighted, float(leaf_cost), margin, tie, VALUE_TIE * spread, min_samples_leaf, monotonic
+            kind,
+            n_classes,
+            weighted,
+            weight is None,
+            float(leaf_cost),
+            margin,
+            tie,
+            VALUE_TIE * spread,
+            min_samples_leaf,
+            monotonic,
         )
         self.rows = Rows(columns.order, np.arange(n, dtype=np.int32), label, val)
         self.tol, self.n_jobs, self.q = tol, n_jobs, q
@@ -240,14 +249,15 @@ class Problem:
         return Found(heap_to_tree(two.tree), cost, cost, True)
 
     def solve_two(self, rows: Rows, clock: Clock, coarse: bool, low: float, high: float) -> Found:
-        """Find the best tree of depth two; `coarse` stops after sixteen thresholds of each root feature."""
+        """Find the best tree of depth two; `coarse` stops after some thresholds of each root feature."""
         two, n = self.make_two(len(rows.base)), len(rows.base)
         root_cost = self.leaf(rows)
-        two_.start_two(two, rows, n, self.settings, np.inf, low, high, np.zeros(self.q + 1), coarse)
+        limit = self.q if coarse else two_.NO_LIMIT
+        two_.start_two(two, rows, n, self.settings, np.inf, low, high, np.zeros(self.q + 1), limit)
         while True:
             margin = max(self.settings.margin, self.tol * (root_cost - two.num[BEST]))
             done = two_.run_two(two, rows, self.settings._replace(margin=margin), BUDGET)
-            bound = float(min(two.bounds.min(), two.num[BEST]))
+            bound = float(two_.bound_two(two))
             if done or clock.tick(float(two.num[BEST]), bound):
                 break
         two_.finish_two(two, rows, self.settings)

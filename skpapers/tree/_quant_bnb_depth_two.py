@@ -1,13 +1,13 @@
 """Optimal trees of depth two: branch and bound over intervals of root thresholds, sixteen thresholds at a time.
 
-For a root split (f, t) the two subtrees are single splits, found for sixteen t at once by the scans. Between two judged
-thresholds a < b any tree with a root threshold t in (a, b) costs at least OPT1(left of a) + OPT1(right of b), since
-fewer rows never cost more; for misclassification also at least what t = a costs, less the weight between a and t. Both
-are kept for each child feature, so that a feature that cannot win in an interval is not scanned there again.
+For a root split (f, t) the two subtrees are single splits, found for sixteen root splits at once by the scans. Between
+two judged thresholds a < b of f any tree with a root threshold in (a, b) costs at least OPT1(left of a) + OPT1(right of
+b), since fewer rows never cost more; for misclassification also at least what t = a costs, less the weight between a
+and t. The first bound is kept for each child feature, so that a feature that cannot win in an interval is not scanned
+there again. The open intervals with the least bounds, of whatever root feature, share the next sixteen thresholds.
 
 The search is a machine whose state stands in arrays: `run_two` returns when its budget is spent, and goes on when
-called again. One function holds the whole of a step's decisions, since the state they share is what a reader has to see
-at once.
+called again.
 """
 
 from typing import NamedTuple
@@ -41,7 +41,8 @@ class Settings(NamedTuple):
 
     kind: int
     n_classes: int
-    weighted: bool
+    weighted: bool  # whether val holds weights
+    unit: bool  # whether they are all one
     leaf_cost: float
     margin: float
     tie: float
@@ -66,48 +67,48 @@ class Two(NamedTuple):
     r_min: np.ndarray
     pos: np.ndarray
     total: np.ndarray
-    first_n: np.ndarray
-    first_pos: np.ndarray
-    first_l: np.ndarray
-    first_r: np.ndarray
-    open_pos: np.ndarray  # open intervals of the feature in hand, as in the first thresholds' intervals
-    open_l: np.ndarray
-    open_r: np.ndarray
-    open_ends: np.ndarray
+    lane_f: np.ndarray  # root feature of each lane
+    open_at: np.ndarray  # open intervals: root feature, lo, hi
+    open_l: np.ndarray  # bounds left of lo for each child feature, and for a leaf
+    open_r: np.ndarray  # the same right of hi
+    open_ends: np.ndarray  # costs at lo and hi
+    open_bound: np.ndarray
     batch_lane: np.ndarray  # intervals whose thresholds are scanned together, each with its first lane
-    batch_pos: np.ndarray
+    batch_at: np.ndarray
     batch_l: np.ndarray
     batch_r: np.ndarray
     batch_ends: np.ndarray
+    batch_bound: np.ndarray
+    left_out: np.ndarray  # least bound among what was closed, for each root feature
     root_l: np.ndarray
     root_r: np.ndarray
     bounds: np.ndarray  # (q + 1,): cost with root feature f is at least this; the last is that of a leaf
-    done: np.ndarray
-    live: np.ndarray
+    constant: np.ndarray  # root features with a single value
+    live: np.ndarray  # child features to be scanned
     stump_num: np.ndarray
     stump_at: np.ndarray
     tree: np.ndarray  # (3, 2): feature (-1: leaf) and last row on the left, of root, left and right child
 
 
-OPEN_INTERVALS = 256
-# Integers of the machine.
-N, PHASE, F, G, NB, OPEN, FOUND, COARSE, WORK, EXPLORED, ROOT, SPLIT, BATCH = range(13)
-# Phases.
-CHOOSE, SCAN_FIRST, REFINE, SCAN, DONE = range(5)
-# What is done for a root feature.
-NOTHING, SCANNED, FINISHED, CONSTANT = range(4)
-# Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, values of
-# the best tree's leaves, the least bound of what was left out of the feature in hand.
-BEST, SECOND, LOW, HIGH, TREE_LOW, TREE_HIGH, LEFT_OUT = range(7)
+# Integers of the machine: rows, phase, next child feature, lanes in use, open intervals, intervals in the batch,
+# whether there is a tree, its root where its branches are still to be written down, most passes, passes, rows scanned,
+# thresholds judged.
+N, PHASE, G, NB, OPEN, BATCH, FOUND, ROOT, SPLIT, LIMIT, PASSES, WORK, EXPLORED = range(13)
+CHOOSE, SCAN, DONE = range(3)
+# Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, and the
+# values of the best tree's leaves.
+BEST, SECOND, LOW, HIGH, TREE_LOW, TREE_HIGH = range(6)
+NO_LIMIT = 2**62
 
 
 def make_two(n, q, width, n_classes, kind, number):
     """Working space for nodes of up to n rows; `width` is the number of statistics of a set of rows."""
     many = kind == CLASSES
+    room = 512 + 2 * q
     return Two(
         at=np.zeros(13, np.int64),
-        num=np.zeros(7),
-        code=np.zeros(n, np.uint16),
+        num=np.zeros(6),
+        code=np.zeros(n, np.uint32),
         st=np.zeros(max(12, width) * LANES, number),
         counts=np.zeros(2 * LANES * n_classes if many else 1, number),
         heaviest=np.zeros(2 * LANES * n if many else 1, number),
@@ -118,24 +119,24 @@ def make_two(n, q, width, n_classes, kind, number):
         r_min=np.zeros(LANES),
         pos=np.zeros(LANES, np.int64),
         total=np.zeros((LANES + 1, width)),
-        first_n=np.zeros(q, np.int64),
-        first_pos=np.zeros((q, LANES), np.int64),
-        first_l=np.zeros((q, LANES, q + 1)),
-        first_r=np.zeros((q, LANES, q + 1)),
-        open_pos=np.zeros((OPEN_INTERVALS, 2), np.int64),
-        open_l=np.zeros((OPEN_INTERVALS, q + 1)),
-        open_r=np.zeros((OPEN_INTERVALS, q + 1)),
-        open_ends=np.zeros((OPEN_INTERVALS, 2)),
+        lane_f=np.zeros(LANES, np.int64),
+        open_at=np.zeros((room, 3), np.int64),
+        open_l=np.zeros((room, q + 1)),
+        open_r=np.zeros((room, q + 1)),
+        open_ends=np.zeros((room, 2)),
+        open_bound=np.zeros(room),
         batch_lane=np.zeros(LANES + 1, np.int64),
-        batch_pos=np.zeros((LANES, 2), np.int64),
+        batch_at=np.zeros((LANES, 3), np.int64),
         batch_l=np.zeros((LANES, q + 1)),
         batch_r=np.zeros((LANES, q + 1)),
         batch_ends=np.zeros((LANES, 2)),
+        batch_bound=np.zeros(LANES),
+        left_out=np.zeros(q),
         root_l=np.zeros(q + 1),
         root_r=np.zeros(q + 1),
         bounds=np.zeros(q + 1),
-        done=np.zeros(q, np.int8),
-        live=np.zeros((2, q + 1), np.int8),
+        constant=np.zeros(q, np.int8),
+        live=np.zeros(q, np.int8),
         stump_num=np.zeros((3, 4)),
         stump_at=np.zeros((3, 2), np.int64),
         tree=np.zeros((3, 2), np.int64),
@@ -195,7 +196,7 @@ def add_rows(kind, weighted, order, start, stop, label, val, a):
             for j in range(1, m):
                 a[j] += val[row, j]
                 square += val[row, j] * val[row, j]
-            a[m] += square / w
+            a[m] += square if w == 1.0 else square / w
 
 
 @njit(cache=True, nogil=True)
@@ -205,13 +206,19 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
     a = np.zeros(whole.size)
     b = np.empty(whole.size)
     monotonic = settings.monotonic[g]
-    order, label, val = rows.order[g], rows.label, rows.val
+    order, label, val, weighted = rows.order[g], rows.label, rows.val, settings.weighted
     n_a = 0
     last = -1
+    worst = num[0] + settings.tie - 2.0 * settings.leaf_cost
     for i in range(n):
         row = order[i] >> 1
-        if ((code[row] & 31) <= lane) == is_left:
-            add_rows(kind, settings.weighted, order, i, i + 1, label, val, a)
+        if ((code[row] >> lane) & 1 == 1) == is_left:
+            if kind == TWO_CLASSES:
+                w = val[row, 0] if weighted else 1.0
+                a[0] += w
+                a[1] += w if label[row] else -w
+            else:
+                add_rows(kind, weighted, order, i, i + 1, label, val, a)
             n_a += 1
             last = row
         if order[i] & 1 and last >= 0:
@@ -221,6 +228,8 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
                 continue
             if count - n_a < settings.min_leaf:
                 break
+            if kind == TWO_CLASSES and 0.5 * (whole[0] - abs(a[1]) - abs(whole[1] - a[1])) > worst:
+                continue
             for j in range(b.size):
                 b[j] = whole[j] - a[j]
             cost = leaf_loss(kind, a) + leaf_loss(kind, b) + 2.0 * settings.leaf_cost
@@ -239,6 +248,7 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
                 num[3] = max(va, vb)
                 at[0] = g
                 at[1] = rows.base[row]
+                worst = cost + settings.tie - 2.0 * settings.leaf_cost
 
 
 @njit(cache=True, nogil=True)
@@ -270,27 +280,25 @@ def best_stump(rows, n, settings, code, lane, is_left, whole, count, floor, low,
 
 
 @njit(cache=True, nogil=True)
-def start_two(two, rows, n, settings, cutoff, low, high, floor, coarse):
+def start_two(two, rows, n, settings, cutoff, low, high, floor, limit):
     """Begin a search for trees that cost less than `cutoff`; `floor` is a lower bound for each root feature."""
     at, num, q = two.at, two.num, settings.monotonic.size
     at[N] = n
     at[PHASE] = CHOOSE
     at[OPEN] = 0
+    at[BATCH] = 0
     at[FOUND] = 0
     at[ROOT] = -1
-    at[COARSE] = coarse
+    at[LIMIT] = limit
+    at[PASSES] = 0
     num[BEST] = cutoff
     num[SECOND] = np.inf
     num[LOW] = low
     num[HIGH] = high
-    two.bounds[:] = floor
-    two.done[:] = NOTHING
-    two.code[:n] = 0
     whole = two.total[LANES]
     whole[:] = 0.0
     add_rows(settings.kind, settings.weighted, rows.order[0], 0, n, rows.label, rows.val, whole)
     leaf = leaf_loss(settings.kind, whole)
-    two.bounds[q] = leaf + settings.leaf_cost
     value = leaf_value(settings.kind, whole)
     inside = low - settings.value_tie <= value <= high + settings.value_tie
     if leaf + settings.leaf_cost < cutoff and n >= settings.min_leaf and inside:
@@ -300,8 +308,38 @@ def start_two(two, rows, n, settings, cutoff, low, high, floor, coarse):
         num[TREE_LOW] = value
         num[TREE_HIGH] = value
         two.tree[:, 0] = -1
-    if leaf == 0.0 and settings.leaf_cost == 0.0:
-        at[PHASE] = DONE
+    two.bounds[:q] = floor[:q]
+    two.bounds[q] = leaf + settings.leaf_cost
+    target = num[BEST] - settings.margin
+    for f in range(q):
+        two.left_out[f] = np.inf
+        two.constant[f] = not has_end(rows.order[f], -1, n - 1)
+        if two.constant[f]:
+            continue
+        bound = max(floor[f], 2.0 * settings.leaf_cost)
+        if bound > target:
+            two.left_out[f] = bound
+            continue
+        i = at[OPEN]
+        at[OPEN] = i + 1
+        two.open_at[i, 0] = f
+        two.open_at[i, 1] = -1
+        two.open_at[i, 2] = n - 1
+        two.open_l[i] = 2.0 * settings.leaf_cost
+        two.open_r[i] = 2.0 * settings.leaf_cost
+        two.open_l[i, q] = settings.leaf_cost
+        two.open_r[i, q] = settings.leaf_cost
+        two.open_ends[i] = -np.inf
+        two.open_bound[i] = bound
+
+
+@njit(cache=True, nogil=True)
+def has_end(order, lo, hi):
+    """Whether there is a threshold strictly between two positions."""
+    i = lo + 1
+    while i < hi and not order[i] & 1:
+        i += 1
+    return i < hi
 
 
 @njit(cache=True, nogil=True)
@@ -323,7 +361,7 @@ def value_of_leaf(rows, n, settings, width):
 @njit(cache=True, nogil=True)
 def solve_stump(two, rows, n, settings, low, high):
     """Find the best tree of depth one."""
-    two.code[:n] = 0
+    two.code[:n] = 1
     whole = two.total[LANES]
     whole[:] = 0.0
     add_rows(settings.kind, settings.weighted, rows.order[0], 0, n, rows.label, rows.val, whole)
@@ -336,61 +374,30 @@ def solve_stump(two, rows, n, settings, low, high):
 
 
 @njit(cache=True, nogil=True)
-def choose_thresholds(two, rows, settings, f, lo, hi):
-    """Spread up to LANES thresholds of f evenly, by weight, strictly between the positions lo and hi."""
-    order, val = rows.order[f], rows.val
-    ends = 0
-    for i in range(lo + 1, hi):
-        ends += order[i] & 1
-    nb = 0
-    if ends <= LANES:
-        for i in range(lo + 1, hi):
-            if order[i] & 1:
-                two.pos[nb] = i
-                nb += 1
-    elif settings.weighted:
-        weight = 0.0
-        for i in range(lo + 1, hi + 1):
-            weight += val[order[i] >> 1, 0]
-        passed = 0.0
-        for i in range(lo + 1, hi):
-            passed += val[order[i] >> 1, 0]
-            if order[i] & 1 and passed * (LANES + 1) >= weight * (nb + 1):
-                two.pos[nb] = i
-                nb += 1
-                if nb == LANES:
-                    break
+def write_code(two, rows, settings):
+    """Mark on which side of each lane's split every row lies, and add up the statistics of the left sides."""
+    n, nb, pos, code, label = two.at[N], two.at[NB], two.pos, two.code, rows.label
+    if settings.kind <= CLASSES:
+        for row in range(n):
+            code[row] = np.uint32(label[row]) << np.uint32(16)
     else:
-        for k in range(LANES):
-            i = lo + ((hi - lo) * (k + 1) + LANES) // (LANES + 1)
-            if nb and i <= two.pos[nb - 1]:
-                i = two.pos[nb - 1] + 1
-            while i < hi and not order[i] & 1:
-                i += 1
-            if i >= hi:
-                break
-            two.pos[nb] = i
-            nb += 1
-    two.at[NB] = nb
-
-
-@njit(cache=True, nogil=True)
-def write_code(two, rows, settings, f):
-    """Mark every row with its lane, and add up the statistics left of every threshold."""
-    kind, n, nb = settings.kind, two.at[N], two.at[NB]
-    order, label, code, total = rows.order[f], rows.label, two.code, two.total
-    run = np.zeros(total.shape[1])
-    start = 0
-    for k in range(nb + 1):
-        stop = two.pos[k] + 1 if k < nb else n
-        for i in range(start, stop):
-            row = order[i] >> 1
-            code[row] = k | np.int64(label[row]) << 5 if kind <= CLASSES else k
-        add_rows(kind, settings.weighted, order, start, stop, label, rows.val, run)
-        start = stop
-        total[k] = run
-    for k in range(nb + 1, LANES + 1):
-        total[k] = run
+        code[:n] = 0
+    run = np.zeros(two.total.shape[1])
+    for k in range(nb):
+        f = two.lane_f[k]
+        start = pos[k - 1] + 1 if k > 0 and two.lane_f[k - 1] == f else 0
+        if start == 0:
+            run[:] = 0.0
+        last = k
+        while last + 1 < nb and two.lane_f[last + 1] == f:
+            last += 1
+        sides = np.uint32((1 << (last + 1)) - (1 << k))
+        order = rows.order[f]
+        for i in range(start, pos[k] + 1):
+            code[order[i] >> 1] |= sides
+        add_rows(settings.kind, settings.weighted, order, start, pos[k] + 1, label, rows.val, run)
+        two.total[k] = run
+    two.total[nb:LANES] = 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -492,8 +499,9 @@ def finish_two(two, rows, settings):
     if not two.at[FOUND] or f < 0:
         return
     two.at[NB] = 1
+    two.lane_f[0] = f
     two.pos[0] = two.at[SPLIT]
-    begin_scan(two, rows, settings, f)
+    begin_scan(two, rows, settings)
     two.l[0] = two.root_l - 1e3 * settings.tie
     two.r[0] = two.root_r - 1e3 * settings.tie
     two.num[BEST] = np.inf
@@ -513,41 +521,45 @@ def find_least(two, q):
 
 
 @njit(cache=True, nogil=True)
-def judge(two, rows, settings, f):
-    """Judge the thresholds that were scanned, the most promising first; return the least bound among them."""
-    nb, l_min, r_min = two.at[NB], two.l_min, two.r_min
+def judge(two, rows, settings):
+    """Judge the thresholds that were scanned, the most promising first."""
+    nb, q, l_min, r_min = two.at[NB], settings.monotonic.size, two.l_min, two.r_min
     two.at[EXPLORED] += nb
-    find_least(two, settings.monotonic.size)
+    for k in range(nb):
+        a, b = two.l[k, q], two.r[k, q]
+        for g in range(q):
+            a = min(a, two.l[k, g])
+            b = min(b, two.r[k, g])
+        l_min[k] = a
+        r_min[k] = b
+        f = two.lane_f[k]
+        two.left_out[f] = min(two.left_out[f], a + b)
     free = is_free(two, settings)
-    least = np.inf
     pending = np.ones(LANES, np.int8)
-    for turn in range(nb):
+    for _ in range(nb):
         best = -1
         for k in range(nb):
             if pending[k] and (best < 0 or l_min[k] + r_min[k] < l_min[best] + r_min[best] - settings.tie):
                 best = k
         cost = l_min[best] + r_min[best]
-        if turn == 0:
-            least = cost
         if cost > two.num[BEST] - settings.margin:
             break
         pending[best] = 0
         if free:
             two.num[BEST] = cost
             two.at[FOUND] = 1
-            two.at[ROOT] = f
+            two.at[ROOT] = two.lane_f[best]
             two.at[SPLIT] = two.pos[best]
             two.root_l[:] = two.l[best]
             two.root_r[:] = two.r[best]
             break
-        judge_threshold(two, rows, settings, f, best, l_min[best], r_min[best])
-    return least
+        judge_threshold(two, rows, settings, two.lane_f[best], best, l_min[best], r_min[best])
 
 
 @njit(cache=True, nogil=True)
-def trim_interval(two, rows, settings, f, i):
+def trim_interval(two, rows, settings, i):
     """Move the ends of an open interval inwards past the thresholds that similarity to the judged ends closes."""
-    lo, hi = two.open_pos[i]
+    f, lo, hi = two.open_at[i]
     target = two.num[BEST] - settings.margin
     order = rows.order[f]
     for end in range(2):
@@ -557,103 +569,186 @@ def trim_interval(two, rows, settings, f, i):
             if bound <= target:
                 break
             two.open_ends[i, end] = bound
-            two.num[LEFT_OUT] = min(two.num[LEFT_OUT], bound)
+            two.left_out[f] = min(two.left_out[f], bound)
             if end == 0:
                 lo += 1
             else:
                 hi -= 1
-    two.open_pos[i, 0] = lo
-    two.open_pos[i, 1] = hi
+    two.open_at[i, 1] = lo
+    two.open_at[i, 2] = hi
 
 
 @njit(cache=True, nogil=True)
-def copy_open(two, i, j):
+def move_open(two, i, j):
     """Copy the open interval i to the place j."""
-    two.open_pos[j] = two.open_pos[i]
+    two.open_at[j] = two.open_at[i]
     two.open_l[j] = two.open_l[i]
     two.open_r[j] = two.open_r[i]
     two.open_ends[j] = two.open_ends[i]
+    two.open_bound[j] = two.open_bound[i]
 
 
 @njit(cache=True, nogil=True)
-def choose_batch(two, rows, settings, f):
-    """Take open intervals of f whose thresholds are scanned together, and spread the lanes over them; False if all are
-    closed.
+def close_intervals(two, settings):
+    """Drop the open intervals that their bounds close."""
+    target = two.num[BEST] - settings.margin
+    kept = 0
+    for i in range(two.at[OPEN]):
+        if two.open_bound[i] > target:
+            f = two.open_at[i, 0]
+            two.left_out[f] = min(two.left_out[f], two.open_bound[i])
+        else:
+            if kept < i:
+                move_open(two, i, kept)
+            kept += 1
+    two.at[OPEN] = kept
+
+
+@njit(cache=True, nogil=True)
+def choose_batch(two, rows, settings):
+    """Take the open intervals whose thresholds are scanned together, and spread the lanes over them; False if none is
+    open.
 
     All of them if there is a lane for each; otherwise those with the least bounds, or, when room runs out, the
     narrowest.
     """
     q = settings.monotonic.size
-    target = two.num[BEST] - settings.margin
-    order = rows.order[f]
-    ends = np.zeros(OPEN_INTERVALS, np.int64)
-    rank = np.zeros(OPEN_INTERVALS)
-    crowded = two.at[OPEN] > OPEN_INTERVALS - 2 * LANES
-    kept = 0
-    for i in range(two.at[OPEN]):
-        bound = two.open_l[i].min() + two.open_r[i].min()
-        if bound > target:
-            two.num[LEFT_OUT] = min(two.num[LEFT_OUT], bound)
-            continue
+    close_intervals(two, settings)
+    n_open = two.at[OPEN]
+    if n_open == 0:
+        return False
+    if n_open <= LANES:
+        chosen = np.arange(n_open)
+    elif n_open < two.open_bound.size - LANES:
+        chosen = np.argsort(two.open_bound[:n_open])[:LANES]
+    else:
+        chosen = np.argsort(two.open_at[:n_open, 2] - two.open_at[:n_open, 1])[:LANES]
+    # In the order of features and thresholds: of equal trees the first wins.
+    n = two.at[N]
+    chosen = chosen[np.argsort(two.open_at[chosen, 0] * n + two.open_at[chosen, 1])]
+    taken = 0
+    total = 0
+    ends = np.zeros(LANES, np.int64)
+    for i in chosen:
         if settings.kind <= CLASSES:
-            trim_interval(two, rows, settings, f, i)
+            trim_interval(two, rows, settings, i)
+        f, lo, hi = two.open_at[i]
+        order = rows.order[f]
         count = 0
-        for j in range(two.open_pos[i, 0] + 1, two.open_pos[i, 1]):
+        for j in range(lo + 1, hi):
             count += order[j] & 1
+            if count > LANES:
+                break
         if count:
-            copy_open(two, i, kept)
-            ends[kept] = count
-            rank[kept] = count if crowded else bound
+            two.batch_at[taken] = two.open_at[i]
+            two.batch_l[taken] = two.open_l[i]
+            two.batch_r[taken] = two.open_r[i]
+            two.batch_ends[taken] = two.open_ends[i]
+            two.batch_bound[taken] = two.open_bound[i]
+            ends[taken] = count
+            total += count
+            taken += 1
+        two.open_bound[i] = np.inf
+        two.open_at[i, 0] = -1
+    kept = 0
+    for i in range(n_open):
+        if two.open_at[i, 0] >= 0:
+            if kept < i:
+                move_open(two, i, kept)
             kept += 1
     two.at[OPEN] = kept
-    if kept == 0:
-        return False
-    taken = min(kept, LANES)
-    chosen = np.sort(np.argsort(rank[:kept])[:taken]) if kept > LANES else np.arange(kept)
-    chosen = chosen[np.argsort(two.open_pos[chosen, 0])]
-    total = ends[chosen].sum()
+    target = two.num[BEST] - settings.margin
+    two.live[:] = 0
     lane = 0
     for b in range(taken):
-        i = chosen[b]
-        lanes = ends[i] if total <= LANES else min(ends[i], 1 + (LANES - taken) * ends[i] // total)
+        f, lo, hi = two.batch_at[b]
         two.batch_lane[b] = lane
-        two.batch_pos[b] = two.open_pos[i]
-        two.batch_l[b] = two.open_l[i]
-        two.batch_r[b] = two.open_r[i]
-        two.batch_ends[b] = two.open_ends[i]
-        seen = 0
-        for j in range(two.open_pos[i, 0] + 1, two.open_pos[i, 1]):
-            seen += order[j] & 1
-            if order[j] & 1 and seen * (lanes + 1) >= ends[i] * (lane - two.batch_lane[b] + 1):
-                two.pos[lane] = j
-                lane += 1
-                if lane - two.batch_lane[b] == lanes:
-                    break
-    two.batch_lane[taken] = lane
-    two.at[BATCH] = taken
-    two.at[NB] = lane
-    kept = 0
-    gone = np.zeros(OPEN_INTERVALS, np.int8)
-    gone[chosen] = 1
-    for i in range(two.at[OPEN]):
-        if not gone[i]:
-            copy_open(two, i, kept)
-            kept += 1
-    two.at[OPEN] = kept
-    two.live[:] = 0
-    for b in range(taken):
+        lanes = ends[b] if total <= LANES else min(ends[b], 1 + (LANES - taken) * ends[b] // total)
+        spread_lanes(two, rows, settings, b, lane, lanes, lanes == ends[b])
+        lane = two.batch_lane[b + 1]
         l_min, r_min = two.batch_l[b].min(), two.batch_r[b].min()
         for g in range(q):
             if two.batch_l[b, g] + r_min <= target or two.batch_r[b, g] + l_min <= target:
-                two.live[0, g] = 1
+                two.live[g] = 1
+    two.at[BATCH] = taken
+    two.at[NB] = lane
+    for b in range(taken):
+        for k in range(two.batch_lane[b], two.batch_lane[b + 1]):
+            two.l[k] = two.batch_l[b]
+            two.r[k] = two.batch_r[b]
     return True
 
 
 @njit(cache=True, nogil=True)
-def begin_scan(two, rows, settings, f):
-    """Prepare the scans of the chosen thresholds of f: codes, totals, and the costs of leaves on both sides."""
+def spread_lanes(two, rows, settings, b, lane, lanes, all_ends):
+    """Spread some lanes evenly, by weight, over the thresholds of an interval of the batch, or one over each."""
+    f, lo, hi = two.batch_at[b]
+    order, val = rows.order[f], rows.val
+    stop = lane + lanes
+    if all_ends or settings.unit:
+        i = lo
+        for k in range(lanes):
+            # Behind the last one, and where the next share of the rows is full.
+            i = max(i + 1, lo + 1 if all_ends else lo + ((hi - lo) * (k + 1) + lanes) // (lanes + 1))
+            while i < hi and not order[i] & 1:
+                i += 1
+            if i >= hi:
+                break
+            two.lane_f[lane] = f
+            two.pos[lane] = i
+            lane += 1
+    else:
+        weight = 0.0
+        for i in range(lo + 1, hi + 1):
+            weight += val[order[i] >> 1, 0]
+        passed = 0.0
+        for i in range(lo + 1, hi):
+            passed += val[order[i] >> 1, 0]
+            if order[i] & 1 and passed * (lanes + 1) >= weight * (lane - stop + lanes + 1):
+                two.lane_f[lane] = f
+                two.pos[lane] = i
+                lane += 1
+                if lane == stop:
+                    break
+    two.batch_lane[b + 1] = lane
+
+
+@njit(cache=True, nogil=True)
+def open_between(two, settings, b):
+    """Open the intervals between the judged thresholds of an interval of the batch, unless their bounds close them."""
+    l_min, r_min = two.l_min, two.r_min
+    target = two.num[BEST] - settings.margin
+    start, stop = two.batch_lane[b], two.batch_lane[b + 1]
+    f = two.batch_at[b, 0]
+    for k in range(start, stop + 1):
+        lo = two.pos[k - 1] if k > start else two.batch_at[b, 1]
+        hi = two.pos[k] if k < stop else two.batch_at[b, 2]
+        if hi - lo <= 1:
+            continue
+        left = two.l[k - 1] if k > start else two.batch_l[b]
+        right = two.r[k] if k < stop else two.batch_r[b]
+        bound = (l_min[k - 1] if k > start else left.min()) + (r_min[k] if k < stop else right.min())
+        bound = max(bound, two.batch_bound[b])
+        if bound > target:
+            two.left_out[f] = min(two.left_out[f], bound)
+            continue
+        i = two.at[OPEN]
+        two.at[OPEN] = i + 1
+        two.open_at[i, 0] = f
+        two.open_at[i, 1] = lo
+        two.open_at[i, 2] = hi
+        two.open_l[i] = left
+        two.open_r[i] = right
+        two.open_ends[i, 0] = l_min[k - 1] + r_min[k - 1] if k > start else two.batch_ends[b, 0]
+        two.open_ends[i, 1] = l_min[k] + r_min[k] if k < stop else two.batch_ends[b, 1]
+        two.open_bound[i] = bound
+
+
+@njit(cache=True, nogil=True)
+def begin_scan(two, rows, settings):
+    """Prepare the scans of the chosen thresholds: codes, totals, and the costs of leaves on both sides."""
     q = settings.monotonic.size
-    write_code(two, rows, settings, f)
+    write_code(two, rows, settings)
     total = two.total
     rest = np.empty(total.shape[1])
     for k in range(two.at[NB]):
@@ -665,144 +760,52 @@ def begin_scan(two, rows, settings, f):
 
 
 @njit(cache=True, nogil=True)
-def push_between(two, settings, b):
-    """Keep the intervals between the judged thresholds of an interval of the batch, unless their bounds close them."""
-    l_min, r_min = two.l_min, two.r_min
-    target = two.num[BEST] - settings.margin
-    start, stop = two.batch_lane[b], two.batch_lane[b + 1]
-    for k in range(start, stop + 1):
-        lo = two.pos[k - 1] if k > start else two.batch_pos[b, 0]
-        hi = two.pos[k] if k < stop else two.batch_pos[b, 1]
-        if hi - lo <= 1:
-            continue
-        l = two.l[k - 1] if k > start else two.batch_l[b]  # noqa: E741
-        r = two.r[k] if k < stop else two.batch_r[b]
-        bound = (l_min[k - 1] if k > start else l.min()) + (r_min[k] if k < stop else r.min())
-        if bound > target:
-            two.num[LEFT_OUT] = min(two.num[LEFT_OUT], bound)
-            continue
-        i = two.at[OPEN]
-        two.at[OPEN] = i + 1
-        two.open_pos[i, 0] = lo
-        two.open_pos[i, 1] = hi
-        two.open_l[i] = l
-        two.open_r[i] = r
-        two.open_ends[i, 0] = l_min[k - 1] + r_min[k - 1] if k > start else two.batch_ends[b, 0]
-        two.open_ends[i, 1] = l_min[k] + r_min[k] if k < stop else two.batch_ends[b, 1]
-
-
-@njit(cache=True, nogil=True)
-def first_bound(two, settings, n):
-    """The least bound among the intervals between the first thresholds of a feature."""
-    nb, alone = two.at[NB], settings.leaf_cost
-    least = np.inf
-    for k in range(nb + 1):
-        if (two.pos[k] if k < nb else n - 1) - (two.pos[k - 1] if k > 0 else -1) > 1:
-            least = min(least, (two.l_min[k - 1] if k > 0 else alone) + (two.r_min[k] if k < nb else alone))
-    return least
-
-
-@njit(cache=True, nogil=True)
-def push_first(two, settings, f, n):
-    """Open the intervals that the first thresholds of f left open."""
-    q = settings.monotonic.size
-    nb = two.first_n[f]
-    two.at[NB] = nb
-    two.pos[:] = two.first_pos[f]
-    two.l[:] = two.first_l[f]
-    two.r[:] = two.first_r[f]
-    find_least(two, q)
-    two.batch_lane[0] = 0
-    two.batch_lane[1] = nb
-    two.batch_pos[0, 0] = -1
-    two.batch_pos[0, 1] = n - 1
-    two.batch_l[0] = 2.0 * settings.leaf_cost
-    two.batch_r[0] = 2.0 * settings.leaf_cost
-    two.batch_l[0, q] = settings.leaf_cost
-    two.batch_r[0, q] = settings.leaf_cost
-    two.batch_ends[0] = -np.inf
-    push_between(two, settings, 0)
+def bound_two(two):
+    """What every tree costs at least, as far as the search has come."""
+    q = two.left_out.size
+    bound = min(two.num[BEST], two.bounds[q])
+    for f in range(q):
+        if not two.constant[f]:
+            bound = min(bound, max(two.left_out[f], two.bounds[f]))
+    for i in range(two.at[OPEN]):
+        bound = min(bound, two.open_bound[i])
+    for b in range(two.at[BATCH]):
+        bound = min(bound, two.batch_bound[b])
+    return bound
 
 
 @njit(cache=True, nogil=True)
 def run_two(two, rows, settings, budget):
     """Go on with the search until it ends (True) or has scanned about `budget` rows (False)."""
-    at, num = two.at, two.num
+    at = two.at
     n, q = at[N], settings.monotonic.size
     work = 0
-    while True:
-        target = num[BEST] - settings.margin
+    while at[PHASE] != DONE:
         if at[PHASE] == CHOOSE:
-            # The feature with the least bound: with nothing known of any, all are scanned a first time before one is
-            # refined.
-            f = -1
-            for g in range(q):
-                if two.done[g] <= SCANNED and (f < 0 or two.bounds[g] < two.bounds[f]):
-                    f = g
-            at[F] = f
-            if f < 0 or two.bounds[f] > target:
+            if at[PASSES] == at[LIMIT] or not choose_batch(two, rows, settings):
                 at[PHASE] = DONE
-            elif two.done[f] == SCANNED:
-                at[PHASE] = DONE if at[COARSE] else REFINE
-                num[LEFT_OUT] = np.inf
-                for k in range(two.first_n[f]):
-                    num[LEFT_OUT] = min(num[LEFT_OUT], two.first_l[f, k].min() + two.first_r[f, k].min())
-                push_first(two, settings, f, n)
-            else:
-                choose_thresholds(two, rows, settings, f, -1, n - 1)
-                if at[NB] == 0:
-                    two.done[f] = CONSTANT
-                    continue
-                begin_scan(two, rows, settings, f)
-                two.live[:] = 1
-                work += n
-                at[PHASE] = SCAN_FIRST
-        elif at[PHASE] == REFINE:
-            f = at[F]
-            if not choose_batch(two, rows, settings, f):
-                two.bounds[f] = max(two.bounds[f], num[LEFT_OUT])
-                two.done[f] = FINISHED
-                at[PHASE] = CHOOSE
+                break
+            at[PASSES] += 1
+            if at[BATCH] == 0:
                 continue
-            begin_scan(two, rows, settings, f)
+            begin_scan(two, rows, settings)
             work += n
-            for b in range(at[BATCH]):
-                for k in range(two.batch_lane[b], two.batch_lane[b + 1]):
-                    two.l[k, :q] = two.batch_l[b, :q]
-                    two.r[k, :q] = two.batch_r[b, :q]
             at[PHASE] = SCAN
-        elif at[PHASE] == SCAN_FIRST or at[PHASE] == SCAN:
-            while at[G] < q:
-                if work >= budget:
-                    return False
-                if two.live[0, at[G]]:
-                    scan(two, rows, settings, at[G])
-                    work += n
-                    at[WORK] += n
-                at[G] += 1
-            f = at[F]
-            least = judge(two, rows, settings, f)
-            if at[PHASE] == SCAN_FIRST:
-                nb = at[NB]
-                two.first_n[f] = nb
-                two.first_pos[f] = two.pos
-                two.first_l[f] = two.l
-                two.first_r[f] = two.r
-                two.bounds[f] = max(two.bounds[f], min(least, first_bound(two, settings, n)))
-                two.done[f] = SCANNED
-                at[PHASE] = CHOOSE
-            else:
-                num[LEFT_OUT] = min(num[LEFT_OUT], least)
-                for b in range(at[BATCH]):
-                    push_between(two, settings, b)
-                at[PHASE] = REFINE
-        else:
-            # A tree for more rows than these may split on a feature that is constant here, and is no cheaper for it.
-            least = two.bounds[q]
-            for g in range(q):
-                if two.done[g] != CONSTANT:
-                    least = min(least, two.bounds[g])
-            for g in range(q):
-                if two.done[g] == CONSTANT:
-                    two.bounds[g] = max(two.bounds[g], least)
-            return True
+        while at[G] < q:
+            if work >= budget:
+                return False
+            if two.live[at[G]]:
+                scan(two, rows, settings, at[G])
+                work += n
+                at[WORK] += n
+            at[G] += 1
+        judge(two, rows, settings)
+        for b in range(at[BATCH]):
+            open_between(two, settings, b)
+        at[BATCH] = 0
+        at[PHASE] = CHOOSE
+    # A tree for more rows than these may split on a feature that is constant here, and is no cheaper for it.
+    least = bound_two(two)
+    for f in range(q):
+        two.bounds[f] = max(two.bounds[f], least if two.constant[f] else two.left_out[f])
+    return True

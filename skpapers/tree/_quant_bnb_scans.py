@@ -1,10 +1,9 @@
 """Optimal single splits on both sides of sixteen root thresholds at once: the inner loops of depth-two trees.
 
-A scan walks through the rows in the order of a child feature g. For each of the `LANES` thresholds t_0 < t_1 < ... of a
-root feature f it keeps the statistics of the rows seen so far that lie left of t_k; those right of it follow by
-subtraction, or are kept beside them. `code[row]` is ``label << 5 | lane``, where `lane` is the first k for which the
-row lies left of t_k. Every scan judges a split behind the last row of each value of g, marked by the lowest bit of
-`order`.
+A scan walks through the rows in the order of a child feature g. For each of `LANES` root splits (f_k, t_k), of the same
+root feature or not, it keeps the statistics of the rows seen so far that lie left of t_k; those right of it follow by
+subtraction, or are kept beside them. `code[row]` is ``label << 16 | sides``, where bit k of `sides` says that the row
+lies left of t_k. Every scan judges a split behind the last row of each value of g, marked by the lowest bit of `order`.
 """
 
 import numpy as np
@@ -31,14 +30,13 @@ def scan_two_classes(order, n, code, weighted, val, st, left, right):
     for i in range(n):
         o = order[i]
         row = o >> 1
-        c = code[row]
-        lane = np.int32(c & 31)
+        sides = np.int32(code[row])
         w = val[row, 0] if weighted else number(1)
-        s = w if c & 32 else number(-w)
+        s = w if sides >> 16 else number(-w)
         total = number(total + s)
         if o & 1:
             for k in range(LANES):
-                a = number(st[k] + (s if lane <= k else zero))
+                a = number(st[k] + s * ((sides >> k) & 1))
                 st[k] = a
                 st[LANES + k] = max(st[LANES + k], a)
                 st[2 * LANES + k] = min(st[2 * LANES + k], a)
@@ -47,7 +45,7 @@ def scan_two_classes(order, n, code, weighted, val, st, left, right):
                 st[4 * LANES + k] = min(st[4 * LANES + k], b)
         else:
             for k in range(LANES):
-                st[k] = number(st[k] + (s if lane <= k else zero))
+                st[k] = number(st[k] + s * ((sides >> k) & 1))
     # The best split ends the prefix P with the largest or the smallest sum: |P| + |S - P| = 2 P - S or S - 2 P there.
     for k in range(LANES):
         a = st[k]
@@ -60,7 +58,7 @@ def scan_two_classes(order, n, code, weighted, val, st, left, right):
 def scan_squared(order, n, code, val, st, total, left, right):
     """Reduction of the squared error by the best split on g; `val` holds w and w y.
 
-    `total` holds the sums of both left of each threshold, and in its last row over all rows. A split of a node (W, S)
+    `total` holds the sums of both left of each split, and in its last row over all rows. A split of a node (W, S)
     into (A, B) removes (S_A W - W_A S)^2 / (W_A W_B W). Fractions are compared by cross-multiplication: sixteen
     multiplications cost less than a division.
     """
@@ -83,15 +81,15 @@ def scan_squared(order, n, code, val, st, total, left, right):
     for i in range(n):
         o = order[i]
         row = o >> 1
-        lane = np.int64(code[row])
+        sides = np.int64(code[row])
         w = val[row, 0]
         s = val[row, 1]
         W += w
         S += s
         if o & 1:
             for k in range(LANES):
-                wa = st[k] + (w if lane <= k else 0.0)
-                sa = st[LANES + k] + (s if lane <= k else 0.0)
+                wa = st[k] + (w if (sides >> k) & 1 else 0.0)
+                sa = st[LANES + k] + (s if (sides >> k) & 1 else 0.0)
                 st[k] = wa
                 st[LANES + k] = sa
                 num = sa * st[6 * LANES + k] - wa * st[7 * LANES + k]
@@ -110,8 +108,8 @@ def scan_squared(order, n, code, val, st, total, left, right):
                 st[5 * LANES + k] = den if better else st[5 * LANES + k]
         else:
             for k in range(LANES):
-                st[k] += w if lane <= k else 0.0
-                st[LANES + k] += s if lane <= k else 0.0
+                st[k] += w if (sides >> k) & 1 else 0.0
+                st[LANES + k] += s if (sides >> k) & 1 else 0.0
     for k in range(LANES):
         left[k] = st[2 * LANES + k] / (st[3 * LANES + k] * st[6 * LANES + k]) if st[6 * LANES + k] > 0.0 else 0.0
         right[k] = st[4 * LANES + k] / (st[5 * LANES + k] * st[8 * LANES + k]) if st[8 * LANES + k] > 0.0 else 0.0
@@ -131,12 +129,12 @@ def scan_squared_multi(order, n, code, val, st, total, left, right):
     for i in range(n):
         o = order[i]
         row = o >> 1
-        lane = np.int64(code[row])
+        sides = np.int64(code[row])
         for j in range(m + 1):
             s = val[row, j]
             run[j] += s
-            for k in range(lane, LANES):
-                sums[j, k] += s
+            for k in range(LANES):
+                sums[j, k] += s if (sides >> k) & 1 else 0.0
         if o & 1:
             a[:] = 0.0
             b[:] = 0.0
@@ -199,13 +197,14 @@ ZERO = ir.Constant(ir.IntType(64), 0)
 
 
 @intrinsic
-def _count_row(typingctx, counts, start, peaks, lane, weight):
-    """counts[start:] += weight, in the left half where k >= lane, else in the right; peaks = max(peaks, counts)."""
+def _count_row(typingctx, counts, start, peaks, sides, weight):
+    """counts[start:] += weight, in the left half where bit k of `sides` is set, else in the right; peaks keep the maxima."""
 
     def codegen(context, builder, signature, args):
         v = _Vectors(context, builder, counts.dtype)
         lanes = ir.VectorType(ir.IntType(32), LANES)
-        is_left = builder.icmp_signed("<=", v.repeat(args[3], lanes), ir.Constant(lanes, list(range(LANES))))
+        bits = builder.and_(v.repeat(args[3], lanes), ir.Constant(lanes, [1 << k for k in range(LANES)]))
+        is_left = builder.icmp_signed("!=", bits, ir.Constant(lanes, [0] * LANES))
         weights, nothing = v.repeat(args[4], v.type), ir.Constant(v.type, [0] * LANES)
         steps = builder.select(is_left, weights, nothing), builder.select(is_left, nothing, weights)
         for half, step in enumerate(steps):
@@ -266,7 +265,7 @@ def scan_classes(order, n, code, weighted, val, st, counts, heaviest, left, righ
         o = order[i]
         c = code[o >> 1]
         w = val[o >> 1, 0] if weighted else number(1)
-        _count_row(counts, np.int64(c >> 5) * 2 * LANES, st, np.int32(c & 31), w)  # type: ignore[call-arg]
+        _count_row(counts, np.int64(c >> 16) * 2 * LANES, st, np.int32(c & 0xFFFF), w)  # type: ignore[call-arg]
         if o & 1:
             _keep_row(st, heaviest, m * 2 * LANES)
             m += 1
@@ -279,7 +278,7 @@ def scan_classes(order, n, code, weighted, val, st, counts, heaviest, left, righ
             _judge_row(st, heaviest, m * 2 * LANES)  # type: ignore[call-arg]
         c = code[o >> 1]
         w = val[o >> 1, 0] if weighted else number(1)
-        _count_row(counts, np.int64(c >> 5) * 2 * LANES, st, np.int32(c & 31), w)  # type: ignore[call-arg]
+        _count_row(counts, np.int64(c >> 16) * 2 * LANES, st, np.int32(c & 0xFFFF), w)  # type: ignore[call-arg]
     for k in range(LANES):
         left[k] = st[2 * LANES + k]
         right[k] = st[3 * LANES + k]

@@ -20,6 +20,7 @@ from skpapers.tree._quant_bnb_depth_two import (
     FOUND,
     HIGH,
     LOW,
+    NO_LIMIT,
     ROOT,
     SECOND,
     SPLIT,
@@ -31,6 +32,7 @@ from skpapers.tree._quant_bnb_depth_two import (
     add_rows,
     below,
     finish_two,
+    has_end,
     leaf_loss,
     leaf_second,
     leaf_value,
@@ -238,15 +240,6 @@ def start_frame(frame, rows, n, depth, settings, cutoff, low, high, floor):
 
 
 @njit(cache=True, nogil=True)
-def has_end(order, lo, hi):
-    """Whether there is a threshold strictly between two positions."""
-    i = lo + 1
-    while i < hi and not order[i] & 1:
-        i += 1
-    return i < hi
-
-
-@njit(cache=True, nogil=True)
 def push(frame, settings, f, lo, hi, l, r, end_lo, end_hi, floor):  # noqa: E741
     """Open an interval, unless its bound closes it at once."""
     bound = max(floor, l.min() + r.min())
@@ -427,7 +420,7 @@ def start_branch(worker, rows, n, job, depth, settings, first, last, cutoff, low
     worker.n[level] = last - first
     worker.at[LEVEL] = level + 1
     if depth == 3:
-        start_two(worker.two, out, last - first, settings, cutoff, low, high, floor, False)
+        start_two(worker.two, out, last - first, settings, cutoff, low, high, floor, NO_LIMIT)
         worker.at[NEXT] = IN_TWO
     else:
         frame = frame_at(worker.frames, level + 1)
