@@ -198,7 +198,7 @@ ZERO = ir.Constant(ir.IntType(64), 0)
 
 @intrinsic
 def _count_row(typingctx, counts, start, peaks, sides, weight):
-    """counts[start:] += weight, in the left half where bit k of `sides` is set, else in the right; peaks keep the maxima."""
+    """counts[start:] += weight, in the left half where bit k of sides is set, else in the right; peaks keep maxima."""
 
     def codegen(context, builder, signature, args):
         v = _Vectors(context, builder, counts.dtype)
