@@ -9,6 +9,7 @@ drives the search, and turns its answer into a tree.
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ BUDGET = 2_000_000
 PERIOD = 0.05
 # Numerical tolerances relative to the loss of the root: costs closer than MARGIN count as equal in a proof, and costs
 # closer than TIE may be one and the same number, rounded; so may leaf values, relative to the range of y.
-MARGIN, TIE, VALUE_TIE = 1e-11, 1e-13, 1e-10
+MARGIN, TIE, VALUE_TIE = 1e-12, 1e-13, 1e-10
 MAX_CLASSES = 65535
 
 BEST = two_.BEST
@@ -71,8 +72,10 @@ class Found(NamedTuple):
 class Clock:
     """Time limit and reports of a search."""
 
-    def __init__(self, limit: float | None, report: Report | None, root_cost: float) -> None:
-        self.begin = time.perf_counter()
+    def __init__(
+        self, limit: float | None, report: Report | None, root_cost: float, begin: float | None = None
+    ) -> None:
+        self.begin = time.perf_counter() if begin is None else begin
         self.limit = np.inf if limit is None else limit
         self.report, self.root_cost = report, root_cost
         self.last = self.begin
@@ -166,6 +169,7 @@ class Problem:
             val = np.ones((1, 1), np.int32) if weight is None else weight[:, None].copy()
             scale = float(n if weight is None else weight.sum())
             spread = 1.0
+            self.constant = False
         else:
             n_classes, weighted = 0, True
             m = target.shape[1]
@@ -175,6 +179,8 @@ class Problem:
             label = np.zeros(1, np.uint16)
             val = np.column_stack([w, centred * w[:, None]])
             scale = float((centred * centred * w[:, None]).sum())
+            # A constant target leaves nothing but rounding errors.
+            self.constant = scale <= w.sum() * m * (8.0 * np.finfo(float).eps * np.abs(target).max()) ** 2
             spread = float(np.ptp(target))
         exact = val.dtype == np.int32 and leaf_cost == 0.0
         monotonic = np.zeros(q, np.int8) if monotonic_cst is None else monotonic_cst[columns.column].astype(np.int8)
@@ -224,7 +230,9 @@ class Problem:
             found = self.solve_deep(rows, depth, clock, start, low, high)
         if found.finished and not coarse:
             # Bounds come from the problem without constraints; a search that ended proves more.
-            proved = found.cost - self.tol * (self.leaf(rows) - found.cost)
+            exact = self.settings.tie == 0.0
+            slack = max(0.0 if exact else self.settings.margin, self.tol * (self.leaf(rows) - found.cost))
+            proved = found.cost - slack
             found = found._replace(bound=max(found.bound, proved))
         return found
 
@@ -234,8 +242,8 @@ class Problem:
             return roll(self, self.rows, depth, lookahead, clock)
         start = None
         if not self.settings.monotonic.any() and (depth > 2 or clock.limit < np.inf):
-            no_hurry = Clock(None, None, clock.root_cost)
-            start = roll(self, self.rows, depth, min(2, depth - 1), no_hurry, coarse=True)
+            quiet = Clock(clock.limit, None, clock.root_cost, clock.begin)
+            start = roll(self, self.rows, depth, min(2, depth - 1), quiet, coarse=True)
             clock.tick(start.cost, -np.inf)
         found = self.solve(self.rows, depth, clock, start)
         return found if start is None or found.cost <= start.cost else found._replace(tree=start.tree, cost=start.cost)
@@ -268,7 +276,7 @@ class Problem:
         """Find the best tree of depth three or more."""
         n, q = len(rows.base), self.q
         size = 2**depth - 1
-        frame = search_.frame_at(search_.make_frame(1, 4096 + n * q // 2000, q, size), 0)
+        frame = search_.frame_at(search_.make_frame(1, search_.capacity(n, q), q, size), 0)
         search_.start_frame(frame, rows, n, depth, self.settings, np.inf, low, high, np.zeros(q + 1))
         root_cost = float(frame.bounds[q])
         if start is not None and start.cost < frame.num[BEST]:
@@ -282,22 +290,19 @@ class Problem:
             search_.make_worker(
                 n, q, depth, self.width, s.n_classes, s.kind, rows.val.dtype.type, columns, self.make_two(n)
             )
-            for _ in range(self.n_jobs)
+            for _ in range(min(self.n_jobs, search_.ROUND))
         ]
         common = (frame, jobs, state, rows, n, depth, s, self.tol, root_cost)
         done: list[int] = []
         steps = self._one_thread(workers[0], *common) if self.n_jobs == 1 else self._threads(workers, done, *common)
         finished = True
-        for _ in steps:
-            taken = range(state[search_.IN_HAND]) if self.n_jobs == 1 else done
-            best = min(
-                [float(frame.num[BEST])]
-                + [float(jobs.num[i, search_.COST]) for i in taken if jobs.at[i, search_.HAS_PAIR]]
-            )
-            if clock.tick(best, self._bound(frame, jobs, state)):
-                finished = False
-                steps.close()
-                break
+        with closing(steps):
+            for _ in steps:
+                taken = range(state[search_.IN_HAND]) if self.n_jobs == 1 else done
+                pairs = [float(jobs.num[i, search_.COST]) for i in taken if jobs.at[i, search_.HAS_PAIR]]
+                if clock.tick(min([float(frame.num[BEST]), *pairs]), self._bound(frame, jobs, state)):
+                    finished = False
+                    break
         bound = self._bound(frame, jobs, state)
         if not finished:
             for i in range(state[search_.IN_HAND]) if self.n_jobs == 1 else sorted(done):
@@ -470,7 +475,7 @@ def solve(
     n = len(target)
     columns = make_columns(X)
     problem = Problem(columns, target, weight, loss, min_samples_leaf, leaf_cost, monotonic_cst, tol, n_jobs)
-    if len(columns.column) == 0 or n < 2 * min_samples_leaf:
+    if len(columns.column) == 0 or n < 2 * min_samples_leaf or problem.constant:
         solution = make_solution(X, target, weight, loss, leaf_cost, columns, None)
         clock = Clock(time_limit, report, solution.objective)
         bound, finished = solution.objective, True

@@ -19,6 +19,7 @@ from skpapers.tree._quant_bnb_scans import (
     CLASSES,
     LANES,
     SQUARED,
+    SQUARED_MULTI,
     TWO_CLASSES,
     scan_classes,
     scan_squared,
@@ -99,12 +100,15 @@ CHOOSE, SCAN, DONE = range(3)
 # values of the best tree's leaves.
 BEST, SECOND, LOW, HIGH, TREE_LOW, TREE_HIGH = range(6)
 NO_LIMIT = 2**62
+# Places for open intervals, and how many must be free: a batch may add LANES to those there are, for each halving of an
+# interval when the narrowest ones are taken.
+ROOM, SPARE = 512, 40 * LANES
 
 
 def make_two(n, q, width, n_classes, kind, number):
     """Working space for nodes of up to n rows; `width` is the number of statistics of a set of rows."""
     many = kind == CLASSES
-    room = 512 + 2 * q
+    room = 2 * q + ROOM + SPARE
     return Two(
         at=np.zeros(13, np.int64),
         num=np.zeros(6),
@@ -509,18 +513,6 @@ def finish_two(two, rows, settings):
 
 
 @njit(cache=True, nogil=True)
-def find_least(two, q):
-    """Least bounds over child features, left and right of each threshold."""
-    for k in range(two.at[NB]):
-        a, b = two.l[k, q], two.r[k, q]
-        for g in range(q):
-            a = min(a, two.l[k, g])
-            b = min(b, two.r[k, g])
-        two.l_min[k] = a
-        two.r_min[k] = b
-
-
-@njit(cache=True, nogil=True)
 def judge(two, rows, settings):
     """Judge the thresholds that were scanned, the most promising first."""
     nb, q, l_min, r_min = two.at[NB], settings.monotonic.size, two.l_min, two.r_min
@@ -619,7 +611,7 @@ def choose_batch(two, rows, settings):
         return False
     if n_open <= LANES:
         chosen = np.arange(n_open)
-    elif n_open < two.open_bound.size - LANES:
+    elif n_open < two.open_bound.size - SPARE:
         chosen = np.argsort(two.open_bound[:n_open])[:LANES]
     else:
         chosen = np.argsort(two.open_at[:n_open, 2] - two.open_at[:n_open, 1])[:LANES]
@@ -710,6 +702,14 @@ def spread_lanes(two, rows, settings, b, lane, lanes, all_ends):
                 lane += 1
                 if lane == stop:
                     break
+    if lane == two.batch_lane[b]:
+        # The last value holds more than its share: its predecessor is the last threshold there is.
+        i = hi - 1
+        while not order[i] & 1:
+            i -= 1
+        two.lane_f[lane] = f
+        two.pos[lane] = i
+        lane += 1
     two.batch_lane[b + 1] = lane
 
 
@@ -775,10 +775,21 @@ def bound_two(two):
 
 
 @njit(cache=True, nogil=True)
+def for_more_rows(bound, least, leaf_cost, leaves):
+    """Turn the bound of a root feature into one that holds for more rows, too.
+
+    Their split may leave all of these rows on one side. The other side then costs a leaf, and this side at least what
+    any tree costs, and no less than the bound without the leaves that a split would have added.
+    """
+    return min(bound, max(least + leaf_cost, bound - leaves * leaf_cost))
+
+
+@njit(cache=True, nogil=True)
 def run_two(two, rows, settings, budget):
     """Go on with the search until it ends (True) or has scanned about `budget` rows (False)."""
     at = two.at
     n, q = at[N], settings.monotonic.size
+    effort = n * (two.total.shape[1] - 2) if settings.kind == SQUARED_MULTI else n
     work = 0
     while at[PHASE] != DONE:
         if at[PHASE] == CHOOSE:
@@ -796,8 +807,8 @@ def run_two(two, rows, settings, budget):
                 return False
             if two.live[at[G]]:
                 scan(two, rows, settings, at[G])
-                work += n
-                at[WORK] += n
+                work += effort
+                at[WORK] += effort
             at[G] += 1
         judge(two, rows, settings)
         for b in range(at[BATCH]):
@@ -807,5 +818,6 @@ def run_two(two, rows, settings, budget):
     # A tree for more rows than these may split on a feature that is constant here, and is no cheaper for it.
     least = bound_two(two)
     for f in range(q):
-        two.bounds[f] = max(two.bounds[f], least if two.constant[f] else two.left_out[f])
+        found = least if two.constant[f] else for_more_rows(two.left_out[f], least, settings.leaf_cost, 1)
+        two.bounds[f] = max(two.bounds[f], found)
     return True

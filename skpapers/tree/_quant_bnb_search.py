@@ -32,6 +32,7 @@ from skpapers.tree._quant_bnb_depth_two import (
     add_rows,
     below,
     finish_two,
+    for_more_rows,
     has_end,
     leaf_loss,
     leaf_second,
@@ -96,6 +97,15 @@ FIRST_COST, FIRST_SECOND, FIRST_LOW, FIRST_HIGH, MOVED = range(11, 16)
 # Integers of a worker: the level in hand, what comes next, thresholds judged, rows looked at.
 LEVEL, NEXT, LOOKED, SPENT = range(4)
 IN_JOB, IN_FRAME, IN_TWO = range(3)
+
+
+# Open intervals that a frame must still have room for when the narrowest ones are taken: some for each halving.
+SPARE = 512
+
+
+def capacity(n, q):
+    """Number of open intervals that a frame has room for."""
+    return q + n * q // 2000 + 1024 + SPARE
 
 
 def make_frame(levels, capacity, q, size):
@@ -287,7 +297,7 @@ def select(frame, rows, settings, target, job):
     """Take the open interval with the least bound for a job; False if all are closed at `target`."""
     while frame.at[OPEN] > 0:
         i = int(np.argmin(frame.bound[: frame.at[OPEN]]))
-        if frame.at[OPEN] > frame.bound.size - 64:
+        if frame.at[OPEN] > frame.bound.size - SPARE:
             # Hardly any room left: the narrowest interval is the soonest done with.
             for j in range(frame.at[OPEN]):
                 if frame.interval[j, 2] - frame.interval[j, 1] < frame.interval[i, 2] - frame.interval[i, 1]:
@@ -405,7 +415,7 @@ def make_worker(n, q, depth, width, n_classes, kind, number, columns, two):
         label=np.zeros((levels, n if kind <= CLASSES else 1), np.uint16),
         val=np.zeros((levels, n if columns else 1, max(columns, 1)), number),
         new=np.zeros(n, np.int32),
-        frames=make_frame(levels, 1024 + n * q // 2000, q, size),
+        frames=make_frame(levels, capacity(n, q), q, size),
         jobs=make_job(levels, q, size),
         two=two,
     )
@@ -548,12 +558,15 @@ def remember_root(job, two):
 
 
 @njit(cache=True, nogil=True)
-def close_frame(frame):
+def close_frame(frame, settings):
     """Bounds for each root feature after the search; constant features cannot be cheaper than the rest."""
     least = lower_bound(frame)
     for f in range(frame.bounds.size - 1):
         if frame.bounds[f] == -np.inf:
             frame.bounds[f] = least
+        else:
+            leaves = 2 ** (frame.at[DEPTH] - 1) - 1
+            frame.bounds[f] = for_more_rows(frame.bounds[f], least, settings.leaf_cost, leaves)
 
 
 @njit(cache=True, nogil=True)
@@ -592,7 +605,7 @@ def run_job(worker, root, n_root, depth, job, settings, budget):
             if select(frame, rows, settings, frame.num[BEST] - settings.margin, mine):
                 at[NEXT] = IN_JOB
                 continue
-            close_frame(frame)
+            close_frame(frame, settings)
             receive(
                 above,
                 frame.at[HAS_TREE],
@@ -621,7 +634,7 @@ def run_job(worker, root, n_root, depth, job, settings, budget):
 
 # A round of jobs: how many there are, which is in hand, how many there were at most.
 COUNT, IN_HAND, LIMIT = range(3)
-ROUND = 4
+ROUND = 8
 
 
 @njit(cache=True, nogil=True)

@@ -1,6 +1,7 @@
 """The solver against every tree there is, against stored optima of real tables, and against itself."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -713,6 +714,69 @@ def test_what_a_report_raises_passes_through(error, n_jobs, lookahead):
     # Nothing of the interrupted search is left for the next one.
     small = {"loss": loss, "max_depth": 2, "n_jobs": n_jobs}
     check_same_tree(solve(X[:200], target[:200], None, **small), solve(X[:200], target[:200], None, **small))
+
+
+# ---------------------------------------------------------------------------------------- room for what is still open
+
+
+@pytest.mark.parametrize("share", [0.6, 0.97])
+@pytest.mark.parametrize("kind", ["number", "weighted", "two_classes", "classes", "missing"])
+def test_a_last_value_that_most_rows_have(kind, share):
+    """No evenly spaced threshold exists where nearly all rows have a column's largest value, or miss it."""
+    rng = np.random.default_rng(0)
+    n = 400
+    X = np.where(rng.random((n, 3)) < share, np.nan if kind == "missing" else 0.0, -rng.integers(1, 60, size=(n, 3)))
+    signal = np.nan_to_num(X[:, 0] < -30).astype(np.int64) + np.nan_to_num(X[:, 1] < -20).astype(np.int64)
+    weight = rng.random(n) + 0.5 if kind == "weighted" else None
+    if kind in ("number", "weighted", "missing"):
+        target, loss = signal[:, np.newaxis] + 0.1 * rng.normal(size=(n, 1)), "squared_error"
+    else:
+        target, loss = (signal > 0).astype(np.int64) if kind == "two_classes" else signal, "misclassification"
+    settings = {"loss": loss, "max_depth": 2}
+    solution = solve(X, target, weight, **settings)
+    check_solution(solution, X, target, weight, **settings)
+    mirrored = solve(-X, target, weight, **settings)
+    assert solution.finished
+    assert solution.objective == pytest.approx(mirrored.objective, abs=1e-9 * objective_scale(X, target, weight, loss))
+
+
+def test_more_open_intervals_than_there_is_room_for():
+    """Noise closes next to nothing: the narrowest intervals are taken when room runs out."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20_000, 2)), rng.normal(size=(20_000, 1))
+    solution = solve(X, y, None, loss="squared_error", max_depth=2)
+    check_solution(solution, X, y, None, loss="squared_error", max_depth=2)
+    assert solution.finished
+
+
+def test_more_columns_than_rows():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4500)), rng.normal(size=(60, 1))
+    settings = {"loss": "squared_error", "max_depth": 3}
+    solution = solve(X, y, None, **settings, time_limit=0.5)
+    check_solution(solution, X, y, None, **settings)
+
+
+def test_no_thread_outlives_an_exception():
+    """The exception is held, and its traceback with it, as notebooks do."""
+    X, target, _ = medium("two_classes", n=600, seed=0)
+    before = threading.active_count()
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as held:
+        solve(X, target, None, loss="misclassification", max_depth=4, n_jobs=2, report=stop)
+    assert held.tb is not None
+    assert threading.active_count() == before
+
+
+def test_a_constant_target_is_a_leaf():
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(500, 5)), rng.random(500) + 0.1
+    solution = solve(X, np.full((500, 1), 0.1), weight, loss="squared_error", max_depth=3)
+    assert solution.finished
+    assert solution.feature.tolist() == [-2]
 
 
 # ---------------------------------------------------------------------------------------------- the enumeration itself
