@@ -268,41 +268,6 @@ def published_split(name: str) -> list[str]:
     return cells
 
 
-@claim(
-    "quant_bnb_test_score",
-    paper=PAPER,
-    statement="Optimal trees of depth 2 and 3 predict held-out rows better than CART trees of the same depth.",
-    seeds=3,
-)
-def quant_bnb_test_score(seeds: int, jobs: int) -> Result:
-    done = Parallel(n_jobs=jobs)(delayed(shallow_scores)(name, seed) for name in TABLES for seed in range(seeds))
-    published = Parallel(n_jobs=jobs)(delayed(published_split)(n) for n in REGRESSION + CLASSIFICATION if n != "bean")
-    keys = ("depth 2", "depth 3")
-    duels = [Duel(key, TABLES, differences(done, key, seeds), 1 / (FOLDS - 1)) for key in keys]
-    worse = ", ".join(f"{name} ({duel.title})" for duel in duels for name in duel.clearly(False))
-    columns = ["table", "score", *(f"{what}, {key}" for key in keys for what in ("CART", "optimal", "gain", "proved?"))]
-    note = "One split, trained on all its training rows: no interval. `bean` has no test rows."
-    return Result(
-        verdict(duels),
-        f"Mean gain of the optimal tree over CART: {'; '.join(duel.sentence('accuracy') for duel in duels)}. Clearly "
-        f"worse (beyond the interval) on {worse or 'no table'}.",
-        f"{len(NUMBERS)} regression tables (R²) and {len(CLASSES)} of classes (accuracy): {', '.join(TABLES)}",
-        f"{FOLDS}-fold cross-validation over all rows, shuffled anew for each seed, and the published split beside it; "
-        f"{LIMIT:g} s for each optimal tree: the best one found by then counts. CART splits by squared error and gini. "
-        "The optimal tree wins at a depth if its mean gain over the tables is positive with p < 0.05 "
-        "(Wilcoxon's signed-rank test, one gain a table); the claim shows if it wins at both, and is mixed if at one",
-        [
-            duel_table("Optimal minus CART, all tables", duels, "accuracy"),
-            *(score_table(f"{k.capitalize()}", k, duel, done, seeds) for k, duel in zip(keys, duels, strict=True)),
-            Table("Published split", columns, published, note),
-        ],
-        {key: value for duel in duels for key, value in duel.summary().items()},
-    )
-
-
-# quant_bnb_lookahead ---------------------------------------------------------------------------------------------
-
-
 def rolling_scores(name: str, seed: int) -> dict[str, NDArray]:
     pairs = {"depth 6": (cart(name, 6, seed), optimal(name, 6, lookahead=2, time_limit=LIMIT))}
     return cross_validated(name, seed, pairs)
