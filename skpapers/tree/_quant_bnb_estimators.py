@@ -109,7 +109,7 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
 
     .. math:: \frac{1}{W} \sum_i w_i \, (y_i - m_T(x_i))^2 + \mathtt{ccp\_alpha} \cdot |T|,
 
-    |T| being the number of leaves: the cost-complexity measure of scikit-learn, here over all trees of `max_depth`
+    where ``|T|`` is the number of leaves: the cost-complexity measure of scikit-learn, here over all trees of `max_depth`
     levels. Of trees that are equally good the same one is returned on every run and with any `n_jobs`.
 
     Cost: at depth 2, 16 root thresholds of every feature are evaluated together in O(p^2 n); O(p^2 n^2 / 16) in the
@@ -323,7 +323,7 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
        \qquad\text{or}\qquad
        \frac{1}{W} \sum_{t \in T} W_t \, (1 - \sum_k p_{tk}^2) + \mathtt{ccp\_alpha} \cdot |T|,
 
-    |T| being the number of leaves. "gini" is solved as the squared error of the indicators of the classes. Of trees
+    where ``|T|`` is the number of leaves. "gini" is solved as the squared error of the indicators of the classes. Of trees
     with equally few errors the same one is returned on every run and with any `n_jobs`; among equal splits of the last
     level it is the one of least Gini impurity, then the first feature and threshold.
 
