@@ -109,8 +109,8 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
 
     .. math:: \frac{1}{W} \sum_i w_i \, (y_i - m_T(x_i))^2 + \mathtt{ccp\_alpha} \cdot |T|,
 
-    where ``|T|`` is the number of leaves: the cost-complexity measure of scikit-learn, here over all trees of `max_depth`
-    levels. Of trees that are equally good the same one is returned on every run and with any `n_jobs`.
+    where ``|T|`` is the number of leaves: the cost-complexity measure of scikit-learn, here over all trees of
+    `max_depth` levels. Of trees that are equally good the same one is returned on every run and with any `n_jobs`.
 
     Cost: at depth 2, 16 root thresholds of every feature are evaluated together in O(p^2 n); O(p^2 n^2 / 16) in the
     worst case, where no bound excludes anything, and a factor of p n more for each further level. The bounds usually
@@ -323,8 +323,8 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
        \qquad\text{or}\qquad
        \frac{1}{W} \sum_{t \in T} W_t \, (1 - \sum_k p_{tk}^2) + \mathtt{ccp\_alpha} \cdot |T|,
 
-    where ``|T|`` is the number of leaves. "gini" is solved as the squared error of the indicators of the classes. Of trees
-    with equally few errors the same one is returned on every run and with any `n_jobs`; among equal splits of the last
+    where ``|T|`` is the number of leaves. "gini" is solved as the squared error of the indicators of the classes. Of
+    trees with equally few errors the same one is returned on every run and with any `n_jobs`; among equal splits of the last
     level it is the one of least Gini impurity, then the first feature and threshold.
 
     Cost, memory, missing values, and what happens to tools that see rows in float32: as for :class:`QuantBnBTree`.
