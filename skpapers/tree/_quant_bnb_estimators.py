@@ -324,8 +324,8 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
        \frac{1}{W} \sum_{t \in T} W_t \, (1 - \sum_k p_{tk}^2) + \mathtt{ccp\_alpha} \cdot |T|,
 
     where ``|T|`` is the number of leaves. "gini" is solved as the squared error of the indicators of the classes. Of
-    trees with equally few errors the same one is returned on every run and with any `n_jobs`; among equal splits of the last
-    level it is the one of least Gini impurity, then the first feature and threshold.
+    trees with equally few errors the same one is returned on every run and with any `n_jobs`; among equal splits of
+    the last level it is the one of least Gini impurity, then the first feature and threshold.
 
     Cost, memory, missing values, and what happens to tools that see rows in float32: as for :class:`QuantBnBTree`.
     More than two classes cost more, in proportion to their number with "gini".
