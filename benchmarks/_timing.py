@@ -3,11 +3,14 @@
 import gc
 import time
 from collections.abc import Callable
+from functools import partial
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 SECONDS = 6.0  # of the slowest job that are enough for one row
+TURN = 0.1  # of the slowest job, which a turn lasts at least: a short one is repeated, and its rivals as often
 SLOW = 20.0  # a job that takes longer runs once
 
 
@@ -31,9 +34,16 @@ def medians(
     times = [[clock(job) for job in jobs]]
     slowest = max(times[0])
     if slowest < SLOW:
-        rounds = int(np.clip(SECONDS / slowest, 3, max_rounds))
-        times += [[clock(job) for job in jobs] for _ in range(rounds - 1)]
+        repeats = ceil(TURN / slowest)
+        turns = [partial(repeat, job, repeats) for job in jobs]
+        rounds = int(np.clip(SECONDS / (slowest * repeats), 3, max_rounds))
+        times = [[clock(turn) / repeats for turn in turns] for _ in range(rounds)]
     return np.median(times, axis=0).tolist()
+
+
+def repeat(job: Callable[[], Any], times: int) -> None:
+    for _ in range(times):
+        job()
 
 
 def seconds(value: float) -> str:

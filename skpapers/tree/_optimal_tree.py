@@ -90,9 +90,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
     n_outputs_: int
     tree_: Any
 
-    _y_dtype: type | None
-
-    def _read_target(self, y: NDArray) -> tuple[NDArray, dict[str, Any]]:
+    def _read_target(self, y: Any) -> tuple[NDArray, dict[str, Any]]:
         """Return the target as the methods below take it, and the fitted attributes that come from it."""
         raise NotImplementedError
 
@@ -148,13 +146,13 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         # What validation writes goes to a blank of the same class: an error further down must leave self alone.
         blank = type(self).__new__(type(self))
         if check_input:
-            of_X = {"dtype": np.float64, "order": "C", "ensure_all_finite": "allow-nan"}
-            of_y = {"ensure_2d": False, "dtype": self._y_dtype}
-            X, y = validate_data(blank, X, y, validate_separately=(of_X, of_y))
-            check_consistent_length(X, y)
+            # y is read once, below: its check costs as much as the search for a small tree
+            given = None if y is None else "no_validation"
+            X = validate_data(blank, X, given, dtype=np.float64, order="C", ensure_all_finite="allow-nan")
         else:
             X, y = validate_data(blank, X, y, skip_check_array=True)
         y, told = self._read_target(y)
+        check_consistent_length(X, y)
         X, y, weight = _without_weightless(X, y, check_sample_weight(sample_weight, X))
         X, y, weight = _without_weightless(X, y, self._weigh_classes(y, told, weight))
         monotonic_cst = self._checked_monotonic_cst(X, told)

@@ -502,32 +502,28 @@ def make_solution(
     """Lay a tree out in depth-first order, with thresholds halfway between the values of each node's rows."""
     nodes: list[list] = []
     costs: list[float] = []
+    w = np.ones(len(target)) if weight is None else weight
     pending = [(tree, np.arange(len(target)), -1, 0)]
     while pending:
         node, rows, parent, side = pending.pop()
         if parent >= 0:
             nodes[parent][side] = len(nodes)
-        w = np.ones(len(rows)) if weight is None else weight[rows]
         if node is None or not nodes:
-            y = target[rows]
-            if loss == "misclassification":
-                cost = float(w.sum() - np.bincount(y, weights=w).max())
-            else:
-                cost = float((w[:, None] * (y - w @ y / w.sum()) ** 2).sum())
+            cost = leaf_cost + _leaf_loss(target[rows], w[rows], loss)
             if not nodes:
-                root_cost = cost + leaf_cost
+                root_cost = cost
         if node is None:
-            costs.append(cost + leaf_cost)
+            costs.append(cost)
             nodes.append([-1, -1, -2, -2.0, False])
             continue
         f, row, left, right = node
         j = columns.column[f]
-        is_left, threshold, missing_left, swapped = place_split(X[rows, j], X[row, j], columns.missing_first[f], w)
-        if swapped:
+        left_rows, right_rows, threshold, missing_left = split_node(X, j, rows, X[row, j], columns.missing_first[f], w)
+        if np.isnan(X[row, j]):
             left, right = right, left
         me = len(nodes)
         nodes.append([-1, -1, j, threshold, missing_left])
-        pending += [(right, rows[~is_left], me, 1), (left, rows[is_left], me, 0)]
+        pending += [(right, right_rows, me, 1), (left, left_rows, me, 0)]
     left_nodes, right_nodes, features, thresholds, missing = zip(*nodes, strict=True)
     return Solution(
         np.array(left_nodes, np.int64),
@@ -543,25 +539,46 @@ def make_solution(
     )
 
 
-def place_split(
-    x: NDArray[np.float64], value: float, missing_first: bool, w: NDArray[np.float64]
-) -> tuple[NDArray[np.bool_], float, bool, bool]:
-    """Rows that go left, the threshold, whether NaN goes left, and whether the sides were swapped to say so."""
-    missing = np.isnan(x)
-    if np.isnan(value):
-        # Only NaN was on the left. scikit-learn's trees say this as: every value goes left, NaN right.
-        return ~missing, np.inf, False, True
-    is_left = x <= value
-    above = x[~is_left & ~missing]
+def _leaf_loss(y: NDArray, w: NDArray[np.float64], loss: str) -> float:
+    if loss == "misclassification":
+        return float(w.sum() - np.bincount(y, weights=w).max())
+    return float((w[:, None] * (y - w @ y / w.sum()) ** 2).sum())
+
+
+@njit(cache=True, nogil=True)
+def split_node(X, j, rows, value, missing_first, w):
+    """Rows of a node that go left and right, the threshold, and whether NaN goes left.
+
+    `value` is the last one on the left. If it is NaN, NaN alone was on the left; scikit-learn's trees say this the
+    other way round: every value goes left, NaN right.
+    """
+    left, right = np.empty_like(rows), np.empty_like(rows)
+    n_left = n_right = n_missing = 0
+    after = np.inf
+    heavier = 0.0
+    for row in rows:
+        x = X[row, j]
+        if np.isnan(x):
+            n_missing += 1
+            is_left = missing_first and not np.isnan(value)
+        else:
+            is_left = np.isnan(value) or x <= value
+        if is_left:
+            left[n_left] = row
+            n_left += 1
+            heavier += w[row]
+        else:
+            right[n_right] = row
+            n_right += 1
+            heavier -= w[row]
+            if x < after:
+                after = x
     threshold = np.inf
-    if above.size:
-        after = above.min()
+    if after < np.inf:
         threshold = 0.5 * value + 0.5 * after
         if not value <= threshold < after:
             threshold = value
-    if missing.any():
-        missing_left = bool(missing_first)
-        is_left |= missing & missing_left
-    else:
-        missing_left = bool(w[is_left].sum() >= w[~is_left].sum())
-    return is_left, float(threshold), missing_left, False
+    missing_left = missing_first and not np.isnan(value)
+    if n_missing == 0:
+        missing_left = heavier >= 0.0
+    return left[:n_left], right[:n_right], threshold, missing_left

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from skpapers.tree._quant_bnb_lanes import LANES
 from skpapers.tree._quant_bnb_scans import (
     CLASSES,
-    LANES,
     SQUARED,
     SQUARED_MULTI,
     TWO_CLASSES,
@@ -113,7 +113,7 @@ def make_two(n, q, width, n_classes, kind, number):
         at=np.zeros(13, np.int64),
         num=np.zeros(6),
         code=np.zeros(n, np.uint32),
-        st=np.zeros(max(12, width) * LANES, number),
+        st=np.zeros(LANES, number),
         counts=np.zeros(2 * LANES * n_classes if many else 1, number),
         heaviest=np.zeros(2 * LANES * n if many else 1, number),
         out=np.zeros((2, LANES)),
@@ -211,29 +211,40 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
     b = np.empty(whole.size)
     monotonic = settings.monotonic[g]
     order, label, val, weighted = rows.order[g], rows.label, rows.val, settings.weighted
+    W, S = whole[0], whole[1]
+    W_a = S_a = 0.0
     n_a = 0
     last = -1
     worst = num[0] + settings.tie - 2.0 * settings.leaf_cost
+    better = num[0] - settings.tie - 2.0 * settings.leaf_cost
     for i in range(n):
         row = order[i] >> 1
-        if ((code[row] >> lane) & 1 == 1) == is_left:
-            if kind == TWO_CLASSES:
-                w = val[row, 0] if weighted else 1.0
-                a[0] += w
-                a[1] += w if label[row] else -w
-            else:
-                add_rows(kind, weighted, order, i, i + 1, label, val, a)
-            n_a += 1
-            last = row
-        if order[i] & 1 and last >= 0:
-            row = last
-            last = -1
+        mine = ((code[row] >> lane) & 1 == 1) == is_left
+        if kind == TWO_CLASSES:
+            # no branch: which rows are on this side is hard to foretell
+            w = np.float64(val[row, 0] if weighted else 1) * mine
+            W_a += w
+            S_a += w if label[row] else -w
+        elif mine:
+            add_rows(kind, weighted, order, i, i + 1, label, val, a)
+        n_a += mine
+        last = row if mine else last
+        if order[i] & 1:
             if n_a < settings.min_leaf:
                 continue
             if count - n_a < settings.min_leaf:
                 break
-            if kind == TWO_CLASSES and 0.5 * (whole[0] - abs(a[1]) - abs(whole[1] - a[1])) > worst:
-                continue
+            if kind == TWO_CLASSES:
+                # where one class is rare, most splits cost the same: only one of less impurity is looked at further
+                W_b, S_b = W - W_a, S - S_a
+                cost = 0.5 * (W - abs(S_a) - abs(S_b))
+                if cost > worst:
+                    continue
+                if cost > better:
+                    second = 0.5 * (W_a - S_a * S_a / W_a) + 0.5 * (W_b - S_b * S_b / W_b)
+                    if second > num[1] or (second == num[1] and g >= at[0]):
+                        continue
+                a[0], a[1] = W_a, S_a
             for j in range(b.size):
                 b[j] = whole[j] - a[j]
             cost = leaf_loss(kind, a) + leaf_loss(kind, b) + 2.0 * settings.leaf_cost
@@ -251,8 +262,9 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
                 num[2] = min(va, vb)
                 num[3] = max(va, vb)
                 at[0] = g
-                at[1] = rows.base[row]
+                at[1] = rows.base[last]
                 worst = cost + settings.tie - 2.0 * settings.leaf_cost
+                better = cost - settings.tie - 2.0 * settings.leaf_cost
 
 
 @njit(cache=True, nogil=True)
@@ -413,9 +425,9 @@ def scan(two, rows, settings, g):
     elif kind == CLASSES:
         scan_classes(order, n, two.code, settings.weighted, rows.val, two.st, two.counts, two.heaviest, out[0], out[1])
     elif kind == SQUARED:
-        scan_squared(order, n, two.code, rows.val, two.st, total, out[0], out[1])
+        scan_squared(order, n, two.code, rows.val, total, out[0], out[1])
     else:
-        scan_squared_multi(order, n, two.code, rows.val, two.st, total, out[0], out[1])
+        scan_squared_multi(order, n, two.code, rows.val, total, out[0], out[1])
     leaves = 2.0 * settings.leaf_cost
     q = two.bounds.size - 1
     for k in range(two.at[NB]):
@@ -508,8 +520,13 @@ def finish_two(two, rows, settings):
     begin_scan(two, rows, settings)
     two.l[0] = two.root_l - 1e3 * settings.tie
     two.r[0] = two.root_r - 1e3 * settings.tie
-    two.num[BEST] = np.inf
-    judge_threshold(two, rows, settings, f, 0, 0.0, 0.0)
+    # Splits that cost more are passed over. Where rounding keeps the best one from being seen again, none is.
+    two.num[BEST] += 0.5 * settings.margin + 1e3 * settings.tie
+    two.tree[0, 0] = -2
+    judge_threshold(two, rows, settings, f, 0, two.root_l.min(), two.root_r.min())
+    if two.tree[0, 0] == -2:
+        two.num[BEST] = np.inf
+        judge_threshold(two, rows, settings, f, 0, 0.0, 0.0)
 
 
 @njit(cache=True, nogil=True)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -155,7 +155,6 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
         **OptimalTree._parameter_constraints,
         "criterion": [StrOptions({"squared_error"})],
     }
-    _y_dtype = np.float64
 
     def __init__(
         self,
@@ -182,7 +181,8 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def _read_target(self, y: NDArray) -> tuple[NDArray, dict[str, Any]]:
+    def _read_target(self, y: Any) -> tuple[NDArray, dict[str, Any]]:
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
         y = np.ascontiguousarray(np.reshape(y, (len(y), -1)), dtype=np.float64)
         return y, {"n_outputs_": y.shape[1]}
 
@@ -359,7 +359,6 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
         "criterion": [StrOptions({"misclassification", "gini"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
-    _y_dtype = None
 
     def __init__(
         self,
@@ -388,11 +387,18 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
         self.verbose = verbose
         self.class_weight = class_weight
 
-    def _read_target(self, y: NDArray) -> tuple[NDArray, dict[str, Any]]:
-        y = column_or_1d(y, warn=True)
-        if not (y.dtype.kind in "biuU" or (y.dtype.kind == "f" and (y == np.rint(y)).all())):
-            check_classification_targets(y)  # the others are classes whatever they hold; the check takes its time
-        classes, codes = np.unique(y, return_inverse=True)
+    def _read_target(self, y: Any) -> tuple[NDArray, dict[str, Any]]:
+        # The checks and the sort take longer than the search for a small tree: not where they would find nothing.
+        if not (isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biu"):
+            y = column_or_1d(y, warn=True)
+            if not (y.dtype.kind in "biuU" or (y.dtype.kind == "f" and (y == np.rint(y)).all())):
+                check_classification_targets(y)
+        if y.dtype.kind in "iu" and y.size and y.min() >= 0 and y.max() < y.size:
+            classes, codes = np.flatnonzero(np.bincount(y)).astype(y.dtype), y.astype(np.int64, copy=False)
+            if len(classes) <= y.max():
+                codes = np.searchsorted(classes, y)
+        else:
+            classes, codes = np.unique(y, return_inverse=True)
         return codes, {"classes_": classes, "n_classes_": len(classes), "n_outputs_": 1}
 
     def _weigh_classes(self, y: NDArray, told: dict, weight: NDArray | None) -> NDArray | None:
@@ -411,7 +417,9 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
         return weight
 
     def _loss(self, y: NDArray) -> Loss:
-        present, codes = np.unique(y, return_inverse=True)  # without classes that left with rows of weight 0
+        codes, present = y, np.flatnonzero(np.bincount(y))
+        if len(present) <= y.max():  # classes left with rows of weight 0
+            codes = np.searchsorted(present, y)
         if self.criterion == "misclassification":
             return Loss("misclassification", codes.astype(np.int64, copy=False), 1.0)
         if len(present) <= 2:  # the second column is one minus the first, and has the same squared error

@@ -7,25 +7,35 @@ lies left of t_k. Every scan judges a split behind the last row of each value of
 """
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
-LANES = 16
+from skpapers.tree._quant_bnb_lanes import (
+    LANES,
+    above,
+    both,
+    choose,
+    larger,
+    load,
+    minus,
+    pick,
+    plus,
+    repeat,
+    smaller,
+    store,
+    times,
+)
+
 # Kinds of loss.
 TWO_CLASSES, CLASSES, SQUARED, SQUARED_MULTI = 0, 1, 2, 3
 
 
 @njit(cache=True, nogil=True)
 def scan_two_classes(order, n, code, weighted, val, st, left, right):
-    """Weight of the heavier sides, less that of the lighter ones, after the best split on g.
-
-    `st` is one array with constant offsets: only then does the compiler know that its parts do not overlap.
-    """
+    """Weight of the heavier sides, less that of the lighter ones, after the best split on g."""
     number = st.dtype.type
     zero = number(0)
-    for k in range(5 * LANES):
-        st[k] = zero
+    a = repeat(zero)
+    a_max = a_min = b_max = b_min = a
     total = zero
     for i in range(n):
         o = order[i]
@@ -34,218 +44,137 @@ def scan_two_classes(order, n, code, weighted, val, st, left, right):
         w = val[row, 0] if weighted else number(1)
         s = w if sides >> 16 else number(-w)
         total = number(total + s)
+        a = plus(a, pick(sides, s))
         if o & 1:
-            for k in range(LANES):
-                a = number(st[k] + s * ((sides >> k) & 1))
-                st[k] = a
-                st[LANES + k] = max(st[LANES + k], a)
-                st[2 * LANES + k] = min(st[2 * LANES + k], a)
-                b = number(total - a)
-                st[3 * LANES + k] = max(st[3 * LANES + k], b)
-                st[4 * LANES + k] = min(st[4 * LANES + k], b)
-        else:
-            for k in range(LANES):
-                st[k] = number(st[k] + s * ((sides >> k) & 1))
+            a_max = larger(a_max, a)
+            a_min = smaller(a_min, a)
+            b = minus(repeat(total), a)
+            b_max = larger(b_max, b)
+            b_min = smaller(b_min, b)
     # The best split ends the prefix P with the largest or the smallest sum: |P| + |S - P| = 2 P - S or S - 2 P there.
+    b = minus(repeat(total), a)
+    _keep(larger(minus(plus(a_max, a_max), a), minus(a, plus(a_min, a_min))), st, left)
+    _keep(larger(minus(plus(b_max, b_max), b), minus(b, plus(b_min, b_min))), st, right)
+
+
+@njit(cache=True, nogil=True)
+def _keep(lanes, st, out):
+    """Write lanes, of whatever type, into an array of numbers."""
+    store(lanes, st, 0)
     for k in range(LANES):
-        a = st[k]
-        left[k] = max(2 * st[LANES + k] - a, a - 2 * st[2 * LANES + k])
-        b = total - a
-        right[k] = max(2 * st[3 * LANES + k] - b, b - 2 * st[4 * LANES + k])
+        out[k] = st[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scan_squared(order, n, code, val, st, total, left, right):
+def scan_squared(order, n, code, val, total, left, right):
     """Reduction of the squared error by the best split on g; `val` holds w and w y.
 
     `total` holds the sums of both left of each split, and in its last row over all rows. A split of a node (W, S)
     into (A, B) removes (S_A W - W_A S)^2 / (W_A W_B W). Fractions are compared by cross-multiplication: sixteen
     multiplications cost less than a division.
     """
+    sums = np.empty((6, LANES))
     for k in range(LANES):
-        st[k] = 0.0
-        st[LANES + k] = 0.0
-        st[2 * LANES + k] = 0.0
-        st[3 * LANES + k] = 1.0
-        st[4 * LANES + k] = 0.0
-        st[5 * LANES + k] = 1.0
-        st[6 * LANES + k] = total[k, 0]
-        st[7 * LANES + k] = total[k, 1]
-        st[8 * LANES + k] = total[LANES, 0] - total[k, 0]
-        st[9 * LANES + k] = total[LANES, 1] - total[k, 1]
+        for j in range(2):
+            sums[j, k] = total[k, j]
+            sums[2 + j, k] = total[LANES, j] - total[k, j]
         # A side whose weight is rounding error is empty.
-        st[10 * LANES + k] = 1e-13 * st[6 * LANES + k] ** 2
-        st[11 * LANES + k] = 1e-13 * st[8 * LANES + k] ** 2
+        sums[4, k] = 1e-13 * sums[0, k] ** 2
+        sums[5, k] = 1e-13 * sums[2, k] ** 2
+    left_w, left_s, right_w, right_s = load(sums[0], 0), load(sums[1], 0), load(sums[2], 0), load(sums[3], 0)
+    left_least, right_least = load(sums[4], 0), load(sums[5], 0)
+    wa = sa = left_num = right_num = repeat(0.0)
+    left_den = right_den = repeat(1.0)
     W = 0.0
     S = 0.0
     for i in range(n):
         o = order[i]
         row = o >> 1
-        sides = np.int64(code[row])
-        w = val[row, 0]
-        s = val[row, 1]
+        sides = np.int32(code[row])
+        w = np.float64(val[row, 0])  # this is compiled for the whole numbers of classes, too
+        s = np.float64(val[row, 1])
         W += w
         S += s
+        wa = plus(wa, pick(sides, w))
+        sa = plus(sa, pick(sides, s))
         if o & 1:
-            for k in range(LANES):
-                wa = st[k] + (w if (sides >> k) & 1 else 0.0)
-                sa = st[LANES + k] + (s if (sides >> k) & 1 else 0.0)
-                st[k] = wa
-                st[LANES + k] = sa
-                num = sa * st[6 * LANES + k] - wa * st[7 * LANES + k]
-                num *= num
-                den = wa * (st[6 * LANES + k] - wa)
-                better = (den > st[10 * LANES + k]) & (num * st[3 * LANES + k] > st[2 * LANES + k] * den)
-                st[2 * LANES + k] = num if better else st[2 * LANES + k]
-                st[3 * LANES + k] = den if better else st[3 * LANES + k]
-                wa = W - wa
-                sa = S - sa
-                num = sa * st[8 * LANES + k] - wa * st[9 * LANES + k]
-                num *= num
-                den = wa * (st[8 * LANES + k] - wa)
-                better = (den > st[11 * LANES + k]) & (num * st[5 * LANES + k] > st[4 * LANES + k] * den)
-                st[4 * LANES + k] = num if better else st[4 * LANES + k]
-                st[5 * LANES + k] = den if better else st[5 * LANES + k]
-        else:
-            for k in range(LANES):
-                st[k] += w if (sides >> k) & 1 else 0.0
-                st[LANES + k] += s if (sides >> k) & 1 else 0.0
+            root = minus(times(sa, left_w), times(wa, left_s))
+            num = times(root, root)
+            den = times(wa, minus(left_w, wa))
+            better = both(above(den, left_least), above(times(num, left_den), times(left_num, den)))
+            left_num = choose(better, num, left_num)
+            left_den = choose(better, den, left_den)
+            wb = minus(repeat(W), wa)
+            sb = minus(repeat(S), sa)
+            root = minus(times(sb, right_w), times(wb, right_s))
+            num = times(root, root)
+            den = times(wb, minus(right_w, wb))
+            better = both(above(den, right_least), above(times(num, right_den), times(right_num, den)))
+            right_num = choose(better, num, right_num)
+            right_den = choose(better, den, right_den)
+    store(left_num, left, 0)
+    store(right_num, right, 0)
+    store(times(left_den, left_w), sums[0], 0)
+    store(times(right_den, right_w), sums[2], 0)
     for k in range(LANES):
-        left[k] = st[2 * LANES + k] / (st[3 * LANES + k] * st[6 * LANES + k]) if st[6 * LANES + k] > 0.0 else 0.0
-        right[k] = st[4 * LANES + k] / (st[5 * LANES + k] * st[8 * LANES + k]) if st[8 * LANES + k] > 0.0 else 0.0
+        left[k] = left[k] / sums[0, k] if total[k, 0] > 0.0 else 0.0
+        right[k] = right[k] / sums[2, k] if total[LANES, 0] > total[k, 0] else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scan_squared_multi(order, n, code, val, st, total, left, right):
+def scan_squared_multi(order, n, code, val, total, left, right):
     """The same for several outputs, summed: `val` and `total` hold w and w y_1, ..., w y_m."""
     m = val.shape[1] - 1
-    sums = st[: (m + 1) * LANES].reshape(m + 1, LANES)
-    sums[:] = 0.0
+    sums = np.zeros(LANES * (m + 1))  # of the rows so far that lie left
+    left_sums, right_sums = np.empty(LANES * (m + 1)), np.empty(LANES * (m + 1))
     run = np.zeros(m + 1)
-    best_left = np.zeros(LANES)
-    best_right = np.zeros(LANES)
-    a = np.empty(LANES)
-    b = np.empty(LANES)
+    least = np.empty((2, LANES))
+    for k in range(LANES):
+        for j in range(m + 1):
+            left_sums[j * LANES + k] = total[k, j]
+            right_sums[j * LANES + k] = total[LANES, j] - total[k, j]
+        least[0, k] = 1e-13 * left_sums[k] ** 2
+        least[1, k] = 1e-13 * right_sums[k] ** 2
+    left_w, right_w = load(left_sums, 0), load(right_sums, 0)
+    left_least, right_least = load(least[0], 0), load(least[1], 0)
+    wa = left_num = right_num = repeat(0.0)
+    left_den = right_den = repeat(1.0)
     for i in range(n):
         o = order[i]
         row = o >> 1
-        sides = np.int64(code[row])
-        for j in range(m + 1):
-            s = val[row, j]
+        sides = np.int32(code[row])
+        w = np.float64(val[row, 0])
+        run[0] += w
+        wa = plus(wa, pick(sides, w))
+        for j in range(1, m + 1):
+            s = np.float64(val[row, j])
             run[j] += s
-            for k in range(LANES):
-                sums[j, k] += s if (sides >> k) & 1 else 0.0
+            store(plus(load(sums, j * LANES), pick(sides, s)), sums, j * LANES)
         if o & 1:
-            a[:] = 0.0
-            b[:] = 0.0
+            wb = minus(repeat(run[0]), wa)
+            num = other = repeat(0.0)
             for j in range(1, m + 1):
-                for k in range(LANES):
-                    d = sums[j, k] * total[k, 0] - sums[0, k] * total[k, j]
-                    a[k] += d * d
-                    wt = total[LANES, 0] - total[k, 0]
-                    d = (run[j] - sums[j, k]) * wt - (run[0] - sums[0, k]) * (total[LANES, j] - total[k, j])
-                    b[k] += d * d
-            for k in range(LANES):
-                wt = total[k, 0]
-                den = sums[0, k] * (wt - sums[0, k]) * wt
-                if den > 1e-13 * wt**3 and a[k] > best_left[k] * den:
-                    best_left[k] = a[k] / den
-                wt = total[LANES, 0] - total[k, 0]
-                w = run[0] - sums[0, k]
-                den = w * (wt - w) * wt
-                if den > 1e-13 * wt**3 and b[k] > best_right[k] * den:
-                    best_right[k] = b[k] / den
+                sa = load(sums, j * LANES)
+                root = minus(times(sa, left_w), times(wa, load(left_sums, j * LANES)))
+                num = plus(num, times(root, root))
+                sb = minus(repeat(run[j]), sa)
+                root = minus(times(sb, right_w), times(wb, load(right_sums, j * LANES)))
+                other = plus(other, times(root, root))
+            den = times(wa, minus(left_w, wa))
+            better = both(above(den, left_least), above(times(num, left_den), times(left_num, den)))
+            left_num = choose(better, num, left_num)
+            left_den = choose(better, den, left_den)
+            den = times(wb, minus(right_w, wb))
+            better = both(above(den, right_least), above(times(other, right_den), times(right_num, den)))
+            right_num = choose(better, other, right_num)
+            right_den = choose(better, den, right_den)
+    store(left_num, left, 0)
+    store(right_num, right, 0)
+    store(times(left_den, left_w), sums, 0)
+    store(times(right_den, right_w), right_sums, 0)
     for k in range(LANES):
-        left[k] = best_left[k]
-        right[k] = best_right[k]
-
-
-class _Vectors:
-    """LANES neighbours in an array at once, in LLVM's words: its own vectoriser gives up where a class is an offset."""
-
-    def __init__(self, context, builder, number):
-        self.context, self.builder = context, builder
-        self.integer = isinstance(number, types.Integer)
-        self.align = number.bitwidth // 8
-        self.type = ir.VectorType(context.get_data_type(number), LANES)
-
-    def at(self, array_type, array, start, shift):
-        data = self.context.make_array(array_type)(self.context, self.builder, array).data
-        place = self.builder.add(start, ir.Constant(ir.IntType(64), shift))
-        return self.builder.bitcast(self.builder.gep(data, [place]), self.type.as_pointer())
-
-    def load(self, pointer):
-        return self.builder.load(pointer, align=self.align)
-
-    def store(self, value, pointer):
-        self.builder.store(value, pointer, align=self.align)
-
-    def add(self, a, b):
-        return self.builder.add(a, b) if self.integer else self.builder.fadd(a, b)
-
-    def max(self, a, b):
-        compare = self.builder.icmp_signed if self.integer else self.builder.fcmp_ordered
-        return self.builder.select(compare(">", a, b), a, b)
-
-    def repeat(self, value, vector_type):
-        blank = ir.Constant(vector_type, ir.Undefined)
-        first = self.builder.insert_element(blank, value, ir.Constant(ir.IntType(32), 0))
-        return self.builder.shuffle_vector(first, blank, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
-
-
-ZERO = ir.Constant(ir.IntType(64), 0)
-
-
-@intrinsic
-def _count_row(typingctx, counts, start, peaks, sides, weight):
-    """counts[start:] += weight, in the left half where bit k of sides is set, else in the right; peaks keep maxima."""
-
-    def codegen(context, builder, signature, args):
-        v = _Vectors(context, builder, counts.dtype)
-        lanes = ir.VectorType(ir.IntType(32), LANES)
-        bits = builder.and_(v.repeat(args[3], lanes), ir.Constant(lanes, [1 << k for k in range(LANES)]))
-        is_left = builder.icmp_signed("!=", bits, ir.Constant(lanes, [0] * LANES))
-        weights, nothing = v.repeat(args[4], v.type), ir.Constant(v.type, [0] * LANES)
-        steps = builder.select(is_left, weights, nothing), builder.select(is_left, nothing, weights)
-        for half, step in enumerate(steps):
-            cell = v.at(signature.args[0], args[0], args[1], half * LANES)
-            peak = v.at(signature.args[2], args[2], ZERO, half * LANES)
-            value = v.add(v.load(cell), step)
-            v.store(value, cell)
-            v.store(v.max(value, v.load(peak)), peak)
-        return context.get_dummy_value()
-
-    return types.void(counts, types.int64, peaks, types.int32, counts.dtype), codegen
-
-
-@intrinsic
-def _keep_row(typingctx, peaks, heaviest, start):
-    """heaviest[start:] = peaks."""
-
-    def codegen(context, builder, signature, args):
-        v = _Vectors(context, builder, peaks.dtype)
-        for half in range(2):
-            value = v.load(v.at(signature.args[0], args[0], ZERO, half * LANES))
-            v.store(value, v.at(signature.args[1], args[1], args[2], half * LANES))
-        return context.get_dummy_value()
-
-    return types.void(peaks, heaviest, types.int64), codegen
-
-
-@intrinsic
-def _judge_row(typingctx, peaks, heaviest, start):
-    """best = max(best, peaks + heaviest[start:]); best stands behind the peaks."""
-
-    def codegen(context, builder, signature, args):
-        v = _Vectors(context, builder, peaks.dtype)
-        for half in range(2):
-            mine = v.load(v.at(signature.args[0], args[0], ZERO, half * LANES))
-            other = v.load(v.at(signature.args[1], args[1], args[2], half * LANES))
-            best = v.at(signature.args[0], args[0], ZERO, (2 + half) * LANES)
-            v.store(v.max(v.add(mine, other), v.load(best)), best)
-        return context.get_dummy_value()
-
-    return types.void(peaks, heaviest, types.int64), codegen
+        left[k] = left[k] / sums[k] if total[k, 0] > 0.0 else 0.0
+        right[k] = right[k] / right_sums[k] if total[LANES, 0] > total[k, 0] else 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -257,28 +186,42 @@ def scan_classes(order, n, code, weighted, val, st, counts, heaviest, left, righ
     `counts` (2 LANES for each class) and `heaviest` (2 LANES for each row) are working space.
     """
     number = st.dtype.type
-    # mypy counts the typing context of an intrinsic among its arguments.
     counts[:] = 0
-    st[: 4 * LANES] = 0
+    left_top = right_top = left_best = right_best = repeat(number(0))
     m = 0
     for i in range(n):
         o = order[i]
         c = code[o >> 1]
         w = val[o >> 1, 0] if weighted else number(1)
-        _count_row(counts, np.int64(c >> 16) * 2 * LANES, st, np.int32(c & 0xFFFF), w)  # type: ignore[call-arg]
+        mine = np.int64(c >> 16) * 2 * LANES
+        sides = np.int32(c & 0xFFFF)
+        count = plus(load(counts, mine), pick(sides, w))
+        store(count, counts, mine)
+        left_top = larger(left_top, count)
+        count = plus(load(counts, mine + LANES), pick(~sides, w))
+        store(count, counts, mine + LANES)
+        right_top = larger(right_top, count)
         if o & 1:
-            _keep_row(st, heaviest, m * 2 * LANES)
-            m += 1
+            store(left_top, heaviest, m)
+            store(right_top, heaviest, m + LANES)
+            m += 2 * LANES
     counts[:] = 0
-    st[: 2 * LANES] = 0
+    left_top = right_top = repeat(number(0))
     for i in range(n - 1, -1, -1):
         o = order[i]
         if o & 1:
-            m -= 1
-            _judge_row(st, heaviest, m * 2 * LANES)  # type: ignore[call-arg]
+            m -= 2 * LANES
+            left_best = larger(left_best, plus(left_top, load(heaviest, m)))
+            right_best = larger(right_best, plus(right_top, load(heaviest, m + LANES)))
         c = code[o >> 1]
         w = val[o >> 1, 0] if weighted else number(1)
-        _count_row(counts, np.int64(c >> 16) * 2 * LANES, st, np.int32(c & 0xFFFF), w)  # type: ignore[call-arg]
-    for k in range(LANES):
-        left[k] = st[2 * LANES + k]
-        right[k] = st[3 * LANES + k]
+        mine = np.int64(c >> 16) * 2 * LANES
+        sides = np.int32(c & 0xFFFF)
+        count = plus(load(counts, mine), pick(sides, w))
+        store(count, counts, mine)
+        left_top = larger(left_top, count)
+        count = plus(load(counts, mine + LANES), pick(~sides, w))
+        store(count, counts, mine + LANES)
+        right_top = larger(right_top, count)
+    _keep(left_best, st, left)
+    _keep(right_best, st, right)

@@ -8,6 +8,7 @@ shape (n_nodes,), a parent before its children, -1 for the children of a leaf).
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 
@@ -37,18 +38,26 @@ class NodeFacts(NamedTuple):
 
 def route(X: NDArray, tree: Any) -> NDArray[np.intp]:
     """Return the leaf of every row; a missing value goes where its node sends missing values."""
-    left, right, feature, threshold = tree.children_left, tree.children_right, tree.feature, tree.threshold
-    missing_left = tree.missing_go_to_left
-    leaves = np.zeros(len(X), dtype=np.intp)
-    todo = [(0, np.arange(len(X)))]
-    while todo:
-        node, rows = todo.pop()
-        if left[node] < 0:
-            leaves[rows] = node
-        elif rows.size:
-            column = X[rows, feature[node]]
-            goes_left = ~(column > threshold[node]) if missing_left[node] else column <= threshold[node]
-            todo += [(left[node], rows[goes_left]), (right[node], rows[~goes_left])]
+    return _route(
+        np.ascontiguousarray(X, np.float64),
+        np.ascontiguousarray(tree.children_left, np.int64),
+        np.ascontiguousarray(tree.children_right, np.int64),
+        np.ascontiguousarray(tree.feature, np.int64),
+        np.ascontiguousarray(tree.threshold, np.float64),
+        np.ascontiguousarray(tree.missing_go_to_left, np.bool_),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _route(X, left, right, feature, threshold, missing_left):
+    leaves = np.empty(len(X), np.intp)
+    for i in range(len(X)):
+        node = 0
+        while left[node] >= 0:
+            x = X[i, feature[node]]
+            goes_left = not x > threshold[node] if missing_left[node] else x <= threshold[node]
+            node = left[node] if goes_left else right[node]
+        leaves[i] = node
     return leaves
 
 
