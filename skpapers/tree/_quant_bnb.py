@@ -91,6 +91,10 @@ class Clock:
             self.report(best, self.bound, gap, now - self.begin)
         return now - self.begin >= self.limit
 
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return time.perf_counter() - self.begin >= self.limit
+
 
 def relative_gap(best: float, bound: float, root_cost: float) -> float:
     """Share of the loss that a tree could remove at most, beyond what this one removes."""
@@ -241,7 +245,9 @@ class Problem:
         if lookahead < depth:
             return roll(self, self.rows, depth, lookahead, clock)
         start = None
-        if not self.settings.monotonic.any() and (depth > 2 or clock.limit < np.inf):
+        # the first pass of a short search is over before a greedy tree would be
+        short = depth == 2 and (clock.limit == np.inf or self.q**2 * len(self.rows.base) < 10 * BUDGET)
+        if not short and not self.settings.monotonic.any():
             quiet = Clock(clock.limit, None, clock.root_cost, clock.begin)
             start = roll(self, self.rows, depth, min(2, depth - 1), quiet, coarse=True)
             clock.tick(start.cost, -np.inf)
@@ -383,7 +389,12 @@ def roll(
     low: float = -np.inf,
     high: float = np.inf,
 ) -> Found:
-    """Grow a tree whose every node splits as the root of the best tree of depth `lookahead` for its rows does."""
+    """Grow a tree whose every node splits as the root of the best tree of depth `lookahead` for its rows does.
+
+    When the time is up, what is left to grow stays a leaf.
+    """
+    if clock.is_over() and rows is not problem.rows:
+        return Found(None, problem.leaf(rows), np.nan, False)
     found = problem.solve(rows, min(depth, lookahead), clock, coarse=coarse, low=low, high=high)
     if depth <= lookahead or found.tree is None or not (found.finished or coarse):
         return found

@@ -85,6 +85,7 @@ class Two(NamedTuple):
     root_r: np.ndarray
     bounds: np.ndarray  # (q + 1,): cost with root feature f is at least this; the last is that of a leaf
     constant: np.ndarray  # root features with a single value
+    pending: np.ndarray  # lanes still to be judged
     live: np.ndarray  # child features to be scanned
     stump_num: np.ndarray
     stump_at: np.ndarray
@@ -93,12 +94,12 @@ class Two(NamedTuple):
 
 # Integers of the machine: rows, phase, next child feature, lanes in use, open intervals, intervals in the batch,
 # whether there is a tree, its root where its branches are still to be written down, most passes, passes, rows scanned,
-# thresholds judged.
-N, PHASE, G, NB, OPEN, BATCH, FOUND, ROOT, SPLIT, LIMIT, PASSES, WORK, EXPLORED = range(13)
-CHOOSE, SCAN, DONE = range(3)
+# thresholds judged, the lane in hand.
+N, PHASE, G, NB, OPEN, BATCH, FOUND, ROOT, SPLIT, LIMIT, PASSES, WORK, EXPLORED, K = range(14)
+CHOOSE, SCAN, JUDGE, DONE = range(4)
 # Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, and the
-# values of the best tree's leaves.
-BEST, SECOND, LOW, HIGH, TREE_LOW, TREE_HIGH = range(6)
+# values of the best tree's leaves, and on those of the lower side of a monotonic threshold.
+BEST, SECOND, LOW, HIGH, TREE_LOW, TREE_HIGH, CAP = range(7)
 NO_LIMIT = 2**62
 # Places for open intervals, and how many must be free: a batch may add LANES to those there are, for each halving of an
 # interval when the narrowest ones are taken.
@@ -110,8 +111,8 @@ def make_two(n, q, width, n_classes, kind, number):
     many = kind == CLASSES
     room = 2 * q + ROOM + SPARE
     return Two(
-        at=np.zeros(13, np.int64),
-        num=np.zeros(6),
+        at=np.zeros(14, np.int64),
+        num=np.zeros(7),
         code=np.zeros(n, np.uint32),
         st=np.zeros(LANES, number),
         counts=np.zeros(2 * LANES * n_classes if many else 1, number),
@@ -140,6 +141,7 @@ def make_two(n, q, width, n_classes, kind, number):
         root_r=np.zeros(q + 1),
         bounds=np.zeros(q + 1),
         constant=np.zeros(q, np.int8),
+        pending=np.zeros(LANES, np.int8),
         live=np.zeros(q, np.int8),
         stump_num=np.zeros((3, 4)),
         stump_at=np.zeros((3, 2), np.int64),
@@ -269,8 +271,8 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
 
 @njit(cache=True, nogil=True)
 def best_stump(rows, n, settings, code, lane, is_left, whole, count, floor, low, high, cutoff, num, at):
-    """Set (num, at) to the best single split, or leaf, of the rows on one side of a threshold; at[0] = -2 if none costs
-    less than `cutoff`.
+    """Set (num, at) to the best single split, or leaf, of the rows on one side of a threshold; at[0] = -2 if no leaf
+    costs less than `cutoff` and no split at most as much. Returns how many features were scanned.
 
     `floor[g]` is a lower bound for the feature g: features that cannot win are not scanned, the most promising one goes
     first. Among equal costs the lower secondary cost wins, then the lower feature, then the lower threshold.
@@ -289,10 +291,13 @@ def best_stump(rows, n, settings, code, lane, is_left, whole, count, floor, low,
             num[3] = value
             at[0] = -1
     first = np.argmin(floor[:q])
+    scanned = 0
     for j in range(-1, q):
         g = first if j < 0 else j
         if j != first and floor[g] <= num[0] + settings.tie:
             scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, high, num, at)
+            scanned += 1
+    return scanned
 
 
 @njit(cache=True, nogil=True)
@@ -448,57 +453,59 @@ def below(value, settings):
 
 @njit(cache=True, nogil=True)
 def judge_threshold(two, rows, settings, f, k, l_min, r_min):
-    """Find the best pair of subtrees at threshold k that keeps every constraint, and take it if it is better."""
+    """Find the best pair of subtrees at threshold k that keeps every constraint, and take it if it is better.
+
+    Where f is monotonic one pair is looked at in each call, and the next cap for the lower side's values is left in
+    num[CAP]; True when there are no more. Also returns how many features were scanned.
+    """
     num, n = two.num, two.at[N]
     low, high, sign = num[LOW], num[HIGH], settings.monotonic[f]
     rest = two.total[LANES] - two.total[k]
     n_left = two.pos[k] + 1
     # With an increasing feature every value on the left is to be at most every value on the right. Lower sides are
     # found in the order of their cost, each with a largest value below that of the one before: no pair is missed.
-    cap = high
-    while True:
-        lower_is_left = sign >= 0
-        for turn in range(2):
-            is_left = lower_is_left == (turn == 0)
-            floor = two.l[k] if is_left else two.r[k]
-            other = (r_min if is_left else l_min) if turn == 0 else two.stump_num[0, 0]
-            best_stump(
-                rows,
-                n,
-                settings,
-                two.code,
-                k,
-                is_left,
-                two.total[k] if is_left else rest,
-                n_left if is_left else n - n_left,
-                floor,
-                low if turn == 0 or sign == 0 else max(low, two.stump_num[0, 3]),
-                cap if turn == 0 else high,
-                num[BEST] - other + settings.tie,
-                two.stump_num[turn],
-                two.stump_at[turn],
-            )
-            if two.stump_at[turn, 0] == -2:
-                break
-        if two.stump_at[0, 0] == -2:
-            return
-        if two.stump_at[1, 0] != -2:
-            cost = two.stump_num[0, 0] + two.stump_num[1, 0]
-            second = two.stump_num[0, 1] + two.stump_num[1, 1]
-            tied = two.at[FOUND] and cost <= num[BEST] + settings.tie and second < num[SECOND]
-            if cost < num[BEST] - settings.tie or tied:
-                two.at[FOUND] = 1
-                num[BEST] = cost
-                num[SECOND] = second
-                num[TREE_LOW] = min(two.stump_num[0, 2], two.stump_num[1, 2])
-                num[TREE_HIGH] = max(two.stump_num[0, 3], two.stump_num[1, 3])
-                two.tree[0, 0] = f
-                two.tree[0, 1] = rows.base[rows.order[f, two.pos[k]] >> 1]
-                two.tree[1] = two.stump_at[0 if lower_is_left else 1]
-                two.tree[2] = two.stump_at[1 if lower_is_left else 0]
-        if sign == 0:
-            return
-        cap = below(two.stump_num[0, 3], settings)
+    lower_is_left = sign >= 0
+    scanned = 0
+    for turn in range(2):
+        is_left = lower_is_left == (turn == 0)
+        floor = two.l[k] if is_left else two.r[k]
+        other = (r_min if is_left else l_min) if turn == 0 else two.stump_num[0, 0]
+        scanned += best_stump(
+            rows,
+            n,
+            settings,
+            two.code,
+            k,
+            is_left,
+            two.total[k] if is_left else rest,
+            n_left if is_left else n - n_left,
+            floor,
+            low if turn == 0 or sign == 0 else max(low, two.stump_num[0, 3]),
+            num[CAP] if turn == 0 else high,
+            num[BEST] - other + settings.tie,
+            two.stump_num[turn],
+            two.stump_at[turn],
+        )
+        if two.stump_at[turn, 0] == -2:
+            break
+    if two.stump_at[0, 0] == -2:
+        return True, scanned
+    if two.stump_at[1, 0] != -2:
+        cost = two.stump_num[0, 0] + two.stump_num[1, 0]
+        second = two.stump_num[0, 1] + two.stump_num[1, 1]
+        tied = two.at[FOUND] and cost <= num[BEST] + settings.tie and second < num[SECOND]
+        if cost < num[BEST] - settings.tie or tied:
+            two.at[FOUND] = 1
+            num[BEST] = cost
+            num[SECOND] = second
+            num[TREE_LOW] = min(two.stump_num[0, 2], two.stump_num[1, 2])
+            num[TREE_HIGH] = max(two.stump_num[0, 3], two.stump_num[1, 3])
+            two.tree[0, 0] = f
+            two.tree[0, 1] = rows.base[rows.order[f, two.pos[k]] >> 1]
+            two.tree[1] = two.stump_at[0 if lower_is_left else 1]
+            two.tree[2] = two.stump_at[1 if lower_is_left else 0]
+    num[CAP] = below(two.stump_num[0, 3], settings)
+    return sign == 0, scanned
 
 
 @njit(cache=True, nogil=True)
@@ -521,7 +528,8 @@ def finish_two(two, rows, settings):
     two.l[0] = two.root_l - 1e3 * settings.tie
     two.r[0] = two.root_r - 1e3 * settings.tie
     # Splits that cost more are passed over. Where rounding keeps the best one from being seen again, none is.
-    two.num[BEST] += 0.5 * settings.margin + 1e3 * settings.tie
+    two.num[BEST] = two.root_l.min() + two.root_r.min() + 0.5 * settings.margin + 1e3 * settings.tie
+    two.num[CAP] = two.num[HIGH]
     two.tree[0, 0] = -2
     judge_threshold(two, rows, settings, f, 0, two.root_l.min(), two.root_r.min())
     if two.tree[0, 0] == -2:
@@ -530,39 +538,50 @@ def finish_two(two, rows, settings):
 
 
 @njit(cache=True, nogil=True)
-def judge(two, rows, settings):
-    """Judge the thresholds that were scanned, the most promising first."""
-    nb, q, l_min, r_min = two.at[NB], settings.monotonic.size, two.l_min, two.r_min
+def begin_judging(two, settings):
+    """Add up the bounds of the thresholds that were scanned."""
+    nb, q = two.at[NB], settings.monotonic.size
     two.at[EXPLORED] += nb
     for k in range(nb):
         a, b = two.l[k, q], two.r[k, q]
         for g in range(q):
             a = min(a, two.l[k, g])
             b = min(b, two.r[k, g])
-        l_min[k] = a
-        r_min[k] = b
+        two.l_min[k] = a
+        two.r_min[k] = b
         f = two.lane_f[k]
         two.left_out[f] = min(two.left_out[f], a + b)
-    free = is_free(two, settings)
-    pending = np.ones(LANES, np.int8)
-    for _ in range(nb):
-        best = -1
-        for k in range(nb):
-            if pending[k] and (best < 0 or l_min[k] + r_min[k] < l_min[best] + r_min[best] - settings.tie):
-                best = k
-        cost = l_min[best] + r_min[best]
-        if cost > two.num[BEST] - settings.margin:
-            break
-        pending[best] = 0
-        if free:
-            two.num[BEST] = cost
+    two.pending[:nb] = 1
+    two.at[K] = -1
+
+
+@njit(cache=True, nogil=True)
+def judge(two, rows, settings):
+    """Judge the most promising threshold of those that were scanned, or go on with one; False when none can win.
+
+    Also returns how many features were scanned for it.
+    """
+    l_min, r_min = two.l_min, two.r_min
+    k = two.at[K]
+    if k < 0:
+        for i in range(two.at[NB]):
+            if two.pending[i] and (k < 0 or l_min[i] + r_min[i] < l_min[k] + r_min[k] - settings.tie):
+                k = i
+        if k < 0 or l_min[k] + r_min[k] > two.num[BEST] - settings.margin:
+            return False, 0
+        two.pending[k] = 0
+        if is_free(two, settings):
+            two.num[BEST] = l_min[k] + r_min[k]
             two.at[FOUND] = 1
-            two.at[ROOT] = two.lane_f[best]
-            two.at[SPLIT] = two.pos[best]
-            two.root_l[:] = two.l[best]
-            two.root_r[:] = two.r[best]
-            break
-        judge_threshold(two, rows, settings, two.lane_f[best], best, l_min[best], r_min[best])
+            two.at[ROOT] = two.lane_f[k]
+            two.at[SPLIT] = two.pos[k]
+            two.root_l[:] = two.l[k]
+            two.root_r[:] = two.r[k]
+            return False, 0
+        two.num[CAP] = two.num[HIGH]
+    ended, scanned = judge_threshold(two, rows, settings, two.lane_f[k], k, l_min[k], r_min[k])
+    two.at[K] = -1 if ended else k
+    return True, scanned
 
 
 @njit(cache=True, nogil=True)
@@ -819,7 +838,7 @@ def run_two(two, rows, settings, budget):
             begin_scan(two, rows, settings)
             work += n
             at[PHASE] = SCAN
-        while at[G] < q:
+        while at[PHASE] == SCAN:
             if work >= budget:
                 return False
             if two.live[at[G]]:
@@ -827,7 +846,16 @@ def run_two(two, rows, settings, budget):
                 work += effort
                 at[WORK] += effort
             at[G] += 1
-        judge(two, rows, settings)
+            if at[G] == q:
+                begin_judging(two, settings)
+                at[PHASE] = JUDGE
+        more = True
+        while more:
+            if work >= budget:
+                return False
+            more, scanned = judge(two, rows, settings)
+            work += scanned * effort
+            at[WORK] += scanned * effort
         for b in range(at[BATCH]):
             open_between(two, settings, b)
         at[BATCH] = 0
