@@ -162,6 +162,7 @@ PAPERS: tuple[Paper, ...] = (
         contests=tuple(_optimal_tree_contests()),
         reproduction=(
             "quant_bnb_train_objective",
+            "quant_bnb_test_score",
             "quant_bnb_lookahead",
             "quant_bnb_shrinkage",
         ),

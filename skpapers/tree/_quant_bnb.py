@@ -246,7 +246,8 @@ class Problem:
             return roll(self, self.rows, depth, lookahead, clock)
         start = None
         # the first pass of a short search is over before a greedy tree would be
-        short = depth == 2 and (clock.limit == np.inf or self.q**2 * len(self.rows.base) < 10 * BUDGET)
+        quick = clock.limit == np.inf or self.q**2 * len(self.rows.base) < 10 * BUDGET
+        short = depth == 1 or (depth == 2 and quick)
         if not short and not self.settings.monotonic.any():
             quiet = Clock(clock.limit, None, clock.root_cost, clock.begin)
             start = roll(self, self.rows, depth, min(2, depth - 1), quiet, coarse=True)

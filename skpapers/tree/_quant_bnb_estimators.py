@@ -54,7 +54,7 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
         The search ends where `gap_` is at most `tol`. 0 asks for the optimum.
 
     n_jobs : int or None, default=None
-        Threads; None means 1, -1 all cores. The tree is the same for any number.
+        Threads; None means 1, -1 all cores; more than 8 gain nothing. The tree is the same for any number.
 
     verbose : int, default=0
         1 prints best, bound, gap and seconds once a second and at the end, 2 at every report (some 20 a second).
@@ -114,8 +114,10 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
 
     Cost: at depth 2, 16 root thresholds of every feature are evaluated together in O(p^2 n); O(p^2 n^2 / 16) in the
     worst case, where no bound excludes anything, and a factor of p n more for each further level. The bounds usually
-    leave a small part of it. Memory: X, and 4 bytes a cell for each level and thread. Lower bounds are those of the
-    problem without `min_samples_leaf` and `monotonic_cst`: with these there is more to search.
+    leave a small part of it. Memory: X, and 4 bytes a cell of X for the order of the rows, once more for each level
+    beyond two and each thread; a column with missing values counts twice. Lower bounds are those of the problem without
+    `min_samples_leaf` and `monotonic_cst`: with these there is more to search. Losses that differ by less than 1e-12
+    of the root's count as equal: weights should not span more than nine orders of magnitude.
 
     A missing value goes to the better side, learned at each split, and "missing or not" is a split, too. Where no
     training row of a node lacks the feature, missing values follow the larger weight. A column without any value is
@@ -256,7 +258,7 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
         The search ends where `gap_` is at most `tol`. 0 asks for the optimum.
 
     n_jobs : int or None, default=None
-        Threads; None means 1, -1 all cores. The tree is the same for any number.
+        Threads; None means 1, -1 all cores; more than 8 gain nothing. The tree is the same for any number.
 
     verbose : int, default=0
         1 prints best, bound, gap and seconds once a second and at the end, 2 at every report (some 20 a second).
@@ -328,7 +330,8 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
     the last level it is the one of least Gini impurity, then the first feature and threshold.
 
     Cost, memory, missing values, and what happens to tools that see rows in float32: as for :class:`QuantBnBTree`.
-    More than two classes cost more, in proportion to their number with "gini".
+    More than two classes cost more, in proportion to their number with "gini", and take 128 bytes a row and thread, 256
+    with weights.
 
     **Differences from the paper.** Depths above 3, row and class weights, "gini", `min_samples_leaf`, a cost of leaves,
     monotonic constraints, missing values and `lookahead` are added. Bounds come from neighbouring thresholds rather

@@ -66,7 +66,7 @@ def pick(typingctx, sides, number):
 
 @intrinsic
 def load(typingctx, array, start):
-    """Array[start : start + LANES]."""
+    """LANES neighbours in an array, from `start` on."""
     lanes = Lanes(array.dtype)
 
     def codegen(context, builder, signature, args):
@@ -78,7 +78,7 @@ def load(typingctx, array, start):
 
 @intrinsic
 def store(typingctx, lanes, array, start):
-    """Write into array[start : start + LANES]."""
+    """Write them into an array, from `start` on."""
 
     def codegen(context, builder, signature, args):
         builder.store(
@@ -91,7 +91,7 @@ def store(typingctx, lanes, array, start):
 
 @intrinsic
 def choose(typingctx, which, a, b):
-    """A where `which` is true, b elsewhere."""
+    """Those of a where `which` is true, of b elsewhere."""
 
     def codegen(context, builder, signature, args):
         return builder.select(*args)
@@ -120,19 +120,19 @@ def _above(compare):
 
 @intrinsic
 def plus(typingctx, a, b):
-    """A + b."""
+    """Sum of both."""
     return _lanewise(a, a, ir.IRBuilder.add, ir.IRBuilder.fadd)
 
 
 @intrinsic
 def minus(typingctx, a, b):
-    """A - b."""
+    """Difference of both."""
     return _lanewise(a, a, ir.IRBuilder.sub, ir.IRBuilder.fsub)
 
 
 @intrinsic
 def times(typingctx, a, b):
-    """A b."""
+    """Product of both."""
     return _lanewise(a, a, ir.IRBuilder.mul, ir.IRBuilder.fmul)
 
 
@@ -150,12 +150,12 @@ def smaller(typingctx, a, b):
 
 @intrinsic
 def above(typingctx, a, b):
-    """Whether a > b."""
+    """Where a > b."""
     is_above = _above(ir.IRBuilder.icmp_signed), _above(ir.IRBuilder.fcmp_ordered)
     return _lanewise(a, Lanes(types.boolean), *is_above)
 
 
 @intrinsic
 def both(typingctx, a, b):
-    """Whether a and b."""
+    """Where a and b are both true."""
     return _lanewise(a, a, ir.IRBuilder.and_, ir.IRBuilder.and_)

@@ -668,6 +668,36 @@ def test_a_rolling_search_ends_early_with_a_tree():
     check_solution(solution, X, target, **settings)
 
 
+@pytest.mark.parametrize("lookahead", [1, 2])
+def test_a_rolling_search_without_time_splits_once_at_most(lookahead):
+    X, target, loss = medium("number", n=2000, p=6)
+    settings = {"loss": loss, "max_depth": 8, "lookahead": lookahead}
+    solution = solve(X, target, None, **settings, time_limit=1e-9)
+    check_solution(solution, X, target, **settings)
+    assert not solution.finished
+    assert len(solution.feature) <= 2 ** (lookahead + 1) - 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_single_split_needs_no_time(kind):
+    X, target, loss = medium(kind, n=500)
+    limited = solve(X, target, None, loss=loss, max_depth=1, time_limit=1e-9)
+    check_same_tree(limited, solve(X, target, None, loss=loss, max_depth=1))
+    assert limited.finished
+
+
+def test_monotonic_thresholds_are_judged_in_steps():
+    # Each root threshold has many pairs of subtrees to be looked at: reports come in between.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20_000, 6)), rng.normal(size=(20_000, 1))
+    settings = {"loss": "squared_error", "max_depth": 2, "monotonic_cst": np.ones(6, dtype=np.int8)}
+    calls = []
+    solution = solve(X, y, None, **settings, time_limit=0.5, report=lambda *call: calls.append(call[3]))
+    check_solution(solution, X, y, **settings)
+    assert not solution.finished
+    assert len(calls) > 3
+
+
 # ---------------------------------------------------------------------------------------------- reports
 
 
