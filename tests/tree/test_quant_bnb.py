@@ -686,16 +686,20 @@ def test_a_single_split_needs_no_time(kind):
     assert limited.finished
 
 
-def test_monotonic_thresholds_are_judged_in_steps():
+def test_monotonic_thresholds_are_judged_in_steps(monkeypatch):
     # Each root threshold has many pairs of subtrees to be looked at: reports come in between.
+    monkeypatch.setattr("skpapers.tree._quant_bnb.BUDGET", 1)
+    monkeypatch.setattr("skpapers.tree._quant_bnb.PERIOD", 0.0)
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(20_000, 6)), rng.normal(size=(20_000, 1))
-    settings = {"loss": "squared_error", "max_depth": 2, "monotonic_cst": np.ones(6, dtype=np.int8)}
-    calls = []
-    solution = solve(X, y, None, **settings, time_limit=0.5, report=lambda *call: calls.append(call[3]))
-    check_solution(solution, X, y, **settings)
-    assert not solution.finished
-    assert len(calls) > 3
+    X, y = rng.normal(size=(300, 3)), rng.normal(size=(300, 1))
+    found = {}
+    for sign in (0, 1):
+        calls = []
+        settings = {"loss": "squared_error", "max_depth": 2, "monotonic_cst": np.full(3, sign, dtype=np.int8)}
+        solution = solve(X, y, None, **settings, report=lambda *call, calls=calls: calls.append(call[3]))
+        check_solution(solution, X, y, **settings)
+        found[sign] = len(calls) / solution.n_nodes_explored
+    assert found[1] > 2 * found[0]
 
 
 # ---------------------------------------------------------------------------------------------- reports
