@@ -521,7 +521,8 @@ def make_solution(
         if parent >= 0:
             nodes[parent][side] = len(nodes)
         if node is None or not nodes:
-            cost = leaf_cost + _leaf_loss(target[rows], w[rows], loss)
+            lost = weight_lost(target, rows, w) if loss == "misclassification" else squared_error(target[rows], w[rows])
+            cost = leaf_cost + lost
             if not nodes:
                 root_cost = cost
         if node is None:
@@ -551,10 +552,18 @@ def make_solution(
     )
 
 
-def _leaf_loss(y: NDArray, w: NDArray[np.float64], loss: str) -> float:
-    if loss == "misclassification":
-        return float(w.sum() - np.bincount(y, weights=w).max())
+def squared_error(y: NDArray, w: NDArray[np.float64]) -> float:
+    """Weighted squared error of some rows around their mean."""
     return float((w[:, None] * (y - w @ y / w.sum()) ** 2).sum())
+
+
+@njit(cache=True, nogil=True)
+def weight_lost(target, rows, w):
+    """Weight of the rows outside their heaviest class."""
+    by_class = np.zeros(target.max() + 1)
+    for row in rows:
+        by_class[target[row]] += w[row]
+    return by_class.sum() - by_class.max()
 
 
 @njit(cache=True, nogil=True)

@@ -414,9 +414,20 @@ def write_code(two, rows, settings):
             last += 1
         sides = np.uint32((1 << (last + 1)) - (1 << k))
         order = rows.order[f]
-        for i in range(start, pos[k] + 1):
-            code[order[i] >> 1] |= sides
-        add_rows(settings.kind, settings.weighted, order, start, pos[k] + 1, label, rows.val, run)
+        if settings.kind == TWO_CLASSES:
+            W, S = run[0], run[1]
+            for i in range(start, pos[k] + 1):
+                row = order[i] >> 1
+                c = code[row]
+                code[row] = c | sides
+                w = np.float64(rows.val[row, 0] if settings.weighted else 1)
+                W += w
+                S += w * (2.0 * np.float64(c >> np.uint32(16)) - 1.0)
+            run[0], run[1] = W, S
+        else:
+            for i in range(start, pos[k] + 1):
+                code[order[i] >> 1] |= sides
+            add_rows(settings.kind, settings.weighted, order, start, pos[k] + 1, label, rows.val, run)
         two.total[k] = run
     two.total[nb:LANES] = 0.0
 
