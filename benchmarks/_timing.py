@@ -31,6 +31,7 @@ def medians(
 ) -> list[float]:
     """Return the median seconds of each job; the jobs take turns, at least 3 rounds unless one of them is slow."""
     gc.collect()
+    gc.freeze()  # what was loaded and compiled before is not searched for garbage again and again
     times = [[clock(job) for job in jobs]]
     slowest = max(times[0])
     if slowest < SLOW:
@@ -38,6 +39,7 @@ def medians(
         turns = [partial(repeat, job, repeats) for job in jobs]
         rounds = int(np.clip(SECONDS / (slowest * repeats), 3, max_rounds))
         times = [[clock(turn) / repeats for turn in turns] for _ in range(rounds)]
+    gc.unfreeze()
     return np.median(times, axis=0).tolist()
 
 
