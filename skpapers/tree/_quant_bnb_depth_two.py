@@ -7,7 +7,8 @@ and t. The first bound is kept for each child feature, so that a feature that ca
 there again. The open intervals with the least bounds, of whatever root feature, share the next sixteen thresholds.
 
 The search is a machine whose state stands in arrays: `run_two` returns when its budget is spent, and goes on when
-called again.
+called again. A call hands over dozens of arrays, which takes as long as some hundred rows: what is called for each
+interval or scan is inlined.
 """
 
 from typing import NamedTuple
@@ -432,7 +433,7 @@ def write_code(two, rows, settings):
     two.total[nb:LANES] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def scan(two, rows, settings, g):
     """Put the cost of the best split on g, left and right of every threshold, into two.l[:, g] and two.r[:, g]."""
     kind, n, order, total, out = settings.kind, two.at[N], rows.order[g], two.total, two.out
@@ -595,7 +596,7 @@ def judge(two, rows, settings):
     return True, scanned
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def trim_interval(two, rows, settings, i):
     """Move the ends of an open interval inwards past the thresholds that similarity to the judged ends closes."""
     f, lo, hi = two.open_at[i]
@@ -617,7 +618,7 @@ def trim_interval(two, rows, settings, i):
     two.open_at[i, 2] = hi
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def move_open(two, i, j):
     """Copy the open interval i to the place j."""
     two.open_at[j] = two.open_at[i]
@@ -718,7 +719,7 @@ def choose_batch(two, rows, settings):
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def spread_lanes(two, rows, settings, b, lane, lanes, all_ends):
     """Spread some lanes evenly, by weight, over the thresholds of an interval of the batch, or one over each."""
     f, lo, hi = two.batch_at[b]
@@ -760,7 +761,7 @@ def spread_lanes(two, rows, settings, b, lane, lanes, all_ends):
     two.batch_lane[b + 1] = lane
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def open_between(two, settings, b):
     """Open the intervals between the judged thresholds of an interval of the batch, unless their bounds close them."""
     l_min, r_min = two.l_min, two.r_min
