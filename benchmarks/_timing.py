@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 SECONDS = 6.0  # of the slowest job that are enough for one row
-TURN = 0.1  # of the slowest job, which a turn lasts at least: a short one is repeated, and its rivals as often
+TURN = 0.4  # of the slowest job, which a turn lasts at least: a short one is repeated, and its rivals as often
 SLOW = 20.0  # a job that takes longer runs once
 
 
