@@ -158,6 +158,8 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         monotonic_cst = self._checked_monotonic_cst(X, told)
         loss = self._loss(y)
         uneven = weight if weight is not None and weight.min() < weight.max() else None
+        if uneven is not None and not 1e-50 < uneven.max() < 1e50:  # their fourth powers would be infinite or 0
+            uneven = np.ldexp(uneven, -int(np.frexp(uneven.max())[1]))
         unit = loss.factor / float(len(X) if uneven is None else uneven.sum())
 
         context = begin_fit(self, None, X, y)

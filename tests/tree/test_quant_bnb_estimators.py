@@ -214,10 +214,12 @@ class TestWeights:
             assert_same_predictions(by_class, by_row, X)
             assert by_class.objective_ == pytest.approx(by_row.objective_, rel=1e-12)
 
-    def test_the_scale_of_the_weights_does_not_matter(self):
+    @pytest.mark.parametrize("scale", [1024.0, 2.0**400, 2.0**-400])
+    @pytest.mark.parametrize("kind", [QuantBnBTree, QuantBnBTreeClassifier])
+    def test_the_scale_of_the_weights_does_not_matter(self, kind, scale):
         X, y = load_iris(return_X_y=True)
         weight = np.random.default_rng(0).uniform(size=len(y))
-        one, many = (QuantBnBTreeClassifier(ccp_alpha=0.01).fit(X, y, scale * weight) for scale in (1.0, 1024.0))
+        one, many = (kind(ccp_alpha=0.01).fit(X, y, scale * weight) for scale in (1.0, scale))
         assert_same_predictions(one, many, X)
         assert one.objective_ == pytest.approx(many.objective_, rel=1e-12)
 
