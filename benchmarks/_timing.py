@@ -32,6 +32,15 @@ def medians(
     """Return the median seconds of each job; the jobs take turns, at least 3 rounds unless one of them is slow."""
     gc.collect()
     gc.freeze()  # what was loaded and compiled before is not searched for garbage again and again
+    try:
+        return np.median(_rounds(jobs, max_rounds, clock), axis=0).tolist()
+    finally:
+        gc.unfreeze()
+
+
+def _rounds(
+    jobs: list[Callable[[], Any]], max_rounds: int, clock: Callable[[Callable[[], Any]], float]
+) -> list[list[float]]:
     times = [[clock(job) for job in jobs]]
     slowest = max(times[0])
     if slowest < SLOW:
@@ -39,8 +48,7 @@ def medians(
         turns = [partial(repeat, job, repeats) for job in jobs]
         rounds = int(np.clip(SECONDS / (slowest * repeats), 3, max_rounds))
         times = [[clock(turn) / repeats for turn in turns] for _ in range(rounds)]
-    gc.unfreeze()
-    return np.median(times, axis=0).tolist()
+    return times
 
 
 def repeat(job: Callable[[], Any], times: int) -> None:

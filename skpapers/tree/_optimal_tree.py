@@ -122,7 +122,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             `min_samples_leaf`), a weight of 0 a row that does not.
 
         check_input : bool, default=True
-            False takes X (float64, C order, no infinity) and y as they are, unchecked.
+            False takes X (float64, C order, no infinity) as it is, unchecked.
 
         Returns
         -------
@@ -158,7 +158,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         monotonic_cst = self._checked_monotonic_cst(X, told)
         loss = self._loss(y)
         uneven = weight if weight is not None and weight.min() < weight.max() else None
-        if uneven is not None and not 1e-50 < uneven.max() < 1e50:  # their fourth powers would be infinite or 0
+        if uneven is not None:  # exact, and no product of them is too large or too small to be a number
             uneven = np.ldexp(uneven, -int(np.frexp(uneven.max())[1]))
         unit = loss.factor / float(len(X) if uneven is None else uneven.sum())
 

@@ -246,7 +246,8 @@ class Problem:
             return roll(self, self.rows, depth, lookahead, clock)
         start = None
         # the first pass of a short search is over before a greedy tree would be
-        quick = clock.limit == np.inf or self.q**2 * len(self.rows.base) < 10 * BUDGET
+        one_pass = self.q * len(self.rows.base)
+        quick = clock.limit == np.inf or (one_pass < BUDGET and self.q * one_pass < 10 * BUDGET)
         short = depth == 1 or (depth == 2 and quick)
         if not short and not self.settings.monotonic.any():
             quiet = Clock(clock.limit, None, clock.root_cost, clock.begin)
@@ -576,7 +577,7 @@ def split_node(X, j, rows, value, missing_first, w):
     left, right = np.empty_like(rows), np.empty_like(rows)
     n_left = n_right = n_missing = 0
     after = np.inf
-    heavier = 0.0
+    w_left = w_right = 0.0
     for row in rows:
         x = X[row, j]
         if np.isnan(x):
@@ -587,11 +588,11 @@ def split_node(X, j, rows, value, missing_first, w):
         if is_left:
             left[n_left] = row
             n_left += 1
-            heavier += w[row]
+            w_left += w[row]
         else:
             right[n_right] = row
             n_right += 1
-            heavier -= w[row]
+            w_right += w[row]
             if x < after:
                 after = x
     threshold = np.inf
@@ -601,5 +602,5 @@ def split_node(X, j, rows, value, missing_first, w):
             threshold = value
     missing_left = missing_first and not np.isnan(value)
     if n_missing == 0:
-        missing_left = heavier >= 0.0
+        missing_left = w_left >= w_right
     return left[:n_left], right[:n_right], threshold, missing_left

@@ -98,8 +98,8 @@ class Two(NamedTuple):
 # thresholds judged, the lane in hand.
 N, PHASE, G, NB, OPEN, BATCH, FOUND, ROOT, SPLIT, LIMIT, PASSES, WORK, EXPLORED, K = range(14)
 CHOOSE, SCAN, JUDGE, DONE = range(4)
-# Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, and the
-# values of the best tree's leaves, and on those of the lower side of a monotonic threshold.
+# Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, least and
+# largest leaf value of the best tree, largest value allowed on the lower side of the monotonic threshold in hand.
 BEST, SECOND, LOW, HIGH, TREE_LOW, TREE_HIGH, CAP = range(7)
 NO_LIMIT = 2**62
 # Places for open intervals, and how many must be free: a batch may add LANES to those there are, for each halving of an
@@ -144,8 +144,8 @@ def make_two(n, q, width, n_classes, kind, number):
         constant=np.zeros(q, np.int8),
         pending=np.zeros(LANES, np.int8),
         live=np.zeros(q, np.int8),
-        stump_num=np.zeros((3, 4)),
-        stump_at=np.zeros((3, 2), np.int64),
+        stump_num=np.zeros((2, 4)),
+        stump_at=np.zeros((2, 2), np.int64),
         tree=np.zeros((3, 2), np.int64),
     )
 
@@ -163,7 +163,7 @@ def leaf_loss(kind, a):
     return max(a[a.size - 1] - removed / a[0], 0.0) if a[0] > 0.0 else 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def leaf_second(kind, a):
     """What decides between equal misclassification losses: the Gini impurity times the weight."""
     if kind == TWO_CLASSES:
@@ -173,7 +173,7 @@ def leaf_second(kind, a):
     return 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def leaf_value(kind, a):
     """The value that monotonic constraints compare: the mean, or the share of the second class."""
     if kind == TWO_CLASSES:
@@ -206,7 +206,7 @@ def add_rows(kind, weighted, order, start, stop, label, val, a):
             a[m] += square if w == 1.0 else square / w
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, high, num, at):
     """Improve the single split (num, at) on one side of a threshold by one on g that keeps every constraint."""
     kind = settings.kind
@@ -529,7 +529,7 @@ def is_free(two, settings):
 
 @njit(cache=True, nogil=True)
 def finish_two(two, rows, settings):
-    """Write down the best tree, of which a free search remembers the root alone."""
+    """Write down the best tree, of which a free search remembers the root alone. The search cannot go on after this."""
     f = two.at[ROOT]
     if not two.at[FOUND] or f < 0:
         return

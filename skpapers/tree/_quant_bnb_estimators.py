@@ -117,7 +117,8 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
     leave a small part of it. Memory: X, and 4 bytes a cell of X for the order of the rows, once more for each level
     beyond two and each thread; a column with missing values counts twice. Lower bounds are those of the problem without
     `min_samples_leaf` and `monotonic_cst`: with these there is more to search. Losses that differ by less than 1e-12
-    of the root's count as equal: weights should not span more than nine orders of magnitude.
+    of the root's, or of the total weight where rows are counted, are taken as equal: weights should not span more than
+    nine orders of magnitude.
 
     A missing value goes to the better side, learned at each split, and "missing or not" is a split, too. Where no
     training row of a node lacks the feature, missing values follow the larger weight. A column without any value is
@@ -189,7 +190,10 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
         return y, {"n_outputs_": y.shape[1]}
 
     def _loss(self, y: NDArray) -> Loss:
-        return Loss("squared_error", y, 1.0 / y.shape[1])
+        largest, exponent = np.abs(y).max(), 0
+        if not 1e-100 < largest < 1e100:  # as with the weights, which are always scaled
+            exponent = int(np.frexp(largest)[1])
+        return Loss("squared_error", np.ldexp(y, -exponent), float(np.ldexp(1.0 / y.shape[1], 2 * exponent)))
 
     def _describe(self, X: NDArray, y: NDArray, weight: NDArray | None, solution: Solution, told: dict) -> NodeFacts:
         return describe_regression(X, y, weight, solution)
@@ -393,13 +397,16 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
     def _read_target(self, y: Any) -> tuple[NDArray, dict[str, Any]]:
         # The checks and the sort take longer than the search for a small tree: not where they would find nothing.
         if not (isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biu"):
+            y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
             y = column_or_1d(y, warn=True)
             if not (y.dtype.kind in "biuU" or (y.dtype.kind == "f" and (y == np.rint(y)).all())):
                 check_classification_targets(y)
         if y.dtype.kind in "iu" and y.size and y.min() >= 0 and y.max() < y.size:
-            classes, codes = np.flatnonzero(np.bincount(y)).astype(y.dtype), y.astype(np.int64, copy=False)
-            if len(classes) <= y.max():
-                codes = np.searchsorted(classes, y)
+            codes = y.astype(np.int64, copy=False)
+            present = np.flatnonzero(np.bincount(codes))
+            classes = present.astype(y.dtype)
+            if len(present) <= present[-1]:
+                codes = np.searchsorted(present, codes)
         else:
             classes, codes = np.unique(y, return_inverse=True)
         return codes, {"classes_": classes, "n_classes_": len(classes), "n_outputs_": 1}

@@ -42,7 +42,8 @@ from skpapers.tree._quant_bnb_depth_two import (
 )
 from skpapers.tree._quant_bnb_scans import CLASSES
 
-# How much further than its own threshold needs a subtree is searched, in units of the loss of half the interval's rows.
+# How much further than its own threshold needs a subtree is searched, in units of the loss of half the interval's rows,
+# or of the best tree's cost where that is less.
 SLACK = 1.0
 
 
@@ -452,12 +453,12 @@ def start_side(worker, rows, n, job, depth, settings, turn):
         if sign != 0:
             high = job.num[CAP]
         # Beyond what this threshold needs: a higher bound closes more of its neighbours.
-        cutoff = best - other.min() + SLACK * job.num[MOVED]
+        cutoff = best - other.min() + SLACK * min(job.num[MOVED], best)
         floor = known
     else:
         if sign != 0:
             low = max(low, job.num[FIRST_HIGH])
-        cutoff = best - job.side[job.at[FIRST]].min() + SLACK * job.num[MOVED]
+        cutoff = best - job.side[job.at[FIRST]].min() + SLACK * min(job.num[MOVED], best)
         floor = other
     first, last = (0, t + 1) if is_left else (t + 1, n)
     start_branch(worker, rows, n, job, depth, settings, first, last, cutoff, low, high, floor)

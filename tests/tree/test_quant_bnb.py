@@ -669,13 +669,20 @@ def test_a_rolling_search_ends_early_with_a_tree():
 
 
 @pytest.mark.parametrize("lookahead", [1, 2])
-def test_a_rolling_search_without_time_splits_once_at_most(lookahead):
+def test_a_rolling_search_without_time_solves_the_root_at_most(lookahead):
     X, target, loss = medium("number", n=2000, p=6)
     settings = {"loss": loss, "max_depth": 8, "lookahead": lookahead}
     solution = solve(X, target, None, **settings, time_limit=1e-9)
     check_solution(solution, X, target, **settings)
     assert not solution.finished
     assert len(solution.feature) <= 2 ** (lookahead + 1) - 1
+
+
+def test_missing_values_to_come_go_left_between_equal_weights():
+    # sums that are equal, in an order of addition in which their running difference is not 0
+    weight = np.array([0.1, 0.1, 0.1, 0.2, 0.3, 0.2])
+    X, target = np.array([[0.0], [1.0]] * 3), np.array([0, 1] * 3)
+    assert solve(X, target, weight, loss="misclassification", max_depth=1).missing_go_to_left[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,7 +9,7 @@ import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_friedman1
 from sklearn.ensemble import AdaBoostClassifier, AdaBoostRegressor, BaggingClassifier, BaggingRegressor
 from sklearn.inspection import partial_dependence
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, export_text, plot_tree
@@ -214,7 +214,7 @@ class TestWeights:
             assert_same_predictions(by_class, by_row, X)
             assert by_class.objective_ == pytest.approx(by_row.objective_, rel=1e-12)
 
-    @pytest.mark.parametrize("scale", [1024.0, 2.0**400, 2.0**-400])
+    @pytest.mark.parametrize("scale", [1024.0, 2.0**165, 2.0**-165, 2.0**400, 2.0**-400])
     @pytest.mark.parametrize("kind", [QuantBnBTree, QuantBnBTreeClassifier])
     def test_the_scale_of_the_weights_does_not_matter(self, kind, scale):
         X, y = load_iris(return_X_y=True)
@@ -222,6 +222,22 @@ class TestWeights:
         one, many = (kind(ccp_alpha=0.01).fit(X, y, scale * weight) for scale in (1.0, scale))
         assert_same_predictions(one, many, X)
         assert one.objective_ == pytest.approx(many.objective_, rel=1e-12)
+
+    @pytest.mark.parametrize("scale", [2.0**400, 2.0**-400])
+    def test_the_scale_of_the_target_does_not_matter(self, scale):
+        X, y = make_friedman1(300, random_state=0)
+        one, many = QuantBnBTree().fit(X, y), QuantBnBTree().fit(X, scale * y)
+        assert_array_equal(one.tree_.threshold, many.tree_.threshold)
+        assert many.objective_ == pytest.approx(scale**2 * one.objective_, rel=1e-12)
+        assert many.is_optimal_
+
+    @pytest.mark.parametrize("kind", [QuantBnBTree, QuantBnBTreeClassifier])
+    def test_weights_that_rounding_loses_are_no_error(self, kind):
+        for seed in range(10):
+            rng = np.random.default_rng(seed)
+            X, y = rng.normal(size=(30, 2)), rng.integers(0, 2, size=30)
+            tree = kind(3).fit(X, y, rng.choice([1e-20, 1.0], size=30))
+            assert np.isfinite(tree.objective_)
 
 
 class TestFloat64:
@@ -394,6 +410,20 @@ class TestBadInput:
         X, y = load_iris(return_X_y=True)
         with pytest.raises(ValueError, match=re.escape(message)):
             kind(**params).fit(X[:100], y[:100])
+
+    @pytest.mark.parametrize(
+        ("labels", "message"),
+        [
+            (np.array([0.0, 1.0, np.inf]), "contains infinity"),
+            (np.array([0.0, 1.0, np.nan]), "contains NaN"),
+            (np.array(["a", "b", np.nan], dtype=object), "contains NaN"),
+            (np.array([0.5, 1.0, 2.0]), "Unknown label type"),
+        ],
+        ids=str,
+    )
+    def test_labels(self, labels, message):
+        with pytest.raises(ValueError, match=message):
+            QuantBnBTreeClassifier().fit([[0.0], [1.0], [2.0]], labels)
 
     @pytest.mark.parametrize("kind", [QuantBnBTree, QuantBnBTreeClassifier])
     def test_rows_and_weights(self, kind):
