@@ -395,7 +395,7 @@ def solve_stump(two, rows, n, settings, low, high):
     two.tree[0] = at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def write_code(two, rows, settings):
     """Mark on which side of each lane's split every row lies, and add up the statistics of the left sides."""
     n, nb, pos, code, label = two.at[N], two.at[NB], two.pos, two.code, rows.label
@@ -549,7 +549,7 @@ def finish_two(two, rows, settings):
         judge_threshold(two, rows, settings, f, 0, 0.0, 0.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def begin_judging(two, settings):
     """Add up the bounds of the thresholds that were scanned."""
     nb, q = two.at[NB], settings.monotonic.size
@@ -628,7 +628,7 @@ def move_open(two, i, j):
     two.open_bound[j] = two.open_bound[i]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def close_intervals(two, settings):
     """Drop the open intervals that their bounds close."""
     target = two.num[BEST] - settings.margin
@@ -644,7 +644,7 @@ def close_intervals(two, settings):
     two.at[OPEN] = kept
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def choose_batch(two, rows, settings):
     """Take the open intervals whose thresholds are scanned together, and spread the lanes over them; False if none is
     open.
@@ -792,7 +792,7 @@ def open_between(two, settings, b):
         two.open_bound[i] = bound
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def begin_scan(two, rows, settings):
     """Prepare the scans of the chosen thresholds: codes, totals, and the costs of leaves on both sides."""
     q = settings.monotonic.size
