@@ -643,13 +643,15 @@ def next_round(frame, jobs, state, root, settings, tol, root_cost):
     """Take in the results of a round and choose the jobs of the next one; False when no interval is open.
 
     All jobs of a round see the same best cost, and their results are taken in their order: the outcome does not depend
-    on how many threads work on them. Rounds are small at first, while good trees are still to be found.
+    on how many threads work on them. Rounds grow when no better tree turns up any more.
     """
+    before = frame.num[BEST]
     for i in range(state[COUNT]):
         absorb(frame, root, settings, job_at(jobs, i))
     best = frame.num[BEST]
     target = best - max(settings.margin, tol * (root_cost - best))
-    state[LIMIT] = min(2 * state[LIMIT], ROUND)
+    if state[COUNT] and best == before:
+        state[LIMIT] = min(2 * state[LIMIT], ROUND)
     state[COUNT] = 0
     state[IN_HAND] = 0
     while state[COUNT] < state[LIMIT] and select(frame, root, settings, target, job_at(jobs, state[COUNT])):
