@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from skpapers.papers import PAPERS
 
 if TYPE_CHECKING:
+    from skpapers import augmentation as augmentation
     from skpapers import comparison as comparison
     from skpapers import datasets as datasets
     from skpapers import papers as papers
     from skpapers import tree as tree
+    from skpapers.augmentation import MixupWrapper as MixupWrapper
     from skpapers.comparison import Comparison as Comparison
     from skpapers.comparison import compare as compare
     from skpapers.tree import HierarchicalShrinkageClassifier as HierarchicalShrinkageClassifier
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_SUBMODULES = {"comparison", "datasets", "papers", "tree"}
+_SUBMODULES = {"augmentation", "comparison", "datasets", "papers", "tree"}
 _ATTRIBUTES = {name: paper.module for paper in PAPERS for name in paper.estimators + paper.aliases}
 _ATTRIBUTES |= dict.fromkeys(("Comparison", "compare"), "skpapers.comparison")
 

@@ -132,6 +132,13 @@ def _optimal_tree_contests() -> Iterator[Contest]:
             yield Contest(name, task, Spec(f"skpapers.tree.{method}", kwargs), cart)
 
 
+def _mixup_contests() -> Iterator[Contest]:
+    for task, kind in (("classification", "Classifier"), ("regression", "Regressor")):
+        tree = Spec(f"sklearn.tree.DecisionTree{kind}", {"random_state": 0})
+        mixed = {"estimator": tree, "alpha": 1.0, "random_state": 0}
+        yield Contest("mixup tree", task, Spec("skpapers.augmentation.MixupWrapper", mixed), tree)
+
+
 PAPERS: tuple[Paper, ...] = (
     Paper(
         key="hierarchical_shrinkage",
@@ -167,6 +174,18 @@ PAPERS: tuple[Paper, ...] = (
             "quant_bnb_shrinkage",
         ),
         aliases=("QuantBnBTreeRegressor",),
+    ),
+    Paper(
+        key="mixup",
+        title="How Does Mixup Help With Robustness and Generalization?",
+        authors="Linjun Zhang, Zhun Deng, Kenji Kawaguchi, Amirata Ghorbani, James Zou",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2010.04819",
+        code="https://github.com/facebookresearch/mixup-cifar10",
+        module="skpapers.augmentation",
+        estimators=("MixupWrapper",),
+        contests=tuple(_mixup_contests()),
+        reproduction=("mixup_tree_r2",),
     ),
 )
 

@@ -6,15 +6,24 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 import skpapers
 from skpapers.papers import PAPERS
 
+# Parameters without a default.
+REQUIRED = {"MixupWrapper": {"estimator": DecisionTreeRegressor(random_state=0)}}
 # What is not listed here is tested as its constructor makes it. Small, since one run of the checks costs over a hundred
 # fits; default settings run in the slow mark.
 SMALL = {
     "HierarchicalShrinkageClassifierCV": {"cv": 3},
     "HierarchicalShrinkageRegressorCV": {"cv": 3},
+    "MixupWrapper": {"random_state": 0},
 }
 # Further settings that take another way through the code.
 FURTHER = [
@@ -26,6 +35,10 @@ FURTHER = [
     ("HierarchicalShrinkageClassifierCV", {"estimator": GradientBoostingClassifier(n_estimators=3, random_state=0)}),
     ("QuantBnBTreeClassifier", {"criterion": "gini", "ccp_alpha": 0.01, "class_weight": "balanced"}),
     ("QuantBnBTree", {"max_depth": 3, "lookahead": 1, "min_samples_leaf": 0.02}),
+    ("MixupWrapper", {"estimator": make_pipeline(StandardScaler(), LogisticRegression())}),
+    ("MixupWrapper", {"estimator": KNeighborsClassifier(), "keep_original": False}),
+    ("MixupWrapper", {"estimator": GaussianNB(), "label_mode": "hard", "within_class": True}),
+    ("MixupWrapper", {"estimator": Ridge(), "bandwidth": 0.5}),
 ]
 
 
@@ -36,7 +49,7 @@ def estimator_names() -> list[str]:
 
 def small(name: str, **kwargs):
     """Return a small instance of the estimator of this name."""
-    return getattr(skpapers, name)(**{**SMALL.get(name, {}), **kwargs})
+    return getattr(skpapers, name)(**{**REQUIRED.get(name, {}), **SMALL.get(name, {}), **kwargs})
 
 
 def small_instances() -> list:
@@ -46,4 +59,4 @@ def small_instances() -> list:
 
 def default_instances() -> list:
     """Return every public estimator with its default settings."""
-    return [getattr(skpapers, name)() for name in estimator_names()]
+    return [getattr(skpapers, name)(**REQUIRED.get(name, {})) for name in estimator_names()]

@@ -7,10 +7,12 @@ from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
 import skpapers
-from skpapers import comparison, datasets, tree
+from skpapers import augmentation, comparison, datasets, tree
 from tests._instances import estimator_names
 
-PUBLIC = [f"{module.__name__}.{name}" for module in (tree, datasets, comparison) for name in module.__all__]
+PUBLIC = [
+    f"{module.__name__}.{name}" for module in (augmentation, tree, datasets, comparison) for name in module.__all__
+]
 METHODS = [
     f"{qualified}.{name}"
     for qualified in PUBLIC

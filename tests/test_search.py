@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import sklearn
 from numpy.testing import assert_allclose
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.callback import ProgressBar
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skpapers.augmentation import MixupWrapper
 from tests._instances import estimator_names, small
 
 GRIDS = {
@@ -18,6 +19,7 @@ GRIDS = {
     "HierarchicalShrinkageRegressor": {"reg_param": [0, 10], "scheme": ["hierarchical", "leaf"]},
     "HierarchicalShrinkageClassifierCV": {"scheme": ["hierarchical", "leaf"]},
     "HierarchicalShrinkageRegressorCV": {"reg_params": [(0, 1), (0, 10, 100)]},
+    "MixupWrapper": {"alpha": [0.2, 1.0], "estimator__max_depth": [2, 4]},
     "QuantBnBTree": {"max_depth": [1, 2], "ccp_alpha": [0, 10.0]},
     "QuantBnBTreeClassifier": {"max_depth": [1, 2], "ccp_alpha": [0, 0.01]},
 }
@@ -26,7 +28,9 @@ GRIDS = {
 @pytest.mark.parametrize("name", estimator_names())
 def test_a_search_with_routed_weights(name):
     with sklearn.config_context(enable_metadata_routing=True):
-        model = small(name).set_fit_request(sample_weight=True)
+        model = clone(small(name)).set_fit_request(sample_weight=True)
+        if isinstance(model, MixupWrapper):  # a router: the estimator inside is asked as well
+            model.estimator.set_fit_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=True)
         classes = is_classifier(model)
         X, y = load_breast_cancer(return_X_y=True) if classes else load_diabetes(return_X_y=True)
