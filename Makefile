@@ -31,6 +31,7 @@ docs: .venv/installed-docs
 bench: benchmarks/.venv/installed
 	benchmarks/.venv/bin/python benchmarks/bench_shrinkage.py
 	benchmarks/.venv/bin/python benchmarks/bench_trees.py
+	benchmarks/.venv/bin/python benchmarks/bench_mlp.py
 	benchmarks/.venv/bin/python benchmarks/reproduce.py
 
 clean:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer, load_diabetes, make_friedman1, make_friedman2, make_friedman3
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_wine,
+    make_friedman1,
+    make_friedman2,
+    make_friedman3,
+)
 
 FOLDER = Path(__file__).parent / "data"
 
@@ -28,7 +36,12 @@ CLASSIFICATION = (
 )
 # Friedman's functions as the code of Hierarchical Shrinkage draws them: 200 rows, no noise.
 GENERATORS = {"friedman1": make_friedman1, "friedman2": make_friedman2, "friedman3": make_friedman3}
-BUILT_IN = {"breast_cancer": load_breast_cancer, "diabetes": load_diabetes}
+BUILT_IN = {
+    "breast_cancer": load_breast_cancer,
+    "diabetes": load_diabetes,
+    "digits": load_digits,
+    "wine": load_wine,
+}
 
 
 def load(name: str, *, random_state: int = 0) -> tuple[NDArray[np.float64], NDArray, int]:

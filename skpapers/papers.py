@@ -132,6 +132,13 @@ def _optimal_tree_contests() -> Iterator[Contest]:
             yield Contest(name, task, Spec(f"skpapers.tree.{method}", kwargs), cart)
 
 
+def _sam_contests() -> Iterator[Contest]:
+    for task, kind in (("classification", "Classifier"), ("regression", "Regressor")):
+        method = f"skpapers.neural_network.SAMMLP{kind}"
+        settings = {"random_state": 0, "device": "cpu"}
+        yield Contest("SAM network", task, Spec(method, settings), Spec(method, {"rho": 0.0, **settings}))
+
+
 def _mixup_contests() -> Iterator[Contest]:
     for task, kind in (("classification", "Classifier"), ("regression", "Regressor")):
         tree = Spec(f"sklearn.tree.DecisionTree{kind}", {"random_state": 0})
@@ -174,6 +181,18 @@ PAPERS: tuple[Paper, ...] = (
             "quant_bnb_shrinkage",
         ),
         aliases=("QuantBnBTreeRegressor",),
+    ),
+    Paper(
+        key="sam",
+        title="Sharpness-Aware Minimization for Efficiently Improving Generalization",
+        authors="Pierre Foret, Ariel Kleiner, Hossein Mobahi, Behnam Neyshabur",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2010.01412",
+        code="https://github.com/google-research/sam",
+        module="skpapers.neural_network",
+        estimators=("SAMMLPClassifier", "SAMMLPRegressor"),
+        contests=tuple(_sam_contests()),
+        reproduction=("sam_label_noise",),
     ),
     Paper(
         key="mixup",

@@ -24,6 +24,8 @@ SMALL = {
     "HierarchicalShrinkageClassifierCV": {"cv": 3},
     "HierarchicalShrinkageRegressorCV": {"cv": 3},
     "MixupWrapper": {"random_state": 0},
+    "SAMMLPClassifier": {"hidden_layer_sizes": (16,), "max_iter": 30, "device": "cpu", "random_state": 0},
+    "SAMMLPRegressor": {"hidden_layer_sizes": (16,), "max_iter": 30, "device": "cpu", "random_state": 0},
 }
 # Further settings that take another way through the code.
 FURTHER = [
@@ -39,6 +41,9 @@ FURTHER = [
     ("MixupWrapper", {"estimator": KNeighborsClassifier(), "keep_original": False}),
     ("MixupWrapper", {"estimator": GaussianNB(), "label_mode": "hard", "within_class": True}),
     ("MixupWrapper", {"estimator": Ridge(), "bandwidth": 0.5}),
+    ("SAMMLPClassifier", {"n_ensemble": 2, "batch_norm": True, "dropout": 0.1, "mixup_alpha": 0.2}),
+    ("SAMMLPClassifier", {"batch_size": 10**6, "dtype": "float64", "dropout": 0.0, "learning_rate_init": 0.02}),
+    ("SAMMLPRegressor", {"batch_size": 10**6, "dtype": "float64", "dropout": 0.0, "learning_rate_init": 0.02}),
 ]
 
 

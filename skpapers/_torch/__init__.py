@@ -1,0 +1,1 @@
+"""Networks of the package: one mini-batch loop, stacked modules, replaceable steps."""

@@ -1,0 +1,650 @@
+"""Bases of the estimators whose model is a network: validation, scaling, the epochs, prediction in float64."""
+
+from collections.abc import Callable, Iterator, Mapping
+from math import ceil
+from numbers import Integral, Real
+from time import perf_counter
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from skpapers._callbacks import begin_fit, begin_step, end_fit, end_step, is_watched
+from skpapers._torch import losses
+from skpapers._torch.mixup import mixed
+from skpapers._torch.modules import ACTIVATIONS, MLP, FixedScaling, Predictor
+from skpapers._torch.scaling import fit_scaling, fit_target
+from skpapers._torch.state import load_arrays, to_arrays
+from skpapers._torch.training import (
+    EarlyStopping,
+    Gradient,
+    Objective,
+    Trainer,
+    Update,
+    apply_step,
+    backward,
+    batch_starts,
+    supervised,
+)
+from skpapers._validation import Interval, StrOptions, check_sample_weight, fit_context
+from skpapers.base import DocLinkMixin
+
+CHUNK = 4096  # rows predicted at a time
+
+
+class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
+    """What classifiers and regressors share.
+
+    A subclass with another step overrides `_objective`, `_gradient` or `_update`; with another model `_build`. The
+    state of a fitted model is numpy only: the arrays of the network, of the optimiser and of the generators.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "solver": [StrOptions({"adamw", "adam", "sgd"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation_split": [StrOptions({"last", "random"})],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "scaling": [StrOptions({"robust", "standard"}), None],
+        "numeric_embedding": [StrOptions({"none", "periodic"})],
+        "batch_norm": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "n_ensemble": [Interval(Integral, 1, None, closed="left")],
+        "mixup_alpha": [Interval(Real, 0, None, closed="left")],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "device": [StrOptions({"auto", "cpu", "cuda"})],
+    }
+
+    # The replaceable parts ------------------------------------------------------------------------------------------
+
+    def _build(self, told: dict[str, Any], dtype: torch.dtype) -> nn.Module:
+        """Return the network with its parameters undrawn; ``draw(generators)`` of it draws them."""
+        sizes = self.hidden_layer_sizes
+        return MLP(
+            told["n_features_in_"],
+            tuple(sizes) if np.ndim(sizes) else (sizes,),
+            told["_n_units"],
+            activation=self.activation,
+            n_members=self.n_ensemble,
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+            numeric_embedding=self.numeric_embedding,
+            dtype=dtype,
+        )
+
+    def _loss(self, told: dict[str, Any]) -> losses.Loss:
+        """Return the loss of each row, as a function of outputs and encoded targets."""
+        raise NotImplementedError
+
+    def _objective(self, told: dict[str, Any]) -> Objective:
+        return mixed(supervised(self._loss(told)), self.mixup_alpha)
+
+    def _gradient(self) -> Gradient:
+        return backward
+
+    def _update(self) -> Update:
+        return apply_step
+
+    def _read_target(self, y: Any, told: dict[str, Any], weight: NDArray | None) -> NDArray:
+        """Return y as numbers, one row each, and write what is learned of it into `told`, unless it stands there."""
+        raise NotImplementedError
+
+    def _encode(self, y: NDArray, told: dict[str, Any]) -> NDArray:
+        """Return the targets as the loss takes them."""
+        raise NotImplementedError
+
+    def _weigh(self, y: NDArray, told: dict[str, Any], weight: NDArray | None) -> NDArray | None:
+        """Return the row weights times those of the classes."""
+        return weight
+
+    def _validation_score(self, outputs: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> float:
+        raise NotImplementedError
+
+    # Fitting --------------------------------------------------------------------------------------------------------
+
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Any:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows, dense, without missing values.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels or targets; several outputs for regression only.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights, none negative. Rows of weight 0 are left out.
+
+        X_val, y_val : array-like, default=None
+            Rows for `early_stopping`, instead of some of the training rows.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. Where `fit` raises or is interrupted, it is what it was before.
+
+        Raises
+        ------
+        ValueError
+            If the loss becomes NaN or infinite, if the rows left for training lack a class, if weights are negative or
+            all 0, or if validation rows are given without `early_stopping`.
+        """
+        going_on = self.warm_start and hasattr(self, "_network_state")
+        told, X, y, weight = self._read(X, y, sample_weight, going_on)
+        held = self._read_validation(X_val, y_val, told)
+        rng = check_random_state(self.random_state)
+        seeds = rng.randint(np.iinfo(np.int32).max, size=(2, self.n_ensemble))
+        context = begin_fit(self, self.max_iter, X, y)
+        of_callbacks = X, y
+        if self.early_stopping and held is None:
+            X, y, weight, held = self._hold_out(X, y, weight, told, rng)
+        X, y, weight = self._without_weightless(X, y, self._weigh(y, told, weight), told)
+        if not going_on:
+            self._fit_statistics(X, y, weight, told)
+        fitted = self._run(X, y, weight, held, told, seeds, self.max_iter, self._report(context, *of_callbacks))
+        end_fit(self, context, *of_callbacks, lambda: fitted)
+        self.__dict__.update(fitted)
+        if "feature_names_in_" not in fitted:
+            self.__dict__.pop("feature_names_in_", None)
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, first: dict[str, Any]) -> Any:
+        """Visit the rows once; `first` is what a first call has to be told."""
+        if self.early_stopping:
+            raise ValueError("partial_fit sees no validation rows: early_stopping=True is for fit.")
+        going_on = hasattr(self, "_network_state")
+        told, X, y, weight = self._read(X, y, sample_weight, going_on, first)
+        seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=(2, self.n_ensemble))
+        X, y, weight = self._without_weightless(X, y, self._weigh(y, told, weight), told, complete=False)
+        if not going_on:
+            self._fit_statistics(X, y, weight, told)
+        self.__dict__.update(self._run(X, y, weight, None, told, seeds, 1, None))
+        return self
+
+    def _read(
+        self, X: Any, y: Any, sample_weight: Any, going_on: bool, first: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], NDArray, NDArray, NDArray | None]:
+        """Validate without touching the estimator: what is learned goes into `told`."""
+        blank = type(self).__new__(type(self))
+        target = self if going_on else blank
+        of_y = {"ensure_2d": False, "dtype": self._y_dtype}
+        X, y = validate_data(target, X, y, reset=not going_on, validate_separately=({"dtype": np.float64}, of_y))
+        check_consistent_length(X, y)
+        weight = check_sample_weight(sample_weight, X)
+        told = {key: value for key, value in vars(self).items() if key.endswith("_")} if going_on else vars(blank)
+        told |= {
+            key: vars(self)[key] for key in ("_n_units", "_scaling", "_network_state", "_training_state") if going_on
+        }
+        told |= first or {}
+        return told, X, self._read_target(y, told, weight), weight
+
+    def _read_validation(self, X_val: Any, y_val: Any, told: dict[str, Any]) -> tuple | None:
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val go together: only one of them was given.")
+        if X_val is None:
+            return None
+        if not self.early_stopping:
+            raise ValueError("X_val and y_val are for early_stopping=True; it is False.")
+        blank = type(self).__new__(type(self))
+        blank.__dict__.update({k: told[k] for k in ("n_features_in_", "feature_names_in_") if k in told})
+        of_y = {"ensure_2d": False, "dtype": self._y_dtype}
+        X, y = validate_data(blank, X_val, y_val, reset=False, validate_separately=({"dtype": np.float64}, of_y))
+        check_consistent_length(X, y)
+        return X, self._read_target(y, dict(told), None), None
+
+    def _hold_out(
+        self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any], rng: np.random.RandomState
+    ) -> tuple[NDArray, NDArray, NDArray | None, tuple]:
+        """Split off the last rows, or random ones."""
+        n_held = ceil(self.validation_fraction * len(X))
+        if n_held >= len(X):
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} of {len(X)} rows leaves none to train on; give more "
+                "rows, X_val and y_val, or early_stopping=False."
+            )
+        order = np.arange(len(X)) if self.validation_split == "last" else rng.permutation(len(X))
+        train, held = np.sort(order[:-n_held]), np.sort(order[-n_held:])
+        of = (lambda rows: None) if weight is None else (lambda rows: weight[rows])
+        if weight is not None and not weight[held].any():
+            raise ValueError("All rows held back for early_stopping have weight 0; give X_val and y_val.")
+        return X[train], y[train], of(train), (X[held], y[held], of(held))
+
+    def _without_weightless(
+        self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any], complete: bool = True
+    ) -> tuple[NDArray, NDArray, NDArray | None]:
+        """Leave out rows of weight 0; weights that are all equal are none."""
+        if weight is not None:
+            if not weight.any():
+                raise ValueError("No row left to train on has a weight above 0.")
+            kept = weight > 0
+            X, y, weight = X[kept], y[kept], weight[kept]
+            weight = None if weight.min() == weight.max() else weight
+        if complete and "classes_" in told and len(np.unique(y)) < len(told["classes_"]):
+            lacking = told["classes_"][np.setdiff1d(np.arange(len(told["classes_"])), y)].tolist()
+            raise ValueError(
+                f"No row left to train on has class {lacking[0]!r}; use validation_split='random' or a smaller "
+                "validation_fraction, give X_val and y_val, or set early_stopping=False."
+                if self.early_stopping
+                else f"No row of class {lacking[0]!r} has a weight above 0."
+            )
+        return X, y, weight
+
+    def _fit_statistics(self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> None:
+        scaling = fit_scaling(X, weight, self.scaling)
+        told["_scaling"] = None if scaling is None else to_arrays(scaling) | {"limit": scaling.limit}
+
+    def _run(
+        self,
+        X: NDArray,
+        y: NDArray,
+        weight: NDArray | None,
+        held: tuple | None,
+        told: dict[str, Any],
+        seeds: NDArray,
+        n_epochs: int,
+        report: Callable[[Callable[[], dict[str, Any]]], Iterator[bool]] | None,
+    ) -> dict[str, Any]:
+        """Train, and return the attributes of the fitted estimator; without `report` it is one call of many."""
+        dtype, device = getattr(torch, self.dtype), self._torch_device()
+        rows = _inputs(told, device, dtype)
+        X_t, y_t = rows(X), _tensor(self._encode(y, told)).to(device)
+        y_t = y_t.to(dtype) if y_t.is_floating_point() else y_t
+        w_t = None if weight is None else _tensor(weight / weight.mean()).to(device, dtype)
+        network = self._started(told, dtype, seeds[0]).to(device)
+        trainer = self._trainer(network, told, seeds[1], len(X), None if report is None else n_epochs)
+        stopper = None if held is None else EarlyStopping(network, self.n_iter_no_change, self.tol)
+        X_held = None if held is None else rows(held[0])
+        curve: list[float] = list(told.get("loss_curve_", ())) if report is None else []
+        scores: list[float] = []
+
+        def fitted() -> dict[str, Any]:
+            arrays = {"_network_state": to_arrays(network), "_training_state": trainer.state()}
+            history = {"loss_curve_": list(curve), "loss_": curve[-1], "n_iter_": len(curve)}
+            watched = {
+                "validation_scores_": list(scores) if stopper else None,
+                "best_validation_score_": stopper.best_score if stopper else None,
+                "best_iter_": stopper.best_epoch if stopper else None,
+            }
+            return told | arrays | history | watched
+
+        start = perf_counter()
+        for _ in range(n_epochs) if report is None else report(fitted):
+            try:
+                curve.append(trainer.run_epoch(X_t, y_t, w_t).mean().item())
+            except FloatingPointError:
+                raise ValueError(
+                    f"{type(self).__name__}: the loss became NaN or infinite in epoch {len(curve) + 1}; lower "
+                    f"learning_rate_init={self.learning_rate_init}, or scale X (scaling={self.scaling!r})."
+                ) from None
+            if stopper:
+                with torch.no_grad():
+                    outputs = Predictor(None, network, self._combine).eval()(X_held).double().cpu().numpy()
+                scores.append(self._validation_score(outputs, held[1], held[2], told))  # type: ignore[index]
+            if self.verbose:
+                score = f", validation score {scores[-1]:.6g}" if scores else ""
+                told_so = f"epoch {len(curve)}, loss {curve[-1]:.6g}{score}, {perf_counter() - start:.1f} s"
+                print(f"{type(self).__name__}: {told_so}")
+            if stopper and stopper.update(scores[-1]):
+                break
+        if stopper:
+            stopper.restore()
+        return fitted()
+
+    def _report(
+        self, context: CallbackContext, X: Any, y: Any
+    ) -> Callable[[Callable[[], dict[str, Any]]], Iterator[bool]]:
+        """Return what counts the epochs, and tells the callbacks of each; one of them may end the fit."""
+
+        def epochs(fitted: Callable[[], dict[str, Any]]) -> Iterator[bool]:
+            for _ in range(self.max_iter):
+                if not is_watched(self):
+                    yield True
+                    continue
+                step = begin_step(self, context, "epoch")
+                yield True
+                if end_step(self, step, X, y, fitted):
+                    break
+
+        return epochs
+
+    def _started(self, told: dict[str, Any], dtype: torch.dtype, seeds: NDArray) -> nn.Module:
+        """Return the network as it stands, or drawn from the seeds."""
+        network = self._build(told, dtype)
+        if "_network_state" not in told:
+            return network.draw(tuple(torch.Generator().manual_seed(int(seed)) for seed in seeds))  # type: ignore[operator]
+        try:
+            load_arrays(network, told["_network_state"])
+        except RuntimeError:
+            raise ValueError(
+                "The network has another shape than the one to go on with: set warm_start=False."
+            ) from None
+        return network
+
+    def _trainer(
+        self, network: nn.Module, told: dict[str, Any], seeds: NDArray, n: int, n_epochs: int | None
+    ) -> Trainer:
+        """Return the trainer of n rows; without a number of epochs it goes on where the last one stood."""
+        device = next(network.parameters()).device
+        batch_size = min(AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size, n)
+        trainer = Trainer(
+            network,
+            self._objective(told),
+            gradient=self._gradient(),
+            update=self._update(),
+            solver=self.solver,
+            learning_rate=self.learning_rate_init,
+            n_steps=None if n_epochs is None else n_epochs * (len(batch_starts(n, batch_size)) - 1),
+            batch_size=batch_size,
+            shuffle=self.shuffle,
+            generators=tuple(torch.Generator(device).manual_seed(int(seed)) for seed in seeds),
+            alpha=self.alpha,
+            momentum=self.momentum,
+            nesterov=self.nesterovs_momentum,
+            betas=(self.beta_1, self.beta_2),
+            eps=self.epsilon,
+        )
+        if n_epochs is None and "_training_state" in told:
+            trainer.load_state(told["_training_state"])
+        return trainer
+
+    def _torch_device(self) -> torch.device:
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError('device="cuda", but torch finds no GPU; use "auto" or "cpu".')
+        return torch.device(self.device)
+
+    # Prediction -----------------------------------------------------------------------------------------------------
+
+    def to_torch(self) -> nn.Module:
+        """Return the fitted model as a module of torch, in float64 and evaluation mode.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            It maps rows as `predict` takes them, a float64 tensor of shape (n, n_features), to what `predict` decides
+            by, scaling included: log-odds of the second class, of shape (n,); for more classes logits of shape (n,
+            n_classes); for regression predictions of shape (n,) or (n, n_outputs). An ensemble's probabilities are the
+            means of its members', and these logits their logarithms; its predictions are means. The module is a copy:
+            training it leaves the estimator alone.
+        """
+        check_is_fitted(self)
+        network = self._build(dict(vars(self)), torch.float64)
+        load_arrays(network, self._network_state)
+        return self._predictor(_scaling(vars(self)), network).eval()
+
+    def _predictor(self, scaling: nn.Module | None, network: nn.Module) -> nn.Module:
+        return Predictor(scaling, network, self._combine)
+
+    def _outputs(self, X: Any) -> NDArray:
+        check_is_fitted(self)
+        X = _tensor(validate_data(self, X, dtype=np.float64, reset=False))
+        module = self.to_torch()
+        with torch.no_grad():
+            return np.concatenate([module(rows).numpy() for rows in torch.split(X, CHUNK)])
+
+    def _problem(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[nn.Module, Objective, Tensor, Tensor, Tensor | None]:
+        """Return network, objective and tensors in float64 of the training objective without what is random in it."""
+        check_is_fitted(self)
+        told = dict(vars(self))
+        of_y = {"ensure_2d": False, "dtype": self._y_dtype}
+        X, y = validate_data(self, X, y, reset=False, validate_separately=({"dtype": np.float64}, of_y))
+        check_consistent_length(X, y)
+        weight = check_sample_weight(sample_weight, X)
+        y = self._read_target(y, told, weight)
+        weight = self._weigh(y, told, weight)
+        network = self._build(told, torch.float64)
+        load_arrays(network, self._network_state)
+        X_t = _inputs(told, torch.device("cpu"), torch.float64)(X)
+        w_t = None if weight is None else _tensor(weight / weight.mean())
+        return network.eval(), supervised(self._loss(told)), X_t, _tensor(self._encode(y, told)), w_t
+
+
+AUTO_BATCH_SIZE = 64
+
+
+def _tensor(array: NDArray) -> Tensor:
+    """Return a tensor that shares the array's memory, unless torch would warn that it must not be written to."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def _scaling(told: Mapping[str, Any]) -> FixedScaling | None:
+    return None if told["_scaling"] is None else FixedScaling(**told["_scaling"])
+
+
+def _inputs(told: Mapping[str, Any], device: torch.device, dtype: torch.dtype) -> Callable[[NDArray], Tensor]:
+    """Return what makes raw rows the inputs of the network: scaled in float64, whatever the network's own dtype."""
+    scaling = _scaling(told)
+    return lambda X: (_tensor(X) if scaling is None else scaling(_tensor(X))).to(device, dtype)
+
+
+class NetworkClassifier(ClassifierMixin, NetworkEstimator):
+    """Classification by one logit, or one for each of three classes or more."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        **NetworkEstimator._parameter_constraints,
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+    _y_dtype = None
+
+    @property
+    def _combine(self) -> str:
+        return "probabilities"
+
+    def _read_target(self, y: Any, told: dict[str, Any], weight: NDArray | None) -> NDArray:
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if "classes_" not in told:
+            classes = np.unique(y)
+            if len(classes) < 2:
+                one = classes.tolist()[0]
+                raise ValueError(f"{type(self).__name__} needs two classes or more; y holds one class, {one!r}.")
+            told["classes_"] = classes
+        classes = told["classes_"]
+        told["_n_units"] = 1 if len(classes) == 2 else len(classes)
+        unknown = np.setdiff1d(y, classes).tolist()
+        if unknown:
+            raise ValueError(f"y holds class {unknown[0]!r}, which is not among the classes known: {classes.tolist()}.")
+        return np.searchsorted(classes, y)
+
+    def _weigh(self, y: NDArray, told: dict[str, Any], weight: NDArray | None) -> NDArray | None:
+        if self.class_weight is None:
+            return weight
+        classes = told["classes_"]
+        by_class = compute_class_weight(self.class_weight, classes=classes, y=classes[y], sample_weight=weight)
+        if not by_class.min() >= 0:
+            raise ValueError(f"class_weight must not be negative, got {self.class_weight}.")
+        return by_class[y] if weight is None else by_class[y] * weight
+
+    def _encode(self, y: NDArray, told: dict[str, Any]) -> NDArray:
+        if told["_n_units"] == 1:
+            return y * (1.0 - self.label_smoothing) + self.label_smoothing / 2.0
+        return np.eye(told["_n_units"])[y] if self.mixup_alpha > 0 else y
+
+    def _loss(self, told: dict[str, Any]) -> losses.Loss:
+        return losses.log_odds if told["_n_units"] == 1 else losses.cross_entropy(self.label_smoothing)
+
+    def _validation_score(self, outputs: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> float:
+        decided = outputs > 0 if outputs.ndim == 1 else outputs.argmax(axis=1)
+        return float(accuracy_score(y, decided, sample_weight=weight))
+
+    def partial_fit(self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: Any = None) -> Any:
+        """Visit rows once, at the learning rate `learning_rate_init`; the first call fixes the scaling.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,)
+            Labels.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed in the first call only.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights.
+
+        Returns
+        -------
+        self : object
+            The estimator. Where `partial_fit` raises, it is what it was before.
+        """
+        self._validate_params()
+        if self.class_weight == "balanced":
+            raise ValueError('partial_fit does not see all rows: class_weight="balanced" is for fit; give a dict.')
+        known = getattr(self, "classes_", None)
+        if known is None and classes is None:
+            raise ValueError("The first call of partial_fit needs classes, all labels that will ever come.")
+        if classes is not None:
+            classes = np.unique(np.asarray(classes))
+            if known is not None and not np.array_equal(known, classes):
+                raise ValueError(f"classes={classes.tolist()} are not those of the first call, {known.tolist()}.")
+        return self._partial_fit(X, y, sample_weight, {} if classes is None else {"classes_": classes})
+
+    def predict_proba(self, X: Any) -> NDArray:
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Input rows.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        logits = torch.from_numpy(self._outputs(X))
+        if logits.ndim == 2:
+            return torch.softmax(logits, dim=1).numpy()
+        return torch.stack([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1).numpy()
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict the most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Input rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels.
+        """
+        outputs = self._outputs(X)
+        return self.classes_[(outputs > 0).astype(int) if outputs.ndim == 1 else outputs.argmax(axis=1)]
+
+
+class NetworkRegressor(RegressorMixin, NetworkEstimator):
+    """Regression; the network sees each output with location 0 and scale 1."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        **NetworkEstimator._parameter_constraints,
+        "loss": [StrOptions(set(losses.REGRESSION))],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
+    }
+    _y_dtype = np.float64
+
+    @property
+    def _combine(self) -> str:
+        return "mean"
+
+    def _read_target(self, y: Any, told: dict[str, Any], weight: NDArray | None) -> NDArray:
+        y = column_or_1d(y, warn=True)[:, None] if y.ndim == 1 or y.shape[1] == 1 else y
+        if told.setdefault("n_outputs_", y.shape[1]) != y.shape[1]:
+            raise ValueError(f"y has {y.shape[1]} outputs, the model {told['n_outputs_']}.")
+        told["_n_units"] = y.shape[1]
+        return y
+
+    def _fit_statistics(self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> None:
+        super()._fit_statistics(X, y, weight, told)
+        told["y_center_"], told["y_scale_"] = fit_target(y, weight, robust=self.loss == "huber")
+
+    def _encode(self, y: NDArray, told: dict[str, Any]) -> NDArray:
+        return (y - told["y_center_"]) / told["y_scale_"]
+
+    def _loss(self, told: dict[str, Any]) -> losses.Loss:
+        return losses.REGRESSION[self.loss](self.quantile)
+
+    def _predictor(self, scaling: nn.Module | None, network: nn.Module) -> nn.Module:
+        return Predictor(scaling, network, self._combine, self.y_center_, self.y_scale_)
+
+    def _validation_score(self, outputs: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> float:
+        of_rows = torch.from_numpy(outputs.reshape(len(y), -1))
+        loss = self._loss(told)(of_rows, torch.from_numpy(self._encode(y, told)))
+        return -float(np.average(loss.numpy(), weights=weight))
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Visit rows once, at the learning rate `learning_rate_init`; the first call fixes the scaling of X and y.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights.
+
+        Returns
+        -------
+        self : object
+            The estimator. Where `partial_fit` raises, it is what it was before.
+        """
+        self._validate_params()
+        return self._partial_fit(X, y, sample_weight, {})
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Input rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predicted targets.
+        """
+        return self._outputs(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
