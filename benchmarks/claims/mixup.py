@@ -151,7 +151,7 @@ def mixup_tree_r2(seeds: int, jobs: int) -> Result:
         f"diabetes; for the other models {', '.join(names)}, at most {MAX_ROWS} rows of each (digits: 300)",
         f"2/3 of the rows train, 1/3 test, a new split each seed; MixupWrapper at its defaults (alpha {DEFAULT}, four "
         "mixtures a row and the originals). The claim shows if the tree's mean gain on diabetes over the splits is "
-        f"{GAIN} or more, as was set beforehand, and is mixed if it is positive but less. Other models and tables are "
+        f"{GAIN} or more and is mixed if it is positive but less. Other models and tables are "
         "listed and do not enter; nor does the interval, which is wide where a third of one table is held out",
         [
             Table(

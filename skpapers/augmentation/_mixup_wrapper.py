@@ -1,7 +1,7 @@
 """The estimator around `_mixup`: any classifier or regressor, fitted on mixtures of its training rows."""
 
 from collections.abc import Callable
-from copy import deepcopy
+from copy import copy, deepcopy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -288,7 +288,7 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         Returns
         -------
         self : object
-            The fitted estimator.
+            The fitted estimator. Where `fit` raises or is interrupted, it is what it was before.
 
         Raises
         ------
@@ -306,8 +306,9 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
 
         tags = get_tags(self.estimator)
         several = tags.target_tags.multi_output or bool(tags.classifier_tags and tags.classifier_tags.multi_label)
-        y = validate_data(self, y=y, multi_output=several, y_numeric=not classes)
-        table = MixableTable(self, X, self.categorical_features, tags.input_tags.allow_nan)
+        blank = copy(self)  # what validation writes goes there: an error further down must leave self alone
+        y = validate_data(blank, y=y, multi_output=several, y_numeric=not classes)
+        table = MixableTable(blank, X, self.categorical_features, tags.input_tags.allow_nan)
         check_consistent_length(table.rows, y)
         codes = None
         if classes:
@@ -316,17 +317,17 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         elif y.dtype.kind != "f":
             y = y.astype(np.float64)
 
-        self.__dict__.pop("estimator_", None)  # from here on nothing of an earlier fit is true
-        self.label_mode_ = self._mode(weight_name, codes)
+        mode = self._mode(weight_name, codes)
         ones = np.ones(len(y))
         plan = self._plan(
             ones if partner_weight is None else partner_weight,
             row_weight if weight_name is None else None,
             y,
             codes,
+            mode,
         )
         rows = table.make(plan)
-        target = mix(y, plan) if codes is None and self.label_mode_ == "soft" else y[plan.label]
+        target = mix(y, plan) if codes is None and mode == "soft" else y[plan.label]
         fit_params = check_method_params(table.rows, fit_params, plan.dominant)
         if weight_name is not None and not (row_weight is None and np.all(plan.factor == 1.0)):
             fit_params[weight_name] = plan.factor * (ones if row_weight is None else row_weight)[plan.first]
@@ -337,8 +338,12 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         with task.propagate_callback_context(model):
             model.fit(rows, target, **fit_params)
         task.call_on_fit_task_end(estimator=self, X=rows, y=target)
-        end_fit(self, context, X, y, lambda: {"estimator_": model})
-        self.estimator_ = model
+        fitted = {"label_mode_": mode, "estimator_": model}
+        fitted |= {k: v for k, v in vars(blank).items() if k in ("n_features_in_", "feature_names_in_")}
+        end_fit(self, context, X, y, lambda: fitted)
+        self.__dict__.update(fitted)
+        if "feature_names_in_" not in fitted:
+            self.__dict__.pop("feature_names_in_", None)
         return self
 
     def _checked_kind(self) -> bool:
@@ -384,7 +389,7 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
             )
         return self.label_mode
 
-    def _plan(self, weight: NDArray, drawn_by: NDArray | None, y: NDArray, codes: NDArray | None) -> Plan:
+    def _plan(self, weight: NDArray, drawn_by: NDArray | None, y: NDArray, codes: NDArray | None, mode: str) -> Plan:
         """Draw pairs and shares; `drawn_by` are weights that decide how often a row appears."""
         rng = check_random_state(self.random_state)
         n = len(y)
@@ -399,8 +404,8 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
             partners = draw_near_partners(rng, weight, anchors, y.reshape(n, -1).astype(np.float64), self.bandwidth)
         else:
             partners = draw_partners(rng, weight, anchors, codes if self.within_class else None)
-        shares = draw_shares(rng, self.alpha, self.label_mode_, anchors.size) if n_augment else np.empty(0)
-        plan = plan_rows(anchors, partners, shares, self.label_mode_, codes)
+        shares = draw_shares(rng, self.alpha, mode, anchors.size) if n_augment else np.empty(0)
+        plan = plan_rows(anchors, partners, shares, mode, codes)
         if keep:
             plan = plan.with_originals(rows(1))
         if codes is not None:

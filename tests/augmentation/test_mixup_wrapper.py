@@ -573,6 +573,16 @@ def test_a_fit_that_is_interrupted_leaves_no_model():
         wrapper.predict(DIABETES[0])
 
 
+def test_a_fit_that_fails_leaves_the_model_before_it():
+    rows, target = DIABETES
+    wrapper = MixupWrapper(Ridge(), random_state=0).fit(rows, target)
+    before = wrapper.predict(rows)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        wrapper.fit(rows[:, :3], target[:-1])
+    assert wrapper.n_features_in_ == rows.shape[1]
+    np.testing.assert_array_equal(wrapper.predict(rows), before)
+
+
 def test_a_tree_gains_on_diabetes():
     tree = DecisionTreeRegressor(random_state=0)
     plain = cross_val_score(tree, *DIABETES, cv=10)
