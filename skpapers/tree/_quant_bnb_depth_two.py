@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from skpapers.tree._quant_bnb_borrow import borrow
 from skpapers.tree._quant_bnb_lanes import LANES
 from skpapers.tree._quant_bnb_scans import (
     CLASSES,
@@ -835,6 +836,7 @@ def for_more_rows(bound, least, leaf_cost, leaves):
 @njit(cache=True, nogil=True)
 def run_two(two, rows, settings, budget):
     """Go on with the search until it ends (True) or has scanned about `budget` rows (False)."""
+    two, rows, settings = borrow(two), borrow(rows), borrow(settings)
     at = two.at
     n, q = at[N], settings.monotonic.size
     effort = n * (two.total.shape[1] - 2) if settings.kind == SQUARED_MULTI else n

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from skpapers.tree._quant_bnb_borrow import borrow
 from skpapers.tree._quant_bnb_depth_two import (
     BEST,
     FOUND,
@@ -193,20 +194,17 @@ def extract(rows, n, f, start, stop, has_labels, has_values, new, out):
     for g in range(rows.order.shape[0]):
         order = rows.order[g]
         mine = out.order[g]
-        k = 0
-        last = 0
+        # No branch, since which rows are taken is hard to foretell: the last one taken is written anew with every row,
+        # and is the last of its value if such a mark has been passed since.
+        k = -1
+        taken = 0
         for i in range(n):
             o = order[i]
             row = new[o >> 1]
-            if row >= 0:
-                # The row before is the last of its value if such a mark was passed since.
-                if k > 0:
-                    mine[k - 1] |= last
-                mine[k] = row << 1
-                k += 1
-                last = 0
-            last |= o & 1
-        mine[k - 1] |= 1
+            k += row >= 0
+            taken = (row << 1 if row >= 0 else taken) | (o & 1)
+            mine[max(k, 0)] = taken
+        mine[k] |= 1
 
 
 @njit(cache=True, nogil=True)
@@ -580,6 +578,7 @@ def start_job(worker):
 @njit(cache=True, nogil=True)
 def run_job(worker, root, n_root, depth, job, settings, budget):
     """Go on with a job of the root until it is done (True) or has looked at about `budget` rows (False)."""
+    worker, root, job, settings = borrow(worker), borrow(root), borrow(job), borrow(settings)
     at = worker.at
     two = worker.two
     work = 0
@@ -662,6 +661,7 @@ def next_round(frame, jobs, state, root, settings, tol, root_cost):
 @njit(cache=True, nogil=True)
 def run_rounds(worker, frame, jobs, state, root, n, depth, settings, tol, root_cost, budget):
     """Go on with the search until it ends (True) or has looked at about `budget` rows (False), in one thread."""
+    worker, frame, jobs, root, settings = borrow(worker), borrow(frame), borrow(jobs), borrow(root), borrow(settings)
     limit = worker.at[SPENT] + budget
     while worker.at[SPENT] < limit:
         if state[IN_HAND] == state[COUNT]:
