@@ -7,7 +7,7 @@ and t. The first bound is kept for each child feature, so that a feature that ca
 there again. The open intervals with the least bounds, of whatever root feature, share the next sixteen thresholds.
 
 The search is a machine whose state stands in arrays: `run_two` returns when its budget is spent, and goes on when
-called again. A call hands over dozens of arrays, which takes as long as some hundred rows: what is called for each
+called again. A call hands over dozens of arrays, which takes as long as some dozen rows: what is called for each
 interval or scan is inlined.
 """
 
