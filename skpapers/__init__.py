@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from skpapers import augmentation as augmentation
     from skpapers import comparison as comparison
     from skpapers import datasets as datasets
+    from skpapers import few_shot as few_shot
     from skpapers import neural_network as neural_network
     from skpapers import papers as papers
     from skpapers import tree as tree
     from skpapers.augmentation import MixupWrapper as MixupWrapper
     from skpapers.comparison import Comparison as Comparison
     from skpapers.comparison import compare as compare
+    from skpapers.few_shot import DistributionCalibratedFewShot as DistributionCalibratedFewShot
     from skpapers.neural_network import SAMMLPClassifier as SAMMLPClassifier
     from skpapers.neural_network import SAMMLPRegressor as SAMMLPRegressor
     from skpapers.tree import HierarchicalShrinkageClassifier as HierarchicalShrinkageClassifier
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_SUBMODULES = {"augmentation", "comparison", "datasets", "neural_network", "papers", "tree"}
+_SUBMODULES = {"augmentation", "comparison", "datasets", "few_shot", "neural_network", "papers", "tree"}
 _ATTRIBUTES = {name: paper.module for paper in PAPERS for name in paper.estimators + paper.aliases}
 _ATTRIBUTES |= dict.fromkeys(("Comparison", "compare"), "skpapers.comparison")
 

@@ -72,7 +72,7 @@ class Paper:
         Public classes, each importable from `module` and from the top level.
 
     contests : tuple of Contest
-        The rows of a comparison.
+        The rows of a comparison; none where most tables would tell method and baseline apart in nothing.
 
     reproduction : tuple of str
         Names of the claims in ``benchmarks/reproduce.py``.
@@ -205,6 +205,18 @@ PAPERS: tuple[Paper, ...] = (
         estimators=("MixupWrapper",),
         contests=tuple(_mixup_contests()),
         reproduction=("mixup_tree_r2",),
+    ),
+    Paper(
+        key="distribution_calibration",
+        title="Free Lunch for Few-shot Learning: Distribution Calibration",
+        authors="Shuo Yang, Lu Liu, Min Xu",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2101.06395",
+        code="https://github.com/ShuoYang-1998/Few_Shot_Distribution_Calibration",
+        module="skpapers.few_shot",
+        estimators=("DistributionCalibratedFewShot",),
+        contests=(),  # without rare classes it is its own baseline
+        reproduction=("dc_rare_classes", "dc_episodes"),
     ),
 )
 

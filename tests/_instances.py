@@ -21,6 +21,7 @@ REQUIRED = {"MixupWrapper": {"estimator": DecisionTreeRegressor(random_state=0)}
 # What is not listed here is tested as its constructor makes it. Small, since one run of the checks costs over a hundred
 # fits; default settings run in the slow mark.
 SMALL = {
+    "DistributionCalibratedFewShot": {"random_state": 0},
     "HierarchicalShrinkageClassifierCV": {"cv": 3},
     "HierarchicalShrinkageRegressorCV": {"cv": 3},
     "MixupWrapper": {"random_state": 0},
@@ -41,6 +42,10 @@ FURTHER = [
     ("MixupWrapper", {"estimator": KNeighborsClassifier(), "keep_original": False}),
     ("MixupWrapper", {"estimator": GaussianNB(), "label_mode": "hard", "within_class": True}),
     ("MixupWrapper", {"estimator": Ridge(), "bandwidth": 0.5}),
+    ("DistributionCalibratedFewShot", {"min_base_samples": 5, "mean_prior": "paper", "alpha_mode": "full"}),
+    ("DistributionCalibratedFewShot", {"min_base_samples": 8, "method": "closed_form"}),
+    ("DistributionCalibratedFewShot", {"estimator": GaussianNB(), "n_generate": 30}),
+    ("DistributionCalibratedFewShot", {"tukey": 0.5}),
     ("SAMMLPClassifier", {"n_ensemble": 2, "batch_norm": True, "dropout": 0.1, "mixup_alpha": 0.2}),
     ("SAMMLPClassifier", {"batch_size": 10**6, "dtype": "float64", "dropout": 0.0, "learning_rate_init": 0.02}),
     ("SAMMLPRegressor", {"batch_size": 10**6, "dtype": "float64", "dropout": 0.0, "learning_rate_init": 0.02}),

@@ -15,6 +15,7 @@ from skpapers.augmentation import MixupWrapper
 from tests._instances import estimator_names, small
 
 GRIDS = {
+    "DistributionCalibratedFewShot": {"mean_prior": [1.0, "paper"], "min_base_samples": [20, 200]},
     "HierarchicalShrinkageClassifier": {"reg_param": [0, 10]},
     "HierarchicalShrinkageRegressor": {"reg_param": [0, 10], "scheme": ["hierarchical", "leaf"]},
     "HierarchicalShrinkageClassifierCV": {"scheme": ["hierarchical", "leaf"]},

@@ -11,17 +11,11 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    get_routing_for_object,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skpapers._callbacks import begin_fit, end_fit
 from skpapers._validation import (
@@ -32,6 +26,7 @@ from skpapers._validation import (
     check_sample_weight,
     fit_context,
 )
+from skpapers._weights import weight_parameter
 from skpapers.augmentation._mixup import (
     MODES,
     Plan,
@@ -48,34 +43,6 @@ from skpapers.base import DocLinkMixin
 
 # What the wrapper passes on to the fitted estimator, and the metadata of each with it.
 DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score")
-
-
-def _request(estimator: Any) -> bool | None:
-    """Return whether sample_weight was requested for an estimator's fit; None where nothing was said."""
-    try:
-        routing = get_routing_for_object(estimator)
-    except NotImplementedError:  # some of scikit-learn's ensembles know no routing
-        return None
-    if routing.consumes("fit", ["sample_weight"]):
-        return True
-    return None if isinstance(routing, MetadataRouter) else routing.fit.requests.get("sample_weight")
-
-
-def weight_parameter(estimator: Any) -> str | None:
-    """Return the name under which `fit` takes row weights for the estimator that learns from the target, or None."""
-    routing = get_config()["enable_metadata_routing"]
-    step, inner = "", getattr(estimator, "estimator", None)
-    if isinstance(estimator, Pipeline):
-        step, inner = estimator.steps[-1]
-    if step or (hasattr(estimator, "refit") and hasattr(inner, "fit")):  # a Pipeline, or a search: both pass them on
-        name = weight_parameter(inner)
-        if routing:
-            return name if name and _request(inner) else None
-        return f"{step}__{name}" if name and step else name
-    if not has_fit_parameter(estimator, "sample_weight") or (routing and _request(estimator) is False):
-        return None
-    # an ensemble that takes weights may still need an inner estimator that does
-    return "sample_weight" if not hasattr(inner, "fit") or weight_parameter(inner) == "sample_weight" else None
 
 
 def _model_has(method: str) -> Callable[[Any], bool]:

@@ -38,8 +38,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import get_tags
 
 from skpapers._callbacks import begin_fit, end_fit, report_step
+from skpapers._weights import weight_parameter
 from skpapers.augmentation import MixupWrapper
-from skpapers.augmentation._mixup_wrapper import weight_parameter
 from tests.augmentation._networks import NetworkClassifier
 
 IRIS = load_iris(return_X_y=True)
