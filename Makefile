@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 
 # numba does not notice an edited callee in another file: its cache is named after every kernel source and flag.
-KERNELS := $(shell grep -rl --include=*.py njit skpapers | LC_ALL=C sort)
+KERNELS := $(shell grep -rlE --include=*.py "^(from|import) numba" skpapers | LC_ALL=C sort)
 export NUMBA_CACHE_DIR := $(CURDIR)/.numba_cache/$(shell (cat $(KERNELS); env | grep '^NUMBA_' | grep -v CACHE_DIR | LC_ALL=C sort) | sha256sum | cut -c1-16)
 
 .PHONY: tour test test-slow notebooks docs bench clean
