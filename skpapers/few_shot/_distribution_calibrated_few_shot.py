@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable
 from copy import copy
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,35 +42,6 @@ from skpapers.few_shot._domains import source_rows
 MAX_DRAWN = 10_000
 
 
-class Support(NamedTuple):
-    """The rows of the rare classes, in an order that is their own: repeated rows stand side by side."""
-
-    rows: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    codes: NDArray[np.intp]
-    labels: NDArray
-    total: NDArray
-
-    @classmethod
-    def of(cls, rows: NDArray, y: NDArray, weight: NDArray) -> "Support":
-        labels, codes = np.unique(y, return_inverse=True)
-        order = np.lexsort((*rows.T[::-1], codes))
-        rows, weight, codes = rows[order], weight[order], codes[order]
-        return cls(rows, weight, codes, labels, np.bincount(codes, weight, minlength=len(labels)))
-
-
-class BaseClasses(NamedTuple):
-    """The base classes and their labels."""
-
-    classes: Classes
-    labels: NDArray
-
-    @classmethod
-    def of(cls, rows: NDArray, y: NDArray, weight: NDArray) -> "BaseClasses":
-        labels, codes = np.unique(y, return_inverse=True)
-        return cls(group(rows, codes, weight), labels)
-
-
 def _classifier_has(method: str) -> Callable[[Any], bool]:
     def check(self: Any) -> bool:
         return hasattr(getattr(self, "estimator_", self._unfitted()), method)
@@ -85,8 +56,8 @@ class DistributionCalibratedFewShot(
 
     Each row of a rare class is given a normal distribution: its mean is drawn towards the nearest classes with many
     rows, its covariance is theirs. A clone of the wrapped classifier is fitted on the rows and on draws from these
-    distributions. Use it where some classes have one to ten rows and there are ten or more classes to learn from. It
-    does not help where all classes have many rows, or where they vary in different ways.
+    distributions. Use it where some classes have one to five rows and there are several classes to learn from. It does
+    nothing where all classes have many rows, and can harm where classes near each other vary in different ways.
 
     Parameters
     ----------
@@ -125,7 +96,8 @@ class DistributionCalibratedFewShot(
 
     method : {"sample", "closed_form"}, default="sample"
         "closed_form" draws nothing and ignores `estimator`: it is the quadratic discriminant that has the calibrated
-        means and covariances, which "sample" with such a discriminant tends to as more rows are drawn.
+        means and covariances, which "sample" with such a discriminant tends to as more rows are drawn. Base classes
+        have their own, widened by `alpha` alike; `n_generate` counts in the frequencies of the classes.
 
     random_state : int, RandomState instance or None, default=None
         Decides what is drawn. The wrapped classifier has its own.
@@ -185,18 +157,19 @@ class DistributionCalibratedFewShot(
     Pipeline or a search passes it on. Without routing it is given as ``step__sample_domain=d``.
 
     `sample_weight` stands for repeated rows in sizes, means, covariances and in the fit of the classifier. Weights of a
-    mean far below one would make all classes rare; there is a warning where that happens.
+    mean far below one would make all classes rare, or leave them no covariance; there is a warning where that happens.
 
-    Cost: O(n p^2) for the covariances of the base classes that are neighbours, O(p^3) for each set of neighbours,
-    O(p^2) for each row drawn, and the fit of the wrapped classifier on originals and draws. "closed_form" takes
-    O(p^3) for each class, and O(p^2) for each row and class that are compared.
+    Cost: O(n p^2) for the covariances of the base classes that are neighbours, O(p^3) and p^2 numbers that are kept
+    for each set of neighbours, O(p^2) for each row drawn, and the fit of the wrapped classifier on originals and draws.
+    "closed_form" takes O(p^3) for each class, and O(p^2) for each row and class that are compared.
 
     **Differences from the paper.** It takes features of a network and episodes of novel classes alone; here any rows
     with rare classes among others, and all classes are predicted. The mean is weighted by the number of shots, since
-    a fixed weight harms from about five. `alpha` has the scale of the data and stays on the diagonal. The published
-    code takes the statistics of the base classes before the transform of Eq. 3 and measures transformed rows by them;
-    here all rows are transformed. ``mean_prior="paper", alpha=0.21, alpha_mode="full", tukey=0.5, n_generate=750,
-    predict_base=False`` is the paper's recipe.
+    a fixed weight harms from about five. `alpha` has the scale of the data and stays on the diagonal.
+    ``mean_prior="paper", alpha=0.21, alpha_mode="full", tukey=0.5, n_generate=750, predict_base=False`` is the paper's
+    recipe, but for two things. The published code takes the statistics of the base classes before the transform of
+    Eq. 3 and measures transformed rows by them; here all rows are transformed. And the covariance of a base class that
+    has no more rows than features is singular there, while here it is shrunk.
 
     References
     ----------
@@ -228,7 +201,7 @@ class DistributionCalibratedFewShot(
     __metadata_request__fit: ClassVar[dict] = {"sample_domain": True}
 
     _parameter_constraints: ClassVar[dict] = {
-        "estimator": [HasMethods(["fit", "predict"]), None],
+        "estimator": [HasMethods("fit"), None],
         "min_base_samples": [Interval(Integral, 2, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "mean_prior": [Interval(Real, 0, None, closed="left"), StrOptions({"paper"})],
@@ -318,10 +291,13 @@ class DistributionCalibratedFewShot(
         if not self.predict_base and is_base.all():
             raise ValueError("predict_base=False leaves no class to predict: every row is of a base class.")
 
-        base = BaseClasses.of(rows[is_base], labels[is_base], weight[is_base])
-        support = Support.of(rows[~is_base], labels[~is_base], weight[~is_base])
-        found = self._calibrate(base.classes, support)
-        missing = self._missing(base.classes, support)
+        rare = np.flatnonzero(~is_base)
+        rare = rare[np.lexsort(rows[rare].T[::-1])]  # an order of their own: repeated rows stand side by side
+        base, support = (group(rows[of], labels[of], weight[of]) for of in (is_base, rare))
+        if weighted:
+            self._warn_of_light_weights(base if len(base.labels) else support, source is None)
+        found = self._calibrate(base, support)
+        missing = self._missing(base, support)
         context = begin_fit(self, 1, X, y)
         if self.method == "closed_form":
             model = self._discriminant(base, support, found, missing, rows)
@@ -342,6 +318,7 @@ class DistributionCalibratedFewShot(
             "nearest_base_": base.labels[found.nearest],
             "_covariances": found.covariance,
             "_covariance_of": found.shares,
+            "_tukey": self.tukey,
         }
         fitted |= {k: v for k, v in vars(blank).items() if k in ("n_features_in_", "feature_names_in_")}
         end_fit(self, context, X, y, lambda: fitted)
@@ -358,10 +335,8 @@ class DistributionCalibratedFewShot(
 
     def _sample(self, n: int, rng: np.random.RandomState) -> tuple[NDArray, NDArray]:
         """Draw n rows for each rare class, transformed as `tukey` says, and return them with their labels."""
-        counts = np.zeros(len(self.calibrated_labels_), dtype=np.intp)
-        for label in np.unique(self.calibrated_labels_):
-            of = self.calibrated_labels_ == label
-            counts[of] = share_out(n, np.ones(of.sum()))
+        labels, codes = np.unique(self.calibrated_labels_, return_inverse=True)
+        counts = share_out(np.full(len(labels), n), np.ones(len(codes)), codes)
         places = np.empty((len(counts), 0), dtype=np.intp)  # of the neighbours, which draws do not need
         found = Calibration(self.calibrated_means_, self._covariances, self._covariance_of, places)
         return draw(rng, found, counts), np.repeat(self.calibrated_labels_, counts)
@@ -393,26 +368,30 @@ class DistributionCalibratedFewShot(
         """Return a mask of the rows whose class is a base class by its size."""
         codes = np.unique(y, return_inverse=True)[1]
         least = self.min_base_samples * (1 - 1e-9)  # weights are sums
-        large = np.bincount(codes, weight) >= least
-        if not large.any() and np.any(np.bincount(codes) >= least):
-            warnings.warn(
-                f"By weight no class has min_base_samples={self.min_base_samples} rows, though by number some have: "
-                "weights stand for repeated rows, so scale them to a mean of 1.",
-                UserWarning,
-                stacklevel=2,
-            )
-        return large[codes]
+        return (np.bincount(codes, weight) >= least)[codes]
 
-    def _calibrate(self, base: Classes, support: Support) -> Calibration:
+    def _warn_of_light_weights(self, lenders: Classes, by_size: bool) -> None:
+        """Warn where classes have enough rows to lend a covariance, and none has by weight."""
+        heaviest, largest = lenders.total.max(), np.bincount(lenders.codes).max()
+        for least in (self.min_base_samples, 2) if by_size else (2,):
+            if heaviest < least * (1 - 1e-9) and largest >= least:
+                warnings.warn(
+                    f"By weight no class has {least} rows, though by number some have: weights stand for repeated "
+                    "rows, so scale them to a mean of 1.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+                break
+
+    def _calibrate(self, base: Classes, support: Classes) -> Calibration:
         """Return a distribution for each row of the rare classes."""
         if not len(base.total):
-            pooled = group(support.rows, support.codes, support.weight)
-            return calibrate_without_base(pooled, support.rows, self.alpha, self.alpha_mode)
+            return calibrate_without_base(support, self.alpha, self.alpha_mode)
         strength = None if self.mean_prior == "paper" else float(self.mean_prior)
         shots = support.total[support.codes]
         return calibrate(base, support.rows, shots, self.n_neighbors, strength, self.alpha, self.alpha_mode)
 
-    def _missing(self, base: Classes, support: Support) -> NDArray[np.float64]:
+    def _missing(self, base: Classes, support: Classes) -> NDArray[np.float64]:
         """Return how many rows each rare class is to get."""
         if self.n_generate != "balance":
             return np.full(len(support.total), float(self.n_generate))
@@ -422,16 +401,13 @@ class DistributionCalibratedFewShot(
         return np.maximum(size - support.total, 0.0)
 
     def _draw(
-        self, support: Support, found: Calibration, missing: NDArray, can_weigh: bool
+        self, support: Classes, found: Calibration, missing: NDArray, can_weigh: bool
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Return rows drawn for the rare classes, their labels and weights."""
         n_drawn = np.ceil(missing - 1e-9).astype(np.intp)
         if self.n_generate == "balance" and can_weigh:
             n_drawn = np.minimum(n_drawn, MAX_DRAWN)
-        counts = np.zeros(len(support.rows), dtype=np.intp)
-        for c, n in enumerate(n_drawn):
-            of = support.codes == c
-            counts[of] = share_out(n, support.weight[of])
+        counts = share_out(n_drawn, support.weight, support.codes)
         drawn = draw(check_random_state(self.random_state), found, counts)
         codes = np.repeat(np.arange(len(n_drawn)), n_drawn)
         each = np.divide(missing, n_drawn, out=np.ones(len(missing)), where=n_drawn > 0)
@@ -447,7 +423,7 @@ class DistributionCalibratedFewShot(
         return model
 
     def _discriminant(
-        self, base: BaseClasses, support: Support, found: Calibration, missing: NDArray, rows: NDArray
+        self, base: Classes, support: Classes, found: Calibration, missing: NDArray, rows: NDArray
     ) -> QuadraticDiscriminantAnalysis:
         """Return the discriminant with the calibrated statistics; base classes have their own, widened alike."""
         labels, total = support.labels, support.total + missing
@@ -456,9 +432,9 @@ class DistributionCalibratedFewShot(
             mean, covariance = class_moments(found, support.weight, support.codes)
         if self.predict_base:
             others = np.flatnonzero(~np.isin(base.labels, support.labels))
-            own = spread(class_covariances(base.classes, others), self.alpha, self.alpha_mode)
-            labels, total = np.append(labels, base.labels[others]), np.append(total, base.classes.total[others])
-            mean = np.concatenate([mean, base.classes.mean[others]])
+            own = spread(class_covariances(base, others), self.alpha, self.alpha_mode)
+            labels, total = np.append(labels, base.labels[others]), np.append(total, base.total[others])
+            mean = np.concatenate([mean, base.mean[others]])
             covariance = np.concatenate([covariance, own])
         order = np.argsort(labels)
         axes, variances = discriminant_axes(covariance[order], float(rows.var(axis=0).mean()))
@@ -471,7 +447,7 @@ class DistributionCalibratedFewShot(
     def _call(self, method: str, X: Any) -> Any:
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64, order="C")
-        return getattr(self.estimator_, method)(tukey_transform(X, self.tukey))
+        return getattr(self.estimator_, method)(tukey_transform(X, self._tukey))
 
     def predict(self, X: Any) -> Any:
         """Predict labels.
@@ -544,5 +520,7 @@ class DistributionCalibratedFewShot(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = self.tukey is not None
-        tags.classifier_tags.multi_class = get_tags(self._unfitted()).classifier_tags.multi_class
+        inner = get_tags(self._unfitted()).classifier_tags
+        if inner is not None:  # what is no classifier is refused by fit
+            tags.classifier_tags.multi_class = inner.multi_class
         return tags

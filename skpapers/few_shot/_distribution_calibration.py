@@ -17,23 +17,19 @@ FLOOR = 1e-9
 
 
 class Classes(NamedTuple):
-    """Rows in the order of their classes, and the total weight and the mean of each class (Eq. 1)."""
+    """Rows in the order of their classes; the label, the total weight and the mean (Eq. 1) of each class."""
 
     rows: Floats
     weight: Floats
-    start: NDArray[np.intp]
+    codes: NDArray[np.intp]
+    labels: NDArray
     total: Floats
     mean: Floats
 
     def of(self, c: int) -> tuple[Floats, Floats]:
         """Return the rows of a class and their weights."""
-        end = self.start[c + 1] if c + 1 < len(self.start) else len(self.rows)
-        return self.rows[self.start[c] : end], self.weight[self.start[c] : end]
-
-    def centred(self) -> Floats:
-        """Return the rows less the mean of their class."""
-        sizes = np.diff(np.append(self.start, len(self.rows)))
-        return self.rows - np.repeat(self.mean, sizes, axis=0)
+        of = slice(*np.searchsorted(self.codes, [c, c + 1]))
+        return self.rows[of], self.weight[of]
 
 
 def tukey_transform(X: Floats, power: float | None) -> Floats:
@@ -49,16 +45,15 @@ def tukey_transform(X: Floats, power: float | None) -> Floats:
     return np.log(X) if power == 0 else X**power
 
 
-def group(X: Floats, codes: NDArray[np.intp], weight: Floats) -> Classes:
-    """Return the classes of rows whose `codes` are 0, 1, ..., each of them present."""
+def group(X: Floats, y: NDArray, weight: Floats) -> Classes:
+    """Return the classes of rows; those of a class keep their order."""
+    labels, codes = np.unique(y, return_inverse=True)
     order = np.argsort(codes, kind="stable")
-    rows, weight = X[order], weight[order]
-    start = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    if not len(start):
-        return Classes(rows, weight, start, np.empty(0), np.empty((0, X.shape[1])))
+    rows, weight, codes = X[order], weight[order], codes[order]
+    start = np.flatnonzero(np.diff(codes, prepend=-1))
     total = np.add.reduceat(weight, start)
     mean = np.add.reduceat(weight[:, None] * rows, start, axis=0) / total[:, None]
-    return Classes(rows, weight, start, total, mean)
+    return Classes(rows, weight, codes, labels, total, mean)
 
 
 def covariance(centred: Floats, weight: Floats, n_means: int = 1) -> Floats:
@@ -83,7 +78,7 @@ def covariance(centred: Floats, weight: Floats, n_means: int = 1) -> Floats:
 
 def pooled_covariance(classes: Classes) -> Floats:
     """Covariance of rows around the means of their classes."""
-    return covariance(classes.centred(), classes.weight, len(classes.total))
+    return covariance(classes.rows - classes.mean[classes.codes], classes.weight, len(classes.total))
 
 
 def class_covariances(classes: Classes, which: NDArray[np.intp]) -> Floats:
@@ -167,11 +162,11 @@ def calibrate(
     return Calibration(mean, spread(covariance, alpha, mode), shares.ravel(), nearest)
 
 
-def calibrate_without_base(classes: Classes, support: Floats, alpha: float, mode: str) -> Calibration:
+def calibrate_without_base(support: Classes, alpha: float, mode: str) -> Calibration:
     """Where no class has many rows: every row keeps its place, and all share the covariance within classes."""
-    covariance = spread(pooled_covariance(classes)[None], alpha, mode)
-    shares = np.zeros(len(support), dtype=np.intp)
-    return Calibration(support, covariance, shares, np.empty((len(support), 0), dtype=np.intp))
+    n = len(support.rows)
+    covariance = spread(pooled_covariance(support)[None], alpha, mode)
+    return Calibration(support.rows, covariance, np.zeros(n, dtype=np.intp), np.empty((n, 0), dtype=np.intp))
 
 
 def class_moments(found: Calibration, weight: Floats, codes: NDArray[np.intp]) -> tuple[Floats, Floats]:
@@ -191,10 +186,14 @@ def class_moments(found: Calibration, weight: Floats, codes: NDArray[np.intp]) -
     return mean, covariance
 
 
-def share_out(total: int, weight: Floats) -> NDArray[np.intp]:
-    """Split a number into whole parts in proportion to weights."""
-    ends = np.rint(np.cumsum(weight) * (total / weight.sum())).astype(np.intp)
-    return np.diff(ends, prepend=0)
+def share_out(totals: NDArray[np.intp], weight: Floats, codes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Split the total of each class into a whole part for each of its rows, in proportion to their weights."""
+    parts = np.empty(len(codes), dtype=np.intp)
+    for c, total in enumerate(totals):
+        of = codes == c
+        ends = np.rint(np.cumsum(weight[of]) * (total / weight[of].sum())).astype(np.intp)
+        parts[of] = np.diff(ends, prepend=0)
+    return parts
 
 
 def root(covariance: Floats) -> NDArray:

@@ -125,7 +125,7 @@ class DistributionCalibrationDisplay:
         display : DistributionCalibrationDisplay
         """
         check_is_fitted(estimator)
-        X = tukey_transform(validate_data(estimator, X, reset=False, dtype=np.float64), estimator.tukey)
+        X = tukey_transform(validate_data(estimator, X, reset=False, dtype=np.float64), estimator._tukey)
         labels = column_or_1d(y)
         if len(labels) != len(X):
             raise ValueError(f"X has {len(X)} rows, and y {len(labels)} labels.")

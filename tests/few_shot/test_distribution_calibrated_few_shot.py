@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.callback import ProgressBar
 from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
+from sklearn.ensemble import StackingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -123,6 +124,8 @@ class TestTheRowsThatAreFitted:
         assert_array_equal(logs.predict(counts + 1.0), model().fit(np.log(counts + 1.0), Y).predict(np.log(counts + 1)))
         with pytest.raises(ValueError, match=r"needs non-negative features and got -"):
             fitted.predict(X)
+        predicted = logs.predict(counts + 1.0)
+        assert_array_equal(logs.set_params(tukey=2).predict(counts + 1.0), predicted)  # as it was fitted
 
     def test_units_of_the_features_do_not_matter(self):
         a, b = (model(Records()).fit(scale * X, Y) for scale in (1.0, 1000.0))
@@ -261,9 +264,19 @@ class TestWeights:
         counted = model(WithoutWeights()).fit(X, Y).estimator_
         assert len(counted.X_) == len(X) + 38 + 35
 
-    def test_weights_that_make_all_classes_rare(self):
-        with pytest.warns(UserWarning, match="scale them to a mean of 1"):
-            model(Records()).fit(X, Y, sample_weight=np.full(len(X), 1 / len(X)))
+    @pytest.mark.parametrize(
+        ("kwargs", "domain", "least"),
+        [({}, None, 20), ({}, DOMAIN, 2), ({}, -np.ones(len(X)), 2), ({"min_base_samples": 1000}, None, 2)],
+    )
+    def test_weights_of_less_than_the_rows_there_are(self, kwargs, domain, least):
+        weight = np.full(len(X), 1 / len(X))
+        message = f"By weight no class has {least} rows, though by number some have.*scale them to a mean of 1"
+        with pytest.warns(UserWarning, match=message) as warned:
+            model(Records(), **kwargs).fit(X, Y, sample_weight=weight, sample_domain=domain)
+        assert len(warned) == 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model(Records(), **kwargs).fit(X, Y, sample_weight=len(X) * weight, sample_domain=domain)
 
 
 class TestInAPipeline:
@@ -302,6 +315,13 @@ class TestInAPipeline:
         assert fitted.score(X, Y) > 0.7
         assert hasattr(fitted, "predict_proba") == hasattr(estimator, "predict_proba")
         assert hasattr(model(estimator), "decision_function") == hasattr(estimator, "decision_function")
+
+    def test_a_classifier_that_predicts_once_it_is_fitted(self):
+        stacked = StackingClassifier([("bayes", GaussianNB()), ("neighbours", KNeighborsClassifier())], cv=2)
+        assert not hasattr(stacked, "predict")
+        fitted = model(stacked).fit(X, Y)
+        assert fitted.score(X, Y) > 0.7
+        assert fitted.predict_proba(X).shape == (len(X), 5)
 
     def test_callbacks_reach_the_classifier(self, capsys):
         bar = ProgressBar(max_propagation_depth=None)
@@ -344,9 +364,11 @@ class TestManners:
             (LinearRegression(), TypeError, r"takes a classifier.* not LinearRegression"),
             (FrozenEstimator(GaussianNB()), TypeError, "never fitted"),
             (SVC(kernel="precomputed"), ValueError, "no rows can be drawn"),
+            (StandardScaler(), TypeError, r"takes a classifier.* not StandardScaler"),
         ],
     )
     def test_what_cannot_be_wrapped(self, estimator, error, message):
+        assert type(estimator).__name__ in model(estimator)._repr_html_()  # and a search asks for the tags before fit
         with pytest.raises(error, match=message):
             model(estimator).fit(X, Y)
 

@@ -25,6 +25,7 @@ from skpapers.few_shot._distribution_calibration import (
 )
 
 RNG = np.random.default_rng(0)
+LETTERS = np.array(list("abcdef"))
 
 
 def some_base(n_classes=6, n=30, d=4, seed=0):
@@ -98,8 +99,8 @@ class TestTheEquations:
     def test_without_base_classes_rows_keep_their_place(self):
         X, codes = some_base(3, 5)
         classes = group(X, codes, np.ones(15))
-        found = calibrate_without_base(classes, X, 0.0, "diag")
-        assert_array_equal(found.mean, X)
+        found = calibrate_without_base(classes, 0.0, "diag")
+        assert_array_equal(found.mean, X[np.argsort(codes, kind="stable")])
         within = sum(4 * np.cov(X[codes == c].T) for c in range(3)) / 12
         assert_allclose(found.covariance, within[None], rtol=1e-12)
         assert found.nearest.shape == (15, 0)
@@ -115,8 +116,11 @@ class TestStatistics:
             assert_allclose(classes.mean[c], np.average(X[of], axis=0, weights=weight[of]))
             assert_allclose(classes.total[c], weight[of].sum())
             assert_array_equal(classes.of(c)[0], X[of])
-        assert_allclose([classes.centred()[classes.start[c]] for c in range(4)],
-                        [X[codes == c][0] - classes.mean[c] for c in range(4)])  # fmt: skip
+        assert_array_equal(classes.codes, np.sort(codes))
+        assert_array_equal(group(X, LETTERS[codes], weight).labels, LETTERS[:4])
+        none = group(X[:0], codes[:0], weight[:0])
+        assert none.mean.shape == (0, 4)
+        assert none.total.shape == none.labels.shape == (0,)
 
     def test_covariance_is_numpys(self):
         X = RNG.normal(size=(20, 3))
@@ -198,10 +202,15 @@ class TestDraws:
         assert_allclose(root(full) @ root(full).T, full)
 
     def test_parts_of_a_number(self):
-        assert_array_equal(share_out(750, np.ones(5)), [150] * 5)
-        assert_array_equal(share_out(7, np.ones(5)).sum(), 7)
-        assert_array_equal(share_out(10, np.array([1.0, 3.0, 1.0])), [2, 6, 2])
-        assert_array_equal(share_out(0, np.ones(3)), [0, 0, 0])
+        def of_one_class(total, weight):
+            return share_out(np.array([total]), np.asarray(weight, dtype=float), np.zeros(len(weight), dtype=int))
+
+        assert_array_equal(of_one_class(750, [1] * 5), [150] * 5)
+        assert of_one_class(7, [1] * 5).sum() == 7
+        assert_array_equal(of_one_class(10, [1, 3, 1]), [2, 6, 2])
+        assert_array_equal(of_one_class(0, [1] * 3), [0, 0, 0])
+        weight, codes = np.array([1.0, 1.0, 3.0, 1.0]), np.array([0, 1, 1, 2])
+        assert_array_equal(share_out(np.array([5, 8, 0]), weight, codes), [5, 2, 6, 0])
 
 
 class TestMoments:
