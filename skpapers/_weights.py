@@ -3,6 +3,7 @@
 from typing import Any
 
 from sklearn import get_config
+from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
@@ -25,7 +26,10 @@ def weight_parameter(estimator: Any) -> str | None:
     step, inner = "", getattr(estimator, "estimator", None)
     if isinstance(estimator, Pipeline):
         step, inner = estimator.steps[-1]
-    if step or (hasattr(estimator, "refit") and hasattr(inner, "fit")):  # a Pipeline, or a search: both pass them on
+    search = hasattr(estimator, "refit") and hasattr(inner, "fit")
+    if search and not routing and isinstance(estimator, TunedThresholdClassifierCV):
+        return None  # it passes parameters on with routing only
+    if step or search:  # a Pipeline or a search passes them on
         name = weight_parameter(inner)
         if routing:
             return name if name and _request(inner) else None

@@ -204,7 +204,7 @@ PAPERS: tuple[Paper, ...] = (
         module="skpapers.augmentation",
         estimators=("MixupWrapper",),
         contests=tuple(_mixup_contests()),
-        reproduction=("mixup_tree_r2",),
+        reproduction=("mixup_tree_r2", "mixup_fgsm"),
     ),
     Paper(
         key="distribution_calibration",

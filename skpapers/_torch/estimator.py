@@ -23,7 +23,7 @@ from skpapers._torch import losses
 from skpapers._torch.mixup import mixed
 from skpapers._torch.modules import ACTIVATIONS, MLP, FixedScaling, Predictor
 from skpapers._torch.scaling import fit_scaling, fit_target
-from skpapers._torch.state import load_arrays, to_arrays
+from skpapers._torch.state import load_arrays, own_modes, to_arrays
 from skpapers._torch.training import (
     EarlyStopping,
     Gradient,
@@ -44,8 +44,9 @@ CHUNK = 4096  # rows predicted at a time
 class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     """What classifiers and regressors share.
 
-    A subclass with another step overrides `_objective`, `_gradient` or `_update`; with another model `_build`. The
-    state of a fitted model is numpy only: the arrays of the network, of the optimiser and of the generators.
+    A subclass with another step overrides `_objective`, `_gradient` or `_update`; with another model `_architecture`
+    and `_build`. The state of a fitted model is numpy only: the arrays of the network, of the optimiser and of the
+    generators.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -82,20 +83,25 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     # The replaceable parts ------------------------------------------------------------------------------------------
 
-    def _build(self, told: dict[str, Any], dtype: torch.dtype) -> nn.Module:
+    def _architecture(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of `_build`; a fitted model keeps them, whatever its parameters are set to later."""
+        sizes = self.hidden_layer_sizes if np.ndim(self.hidden_layer_sizes) else (self.hidden_layer_sizes,)
+        if not all(isinstance(size, Integral) and int(size) >= 1 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes must hold integers from 1, got {self.hidden_layer_sizes!r}.")
+        return {
+            "n_inputs": told["n_features_in_"],
+            "hidden_layer_sizes": tuple(int(size) for size in sizes),
+            "n_outputs": told["_n_units"],
+            "activation": self.activation,
+            "n_members": self.n_ensemble,
+            "batch_norm": self.batch_norm,
+            "dropout": self.dropout,
+            "numeric_embedding": self.numeric_embedding,
+        }
+
+    def _build(self, architecture: dict[str, Any], dtype: torch.dtype) -> nn.Module:
         """Return the network with its parameters undrawn; ``draw(generators)`` of it draws them."""
-        sizes = self.hidden_layer_sizes
-        return MLP(
-            told["n_features_in_"],
-            tuple(sizes) if np.ndim(sizes) else (sizes,),
-            told["_n_units"],
-            activation=self.activation,
-            n_members=self.n_ensemble,
-            batch_norm=self.batch_norm,
-            dropout=self.dropout,
-            numeric_embedding=self.numeric_embedding,
-            dtype=dtype,
-        )
+        return MLP(**architecture, dtype=dtype)
 
     def _loss(self, told: dict[str, Any]) -> losses.Loss:
         """Return the loss of each row, as a function of outputs and encoded targets."""
@@ -200,9 +206,8 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         check_consistent_length(X, y)
         weight = check_sample_weight(sample_weight, X)
         told = {key: value for key, value in vars(self).items() if key.endswith("_")} if going_on else vars(blank)
-        told |= {
-            key: vars(self)[key] for key in ("_n_units", "_scaling", "_network_state", "_training_state") if going_on
-        }
+        if going_on:
+            told |= {key: vars(self)[key] for key in ("_n_units", "_scaling", "_network_state", "_training_state")}
         told |= first or {}
         return told, X, self._read_target(y, told, weight), weight
 
@@ -261,6 +266,8 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         scaling = fit_scaling(X, weight, self.scaling)
         told["_scaling"] = None if scaling is None else to_arrays(scaling) | {"limit": scaling.limit}
 
+    @torch.inference_mode(False)
+    @torch.enable_grad()
     def _run(
         self,
         X: NDArray,
@@ -278,6 +285,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         X_t, y_t = rows(X), _tensor(self._encode(y, told)).to(device)
         y_t = y_t.to(dtype) if y_t.is_floating_point() else y_t
         w_t = None if weight is None else _tensor(weight / weight.mean()).to(device, dtype)
+        told["_fitted_architecture"] = self._architecture(told)
         network = self._started(told, dtype, seeds[0]).to(device)
         trainer = self._trainer(network, told, seeds[1], len(X), None if report is None else n_epochs)
         stopper = None if held is None else EarlyStopping(network, self.n_iter_no_change, self.tol)
@@ -335,9 +343,10 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
         return epochs
 
+    @own_modes()
     def _started(self, told: dict[str, Any], dtype: torch.dtype, seeds: NDArray) -> nn.Module:
         """Return the network as it stands, or drawn from the seeds."""
-        network = self._build(told, dtype)
+        network = self._build(told["_fitted_architecture"], dtype)
         if "_network_state" not in told:
             return network.draw(tuple(torch.Generator().manual_seed(int(seed)) for seed in seeds))  # type: ignore[operator]
         try:
@@ -384,6 +393,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     # Prediction -----------------------------------------------------------------------------------------------------
 
+    @own_modes()
     def to_torch(self) -> nn.Module:
         """Return the fitted model as a module of torch, in float64 and evaluation mode.
 
@@ -397,9 +407,12 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             training it leaves the estimator alone.
         """
         check_is_fitted(self)
-        network = self._build(dict(vars(self)), torch.float64)
+        return self._predictor(_scaling(vars(self)), self._fitted_network()).eval()
+
+    def _fitted_network(self) -> nn.Module:
+        network = self._build(self._fitted_architecture, torch.float64)
         load_arrays(network, self._network_state)
-        return self._predictor(_scaling(vars(self)), network).eval()
+        return network
 
     def _predictor(self, scaling: nn.Module | None, network: nn.Module) -> nn.Module:
         return Predictor(scaling, network, self._combine)
@@ -411,6 +424,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         with torch.no_grad():
             return np.concatenate([module(rows).numpy() for rows in torch.split(X, CHUNK)])
 
+    @own_modes()
     def _problem(
         self, X: Any, y: Any, sample_weight: Any
     ) -> tuple[nn.Module, Objective, Tensor, Tensor, Tensor | None]:
@@ -423,11 +437,9 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         weight = check_sample_weight(sample_weight, X)
         y = self._read_target(y, told, weight)
         weight = self._weigh(y, told, weight)
-        network = self._build(told, torch.float64)
-        load_arrays(network, self._network_state)
         X_t = _inputs(told, torch.device("cpu"), torch.float64)(X)
         w_t = None if weight is None else _tensor(weight / weight.mean())
-        return network.eval(), supervised(self._loss(told)), X_t, _tensor(self._encode(y, told)), w_t
+        return self._fitted_network().eval(), supervised(self._loss(told)), X_t, _tensor(self._encode(y, told)), w_t
 
 
 AUTO_BATCH_SIZE = 64
@@ -482,7 +494,11 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if self.class_weight is None:
             return weight
         classes = told["classes_"]
-        by_class = compute_class_weight(self.class_weight, classes=classes, y=classes[y], sample_weight=weight)
+        if self.class_weight == "balanced":
+            mass = np.bincount(y, weights=weight, minlength=len(classes))
+            by_class = np.divide(mass.sum(), mass, out=np.zeros(len(classes)), where=mass > 0)
+        else:
+            by_class = compute_class_weight(self.class_weight, classes=classes, y=classes[y])
         if not by_class.min() >= 0:
             raise ValueError(f"class_weight must not be negative, got {self.class_weight}.")
         return by_class[y] if weight is None else by_class[y] * weight
@@ -529,6 +545,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             raise ValueError("The first call of partial_fit needs classes, all labels that will ever come.")
         if classes is not None:
             classes = np.unique(np.asarray(classes))
+            if len(classes) < 2:
+                raise ValueError(f"{type(self).__name__} needs two classes or more; classes={classes.tolist()}.")
             if known is not None and not np.array_equal(known, classes):
                 raise ValueError(f"classes={classes.tolist()} are not those of the first call, {known.tolist()}.")
         return self._partial_fit(X, y, sample_weight, {} if classes is None else {"classes_": classes})

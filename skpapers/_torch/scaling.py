@@ -18,6 +18,14 @@ def weighted_quantiles(X: NDArray, weight: NDArray | None, levels: tuple[float, 
     return np.quantile(X, levels, axis=0, method="inverted_cdf", weights=np.broadcast_to(weight[:, None], X.shape))
 
 
+def deviations(X: NDArray, center: NDArray, weight: NDArray | None) -> NDArray:
+    """Return the root mean square of distances, each column in units of its largest: squares may over- or underflow."""
+    distances = np.abs(X - center)
+    largest = distances.max(axis=0)
+    relative = distances / np.where(largest > 0, largest, 1.0)
+    return largest * np.sqrt(np.average(relative**2, axis=0, weights=weight))
+
+
 def fit_scaling(X: NDArray, weight: NDArray | None, kind: str | None) -> FixedScaling | None:
     """Return the first, fixed layer: None, "standard" (mean and deviation) or "robust" (median and quartiles, clipped).
 
@@ -28,7 +36,7 @@ def fit_scaling(X: NDArray, weight: NDArray | None, kind: str | None) -> FixedSc
         return None
     if kind == "standard":
         center = np.average(X, axis=0, weights=weight)
-        spread, limit = np.sqrt(np.average((X - center) ** 2, axis=0, weights=weight)), None
+        spread, limit = deviations(X, center, weight), None
     else:
         low, center, high = weighted_quantiles(X, weight, (0.25, 0.5, 0.75))
         spread, limit = high - low, LIMIT
@@ -40,7 +48,7 @@ def fit_scaling(X: NDArray, weight: NDArray | None, kind: str | None) -> FixedSc
 def fit_target(y: NDArray, weight: NDArray | None, robust: bool) -> tuple[NDArray, NDArray]:
     """Return location and scale of each output: mean and deviation, or median and interquartile range / 1.349."""
     mean = np.average(y, axis=0, weights=weight)
-    deviation = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weight))
+    deviation = deviations(y, mean, weight)
     if not robust:
         return mean, np.where(deviation > 0, deviation, 1.0)
     low, median, high = weighted_quantiles(y, weight, (0.25, 0.5, 0.75))

@@ -1,9 +1,22 @@
-"""A module as a dictionary of arrays: what is pickled holds numpy only, and a GPU's model loads without one."""
+"""A module as a dictionary of arrays: what is pickled holds numpy only, and a GPU's model loads without one.
+
+And what the surroundings must not change: the modes of torch.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+
+
+@contextmanager
+def own_modes() -> Iterator[None]:
+    """Gradients are on, and tensors are made on the CPU, whatever the caller's ``with torch...`` says."""
+    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
+        yield
 
 
 def to_arrays(network: nn.Module) -> dict[str, NDArray]:

@@ -57,8 +57,8 @@ def adversarial_accuracy(
 
     See Also
     --------
-    MixupWrapper : Fits on mixtures, which makes networks more robust.
-    mixup_regularization : Why it does.
+    MixupWrapper : Fits on mixtures, which makes some networks more robust.
+    mixup_regularization : What that penalises.
 
     Notes
     -----
@@ -90,10 +90,12 @@ def adversarial_accuracy(
         raise ValueError(f"attack must be one of {', '.join(map(repr, ATTACKS))}, got {attack!r}.")
     if not isinstance(n_steps, Integral) or n_steps < 1:
         raise ValueError(f"n_steps must be a positive integer, got {n_steps!r}.")
+    low, high = (-np.inf, np.inf) if bounds is None else bounds
+    if not low <= high:
+        raise ValueError(f"bounds must be two numbers, the least and the greatest value, got {bounds!r}.")
     if not hasattr(estimator, "predict") or get_tags(estimator).estimator_type != "classifier":
         raise TypeError(f"adversarial_accuracy takes a fitted classifier, not {type(estimator).__name__}.")
     model, rows, losses = read_problem(estimator, X, y, "log_loss")
-    low, high = (-np.inf, np.inf) if bounds is None else bounds
     step, times = (eps, 1) if attack == "fgsm" else (2.5 * eps / n_steps, n_steps)
     attacked = rows
     for _ in range(times):

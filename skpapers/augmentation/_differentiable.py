@@ -2,6 +2,7 @@
 
 import sys
 from copy import deepcopy
+from functools import wraps
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,11 +52,25 @@ class Linear:
         return np.zeros(len(X))
 
 
+def _in_own_modes(method: Any) -> Any:
+    """Let a method of a network differentiate, whatever mode of torch the caller is in."""
+
+    @wraps(method)
+    def run(self: Any, *args: Any) -> Any:
+        from skpapers._torch.state import own_modes
+
+        with own_modes():
+            return method(self, *args)
+
+    return run
+
+
 class Network:
     """A torch module whose rows do not see one another, as in evaluation mode; a copy, in float64 on the CPU."""
 
     linear = False
 
+    @_in_own_modes
     def __init__(self, module: Any) -> None:
         import torch
 
@@ -74,18 +89,22 @@ class Network:
         (gradient,) = self.torch.autograd.grad(of, rows, create_graph=again, retain_graph=True, allow_unused=True)
         return self.torch.zeros_like(rows) if gradient is None else gradient
 
+    @_in_own_modes
     def outputs(self, X: NDArray) -> NDArray:
         return self._graph(X)[1].detach().numpy()
 
+    @_in_own_modes
     def jacobian(self, X: NDArray) -> NDArray:
         rows, outputs = self._graph(X)
         gradients = [self._gradient(output.sum(), rows) for output in outputs.unbind(dim=1)]
         return self.torch.stack(gradients, dim=1).numpy()
 
+    @_in_own_modes
     def pull_back(self, X: NDArray, factors: NDArray) -> NDArray:
         rows, outputs = self._graph(X)
         return self._gradient((self.torch.tensor(factors) * outputs).sum(), rows).numpy()
 
+    @_in_own_modes
     def curvature(self, X: NDArray, factors: NDArray, directions: NDArray) -> NDArray:
         rows, outputs = self._graph(X)
         along = self.torch.tensor(np.ascontiguousarray(directions))

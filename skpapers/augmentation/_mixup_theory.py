@@ -168,9 +168,9 @@ def mixup_regularization(estimator: Any, X: Any, y: Any, alpha: float = 1.0, *, 
     of mixup is the plain loss plus :math:`R_1 + R_2 + R_3` and terms of third order in :math:`1 - \lambda`:
 
     .. math::
-        R_1 &= E[1 - \lambda] \, \frac 1 n \sum_i (h'(f_i) - y_i)^T \nabla f_i \, E[x' - x_i] \
+        R_1 &= E[1 - \lambda] \, \frac 1 n \sum_i (h'(f_i) - y_i)^T \nabla f_i \, E[x' - x_i] \\
         R_2 &= E[(1 - \lambda)^2] \, \frac 1 {2n} \sum_i
-               E[(\nabla f_i (x' - x_i))^T h''(f_i) \nabla f_i (x' - x_i)] \
+               E[(\nabla f_i (x' - x_i))^T h''(f_i) \nabla f_i (x' - x_i)] \\
         R_3 &= E[(1 - \lambda)^2] \, \frac 1 {2n} \sum_i (h'(f_i) - y_i)^T
                E[(x' - x_i)^T \nabla^2 f_i (x' - x_i)]
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -197,7 +198,7 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
     feature_importances_ = _of_model("feature_importances_")
 
     _parameter_constraints: ClassVar[dict] = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [HasMethods(["fit"])],  # a stack has no `predict` before its fit
         "alpha": [Interval(Real, 0, None, closed="left")],
         "n_augment": [Interval(Integral, 1, None, closed="left")],
         "keep_original": ["boolean"],
@@ -274,6 +275,8 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         tags = get_tags(self.estimator)
         several = tags.target_tags.multi_output or bool(tags.classifier_tags and tags.classifier_tags.multi_label)
         blank = copy(self)  # what validation writes goes there: an error further down must leave self alone
+        if issparse(y):
+            raise TypeError("y is sparse, which cannot be mixed: give y.toarray().")
         y = validate_data(blank, y=y, multi_output=several, y_numeric=not classes)
         table = MixableTable(blank, X, self.categorical_features, tags.input_tags.allow_nan)
         check_consistent_length(table.rows, y)

@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import signal
+import sys
 import time
 import warnings
 from collections import Counter
@@ -139,6 +140,8 @@ def _certificate(model: Any) -> tuple[float, bool]:
 def run_job(path: str, mark: str, job: Job) -> Outcome:
     """Fit and score. The file `mark` is touched when the clock starts: for the few rows, and again for the fold."""
     table = _read(path)
+    if "torch" in sys.modules:  # batches are small: more threads gain little, and cost twenty times on a busy machine
+        sys.modules["torch"].set_num_threads(1)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         Path(mark).touch()

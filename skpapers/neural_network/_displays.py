@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skpapers._torch.state import own_modes
 from skpapers.neural_network._sam import landscape
 
 
@@ -118,10 +119,16 @@ class LossLandscapeDisplay:
         """
         if n_dims not in (1, 2):
             raise ValueError(f"n_dims must be 1 or 2, got {n_dims}.")
+        if n_steps < 2:
+            raise ValueError(f"n_steps must be 2 or more, got {n_steps}.")
+        if not hasattr(estimator, "_problem"):
+            name = type(estimator).__name__
+            raise TypeError(f"LossLandscapeDisplay takes a fitted network of this package, not {name}.")
         steps = np.linspace(-distance, distance, n_steps)
         generator = torch.Generator().manual_seed(random_state)
         network, objective, X, y, weight = estimator._problem(X, y, sample_weight)
-        losses = landscape(network, objective, X, y, weight, steps, n_dims, generator)
+        with own_modes():
+            losses = landscape(network, objective, X, y, weight, steps, n_dims, generator)
         return cls(steps=steps, losses=losses).plot(ax=ax)
 
     def plot(self, *, ax: Any = None, label: str | None = None) -> "LossLandscapeDisplay":

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from skpapers._torch.estimator import NetworkClassifier, NetworkEstimator, NetworkRegressor
 from skpapers._torch.sam import sharpness_aware
+from skpapers._torch.state import own_modes
 from skpapers._torch.training import Gradient
 from skpapers._validation import Interval
 from skpapers.neural_network._sam import top_eigenvalues
@@ -40,7 +41,8 @@ class SharpnessAware(NetworkEstimator):
             Without dropout, mixup, penalty and batch statistics; in float64; the mean over the members of an ensemble.
             For regression in squared units of the standardised target.
         """
-        return float(top_eigenvalues(*self._problem(X, y, sample_weight)).mean())
+        with own_modes():
+            return float(top_eigenvalues(*self._problem(X, y, sample_weight)).mean())
 
 
 class SAMMLPClassifier(SharpnessAware, NetworkClassifier):

@@ -19,7 +19,8 @@ def _without_owner(context, builder, kind, value):
         array.parent = cgutils.get_null_value(array.parent.type)
         return array._getvalue()
     if isinstance(kind, types.BaseTuple):
-        for i, member in enumerate(kind):
+        members: Any = kind  # iterable, though not by its class
+        for i, member in enumerate(members):
             inner = _without_owner(context, builder, member, builder.extract_value(value, i))
             value = builder.insert_value(value, inner, i)
     return value

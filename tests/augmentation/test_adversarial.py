@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -10,8 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from skpapers.augmentation import MixupWrapper, adversarial_accuracy
+from skpapers.augmentation import MixupWrapper, adversarial_accuracy, mixup_regularization
 from skpapers.augmentation._differentiable import read_problem
+from skpapers.neural_network import SAMMLPClassifier
 from tests.augmentation._networks import NetworkClassifier, network
 
 RNG = np.random.default_rng(0)
@@ -97,6 +99,18 @@ def test_one_logit_frames_and_wrappers():
     assert 0 < adversarial_accuracy(wrapped, X, THREE, 0.1) < wrapped.score(X, THREE)
 
 
+def test_modes_of_torch_do_not_switch_the_attack_off():
+    model = network(5, 3)
+    terms = mixup_regularization(model, X, THREE)
+    classifier = SAMMLPClassifier((8,), max_iter=20, random_state=0).fit(X, THREE)
+    accuracy = adversarial_accuracy(classifier, X, THREE, 0.5)
+    assert accuracy < classifier.score(X, THREE)
+    for mode in (torch.no_grad(), torch.inference_mode(), torch.device("meta")):
+        with mode:
+            assert adversarial_accuracy(classifier, X, THREE, 0.5) == accuracy
+            assert mixup_regularization(model, X, THREE) == terms
+
+
 def test_a_pure_function():
     model = LogisticRegression().fit(X, THREE)
     rows = X.copy()
@@ -112,6 +126,8 @@ def test_what_is_refused():
         adversarial_accuracy(model, X, BINARY, 0.1, "deepfool")
     with pytest.raises(ValueError, match="n_steps must be a positive integer"):
         adversarial_accuracy(model, X, BINARY, 0.1, "pgd", n_steps=0)
+    with pytest.raises(ValueError, match="bounds must be two numbers"):
+        adversarial_accuracy(model, X, BINARY, 0.1, bounds=(1, 0))
     for refused in (Ridge().fit(X, X[:, 0]), network(5, 3)):
         with pytest.raises(TypeError, match="takes a fitted classifier"):
             adversarial_accuracy(refused, X, THREE, 0.1)

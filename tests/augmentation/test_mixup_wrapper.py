@@ -20,13 +20,14 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
 )
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV, cross_val_score
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -306,7 +307,19 @@ class TestWhatIsRefused:
         with pytest.raises(ValueError, match="precomputed kernel"):
             fitted(SVC(kernel="precomputed"), X @ X.T)
 
-    @pytest.mark.parametrize("estimator", [KMeans(), FrozenEstimator(LogisticRegression())])
+    def test_sparse_targets(self):
+        with pytest.raises(TypeError, match=r"y is sparse.*toarray"):
+            fitted(KNeighborsClassifier(), X, sparse.csr_array(np.eye(3, dtype=int)[np.arange(len(X)) % 3]))
+
+    @pytest.mark.parametrize(
+        "estimator",
+        [
+            KMeans(),
+            FrozenEstimator(LogisticRegression()),
+            make_pipeline(StandardScaler()),
+            make_pipeline(StandardScaler(), "passthrough"),
+        ],
+    )
     def test_estimators_that_learn_from_no_target_or_not_at_all(self, estimator):
         with pytest.raises(TypeError, match="MixupWrapper"):
             fitted(estimator)
@@ -384,6 +397,18 @@ class TestWhatComesThrough:
         weight = np.arange(100.0)
         assert wrapper.score(table, y, sample_weight=weight) == wrapper.estimator_.score(table, y, sample_weight=weight)
 
+    @pytest.mark.parametrize(
+        "estimator",
+        [
+            StackingClassifier([("tree", DecisionTreeClassifier(max_depth=2))]),  # no `predict` before its fit
+            TunedThresholdClassifierCV(LogisticRegression()),
+        ],
+    )
+    def test_estimators_around_estimators(self, estimator):
+        table, y = load_breast_cancer(return_X_y=True)
+        wrapper = MixupWrapper(make_pipeline(StandardScaler(), estimator), n_augment=1, random_state=0)
+        assert wrapper.fit(table[::2], y[::2]).score(table[1::2], y[1::2]) > 0.85
+
     def test_parameters_of_predict(self):
         wrapper = MixupWrapper(GaussianProcessRegressor(alpha=1.0), n_augment=1).fit(X, X[:, 0])
         mean, deviation = wrapper.predict(X, return_std=True)
@@ -429,6 +454,7 @@ class TestWeights:
             (MultiOutputClassifier(KNeighborsClassifier()), None),
             (MultiOutputClassifier(make_pipeline(LogisticRegression())), None),
             (BaggingClassifier(), "sample_weight"),
+            (TunedThresholdClassifierCV(LogisticRegression()), None),  # only with metadata routing
             (MixupWrapper(Ridge()), "sample_weight"),
         ],
         ids=lambda value: "".join(str(value).split()),

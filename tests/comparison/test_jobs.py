@@ -1,6 +1,7 @@
 """However the program ends: no worker goes on, and no copy of the table stays."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,7 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from sklearn.dummy import DummyClassifier
+from sklearn.preprocessing import FunctionTransformer
 
+from skpapers.comparison._worker import Job, Table, run_job
 from tests.comparison._estimators import FLAG
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
@@ -96,3 +101,16 @@ def processes(group):
 def living(group):
     """Return the names of a group's processes that are no zombies."""
     return list(processes(group).values())
+
+
+def test_networks_run_on_one_thread(tmp_path):
+    before = torch.get_num_threads()
+    X, rows = pd.DataFrame({"x": np.arange(10.0)}), np.arange(10)
+    table = Table(X, rows % 2, None, None, FunctionTransformer(), False)
+    (tmp_path / "table").write_bytes(pickle.dumps(table))
+    job = Job(0, 0, DummyClassifier(), rows, rows, (), lambda *_: torch.get_num_threads())
+    torch.set_num_threads(2)
+    try:
+        assert run_job(str(tmp_path / "table"), str(tmp_path / "mark"), job).score == 1
+    finally:
+        torch.set_num_threads(before)

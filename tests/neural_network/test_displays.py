@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
+from numpy.testing import assert_array_equal
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 
 from skpapers.neural_network import LossLandscapeDisplay, SAMMLPClassifier, SAMMLPRegressor, TrainingCurveDisplay
 
@@ -39,6 +42,17 @@ def test_the_landscape_of_an_ensemble_of_regressors_with_weights():
         outputs = members.network(members.scaling(torch.from_numpy(X))).numpy()[..., 0]
     squares = (outputs - (y - model.y_center_) / model.y_scale_) ** 2 / 2
     assert display.losses[1] == pytest.approx(np.average(squares, axis=1, weights=weight).mean(), rel=1e-9)
+
+
+def test_the_landscape_inside_no_grad_and_what_is_refused(model):
+    X, y = load_iris(return_X_y=True)
+    outside = LossLandscapeDisplay.from_estimator(model, X, y, n_steps=5)
+    with torch.no_grad(), torch.device("meta"):
+        assert_array_equal(LossLandscapeDisplay.from_estimator(model, X, y, n_steps=5).losses, outside.losses)
+    with pytest.raises(TypeError, match="takes a fitted network of this package, not LogisticRegression"):
+        LossLandscapeDisplay.from_estimator(LogisticRegression(), X, y)
+    with pytest.raises(ValueError, match="n_steps must be 2 or more"):
+        LossLandscapeDisplay.from_estimator(model, X, y, n_steps=1)
 
 
 def test_the_landscape_has_one_dimension_or_two(model):

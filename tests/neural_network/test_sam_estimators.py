@@ -117,6 +117,50 @@ def test_class_weights_are_sample_weights():
     assert_array_equal(weights_of(a), weights_of(b))
 
 
+def test_balanced_classes_have_equal_weight_and_those_without_rows_none():
+    X, y = WINE
+    weight = np.arange(1.0, len(y) + 1)
+    balanced = weight / np.bincount(y, weights=weight)[y]
+    a = classifier(class_weight="balanced", dtype="float64").fit(X, y, sample_weight=weight)
+    b = classifier(dtype="float64").fit(X, y, sample_weight=balanced)
+    assert_allclose(weights_of(a), weights_of(b), rtol=1e-6)
+    two = y < 2
+    assert a.sharpness(X[two], y[two], weight[two]) == pytest.approx(
+        b.sharpness(X[two], y[two], weight[two] / np.bincount(y[two], weights=weight[two])[y[two]])
+    )
+    with pytest.raises(ValueError, match="No row of class 2 has a weight above 0"):
+        classifier(class_weight="balanced").fit(X, y, sample_weight=two.astype(float))
+    with pytest.raises(ValueError, match="No row left to train on has class 2"):
+        classifier(class_weight="balanced", early_stopping=True, validation_fraction=0.4).fit(X, y)
+
+
+@pytest.mark.parametrize(("make", "data"), KINDS)
+def test_parameters_set_after_the_fit_leave_the_model_alone(make, data):
+    X, y = data
+    model = make(n_ensemble=2, batch_norm=True).fit(X, y)
+    before = model.predict(X)
+    other = {"n_ensemble": 3, "batch_norm": False, "numeric_embedding": "none", "hidden_layer_sizes": (3, 2)}
+    model.set_params(**other, activation="relu", scaling=None)
+    assert_array_equal(model.predict(X), before)
+    assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), before)
+    assert model.sharpness(X, y) > 0
+
+
+@pytest.mark.parametrize("sizes", [(0,), [8, -1], (2.5,), 0])
+def test_layers_have_a_unit_or_more(sizes):
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes.*\b1\b"):
+        classifier(hidden_layer_sizes=sizes).fit(*IRIS)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber"])
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_targets_of_any_magnitude(loss, unit):
+    X, y = DIABETES
+    model = regressor(loss=loss, scaling="standard").fit(X, y)
+    other = regressor(loss=loss, scaling="standard").fit(X * unit, y * unit)
+    assert_allclose(other.predict(X * unit) / unit, model.predict(X), rtol=1e-3)
+
+
 def test_a_radius_of_zero_runs_the_base_optimiser_to_the_bit():
     X, y = WINE
     plain = classifier(rho=0.0).fit(X, y)
@@ -175,6 +219,8 @@ def test_errors_of_partial_fit():
     X, y = IRIS
     with pytest.raises(ValueError, match="The first call of partial_fit needs classes"):
         classifier().partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"two classes or more; classes=\[0\]"):
+        classifier().partial_fit(X[:50], y[:50], classes=[0])
     model = classifier().partial_fit(X, y, classes=[0, 1, 2])
     with pytest.raises(ValueError, match=r"classes=\[0, 1\] are not those of the first call, \[0, 1, 2\]"):
         model.partial_fit(X[:100], y[:100], classes=[0, 1])
@@ -427,6 +473,20 @@ def test_import_and_fit_leave_torch_as_it_was():
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "True", done.stderr
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, lambda: torch.device("meta")])
+@pytest.mark.parametrize(("make", "data"), KINDS[1:3])
+def test_modes_of_torch_around_a_fit_do_not_matter(make, data, mode):
+    X, y = data
+    kwargs = {"early_stopping": True, "batch_norm": True, "dropout": 0.1, "mixup_alpha": 0.2, "n_ensemble": 2}
+    outside = make(**kwargs).fit(X, y)
+    with mode():
+        inside = make(**kwargs).fit(X, y)
+        assert_array_equal(inside.predict(X), outside.predict(X))
+        sharpness = inside.sharpness(X, y)
+    assert sharpness == outside.sharpness(X, y)
+    assert_array_equal(weights_of(inside), weights_of(outside))
 
 
 def test_what_is_pickled_is_numpy():
