@@ -33,6 +33,7 @@ bench: benchmarks/.venv/installed
 	benchmarks/.venv/bin/python benchmarks/bench_trees.py
 	benchmarks/.venv/bin/python benchmarks/bench_mlp.py
 	benchmarks/.venv/bin/python benchmarks/bench_few_shot.py
+	benchmarks/.venv/bin/python benchmarks/bench_startup.py
 	benchmarks/.venv/bin/python benchmarks/reproduce.py
 
 clean:

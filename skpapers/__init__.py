@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from skpapers.comparison import Comparison as Comparison
     from skpapers.comparison import compare as compare
     from skpapers.few_shot import DistributionCalibratedFewShot as DistributionCalibratedFewShot
+    from skpapers.few_shot import STARTUPClassifier as STARTUPClassifier
     from skpapers.neural_network import SAMMLPClassifier as SAMMLPClassifier
     from skpapers.neural_network import SAMMLPRegressor as SAMMLPRegressor
     from skpapers.tree import HierarchicalShrinkageClassifier as HierarchicalShrinkageClassifier

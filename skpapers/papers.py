@@ -146,6 +146,15 @@ def _mixup_contests() -> Iterator[Contest]:
         yield Contest("mixup tree", task, Spec("skpapers.augmentation.MixupWrapper", mixed), tree)
 
 
+def _startup_contests() -> Iterator[Contest]:
+    method = Spec("skpapers.few_shot.STARTUPClassifier", {"random_state": 0, "device": "cpu"})
+    network = {"hidden_layer_sizes": (128, 64), "rho": 0.0, "random_state": 0, "device": "cpu"}
+    # a table has one domain: what is compared is the teacher with the final classifier, and a plain network
+    yield Contest(
+        "STARTUP teacher", "classification", method, Spec("skpapers.neural_network.SAMMLPClassifier", network)
+    )
+
+
 PAPERS: tuple[Paper, ...] = (
     Paper(
         key="hierarchical_shrinkage",
@@ -217,6 +226,18 @@ PAPERS: tuple[Paper, ...] = (
         estimators=("DistributionCalibratedFewShot",),
         contests=(),  # without rare classes it is its own baseline
         reproduction=("dc_rare_classes", "dc_episodes"),
+    ),
+    Paper(
+        key="startup",
+        title="Self-training For Few-shot Transfer Across Extreme Task Differences",
+        authors="Cheng Perng Phoo, Bharath Hariharan",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2010.07734",
+        code="https://github.com/cpphoo/STARTUP",
+        module="skpapers.few_shot",
+        estimators=("STARTUPClassifier",),
+        contests=tuple(_startup_contests()),
+        reproduction=("startup_one_shot",),
     ),
 )
 

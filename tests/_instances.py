@@ -27,6 +27,7 @@ SMALL = {
     "MixupWrapper": {"random_state": 0},
     "SAMMLPClassifier": {"hidden_layer_sizes": (16,), "max_iter": 30, "device": "cpu", "random_state": 0},
     "SAMMLPRegressor": {"hidden_layer_sizes": (16,), "max_iter": 30, "device": "cpu", "random_state": 0},
+    "STARTUPClassifier": {"hidden_layer_sizes": (16, 8), "max_iter": 20, "device": "cpu", "random_state": 0},
 }
 # Further settings that take another way through the code.
 FURTHER = [
@@ -46,6 +47,17 @@ FURTHER = [
     ("DistributionCalibratedFewShot", {"min_base_samples": 8, "method": "closed_form"}),
     ("DistributionCalibratedFewShot", {"estimator": GaussianNB(), "n_generate": 30}),
     ("DistributionCalibratedFewShot", {"tukey": 0.5}),
+    (
+        "STARTUPClassifier",
+        {
+            "batch_size": 10**6,
+            "batch_norm": False,
+            "dtype": "float64",
+            "learning_rate_init": 0.02,
+            "final_estimator": LogisticRegression(solver="newton-cholesky", tol=1e-10),
+        },
+    ),
+    ("STARTUPClassifier", {"activation": "silu", "scaling": "robust", "normalize": False}),
     ("SAMMLPClassifier", {"n_ensemble": 2, "batch_norm": True, "dropout": 0.1, "mixup_alpha": 0.2}),
     ("SAMMLPClassifier", {"batch_size": 10**6, "dtype": "float64", "dropout": 0.0, "learning_rate_init": 0.02}),
     ("SAMMLPRegressor", {"batch_size": 10**6, "dtype": "float64", "dropout": 0.0, "learning_rate_init": 0.02}),

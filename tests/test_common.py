@@ -6,7 +6,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skpapers._torch.estimator import NetworkEstimator
 from skpapers.augmentation import MixupWrapper
-from skpapers.few_shot import DistributionCalibratedFewShot
+from skpapers.few_shot import DistributionCalibratedFewShot, STARTUPClassifier
 from skpapers.tree import QuantBnBTreeClassifier
 from tests._instances import default_instances, small_instances
 
@@ -39,6 +39,12 @@ def expected_failures(estimator) -> dict[str, str]:
         return dict.fromkeys(
             ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data"), why
         )
+    if isinstance(estimator, STARTUPClassifier) and estimator.batch_norm:
+        why = (
+            "batch normalisation counts rows and not weights, as the statistics of a batch do everywhere; without it "
+            "whole batches pass"
+        )
+        return dict.fromkeys(("check_sample_weight_equivalence_on_dense_data",), why)
     return {}
 
 

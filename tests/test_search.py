@@ -23,6 +23,7 @@ GRIDS = {
     "MixupWrapper": {"alpha": [0.2, 1.0], "estimator__max_depth": [2, 4]},
     "QuantBnBTree": {"max_depth": [1, 2], "ccp_alpha": [0, 10.0]},
     "QuantBnBTreeClassifier": {"max_depth": [1, 2], "ccp_alpha": [0, 0.01]},
+    "STARTUPClassifier": {"alpha": [0.01, 0.1], "normalize": [True, False]},
     "SAMMLPClassifier": {"rho": [0.0, 0.05]},
     "SAMMLPRegressor": {"rho": [0.0, 0.05], "loss": ["squared_error", "huber"]},
 }

@@ -1,6 +1,6 @@
 """The papers' claims, one file a paper. A new file is imported here."""
 
-from benchmarks.claims import distribution_calibration, hierarchical_shrinkage, mixup, quant_bnb, sam
+from benchmarks.claims import distribution_calibration, hierarchical_shrinkage, mixup, quant_bnb, sam, startup
 from benchmarks.claims._registry import CLAIMS, Claim, Result, claim
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "mixup",
     "quant_bnb",
     "sam",
+    "startup",
 ]

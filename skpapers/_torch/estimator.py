@@ -23,7 +23,7 @@ from skpapers._torch import losses
 from skpapers._torch.mixup import mixed
 from skpapers._torch.modules import ACTIVATIONS, MLP, FixedScaling, Predictor
 from skpapers._torch.scaling import fit_scaling, fit_target
-from skpapers._torch.state import load_arrays, own_modes, to_arrays
+from skpapers._torch.state import choose_device, load_arrays, own_modes, to_arrays
 from skpapers._torch.training import (
     EarlyStopping,
     Gradient,
@@ -280,7 +280,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         report: Callable[[Callable[[], dict[str, Any]]], Iterator[bool]] | None,
     ) -> dict[str, Any]:
         """Train, and return the attributes of the fitted estimator; without `report` it is one call of many."""
-        dtype, device = getattr(torch, self.dtype), self._torch_device()
+        dtype, device = getattr(torch, self.dtype), choose_device(self.device)
         rows = _inputs(told, device, dtype)
         X_t, y_t = rows(X), _tensor(self._encode(y, told)).to(device)
         y_t = y_t.to(dtype) if y_t.is_floating_point() else y_t
@@ -383,13 +383,6 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         if n_epochs is None and "_training_state" in told:
             trainer.load_state(told["_training_state"])
         return trainer
-
-    def _torch_device(self) -> torch.device:
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError('device="cuda", but torch finds no GPU; use "auto" or "cpu".')
-        return torch.device(self.device)
 
     # Prediction -----------------------------------------------------------------------------------------------------
 

@@ -244,20 +244,23 @@ class MLP(nn.Module):
             {"params": [p for p in learning if id(p) not in known], "decay": 0.0},
         ]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """Return the last hidden layer, or what stands before the only one."""
         if self.n_members > 1 and x.ndim == 2:
             x = x.expand(self.n_members, *x.shape)
         if self.embedding is not None:
             x = self.embedding(x)
-        for i, linear in enumerate(self.linears):
+        for i, linear in enumerate(self.linears[:-1]):
             x = linear(x)
-            if i + 1 < len(self.linears):
-                if len(self.norms):
-                    x = self.norms[i](x)
-                x = self.activation(x)
-                if self.dropout is not None:
-                    x = self.dropout(x)
+            if len(self.norms):
+                x = self.norms[i](x)
+            x = self.activation(x)
+            if self.dropout is not None:
+                x = self.dropout(x)
         return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linears[-1](self.features(x))
 
 
 def _uniform(tensor: Tensor, limit: float, generator: torch.Generator) -> None:

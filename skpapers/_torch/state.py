@@ -27,3 +27,18 @@ def to_arrays(network: nn.Module) -> dict[str, NDArray]:
 def load_arrays(network: nn.Module, arrays: dict[str, NDArray]) -> None:
     """Put arrays into a module, in the module's own dtype and on its device."""
     network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
+
+
+def choose_device(device: str) -> torch.device:
+    """Return the device that a parameter names: "auto" is a GPU where there is one.
+
+    Raises
+    ------
+    ValueError
+        If "cuda" is asked for and there is none.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError('device="cuda", but torch finds no GPU; use "auto" or "cpu".')
+    return torch.device(device)

@@ -120,3 +120,11 @@ def test_logits_of_an_ensemble_have_the_mean_probabilities(units):
         torch.testing.assert_close(torch.softmax(logits, dim=1), torch.softmax(network(X), dim=2).mean(dim=0))
     mean = Predictor(None, network, "mean", np.full(units, 2.0), np.full(units, 3.0))(X)
     torch.testing.assert_close(mean, (network(X).mean(dim=0) * 3.0 + 2.0).squeeze(-1))
+
+
+def test_features_are_what_the_last_layer_sees():
+    X, _ = rows()
+    for network in (mlp(0, batch_norm=True), mlp(0, 1, dropout=0.1)):
+        network.eval()
+        torch.testing.assert_close(network(X), network.linears[-1](network.features(X)), rtol=0, atol=0)
+        assert network.features(X).shape[-1] == 6

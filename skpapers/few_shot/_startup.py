@@ -1,0 +1,257 @@
+"""STARTUP (Phoo, Hariharan): a student learns from a teacher's soft labels of target rows, and from these themselves.
+
+The loss of the student is the sum of the paper's three: cross-entropy of source rows, the divergence from the teacher's
+probabilities on target rows, and the SimCLR loss (NT-Xent) of two views of each target row.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from skpapers._torch.losses import cross_entropy
+from skpapers._torch.modules import MLP
+from skpapers._torch.training import Batch, Trainer
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class FewShotNetwork(nn.Module):
+    """A classifier of source rows, whose last hidden layer is the features, and a projection of them.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Columns.
+
+    hidden_layer_sizes : tuple of int
+        Width of each hidden layer; the last one is the number of features.
+
+    n_classes : int
+        Source classes; there may be none.
+
+    projection_dim : int
+        Outputs of the projection, which the self-supervised loss compares; 0 for none.
+
+    activation : str
+        A key of `skpapers._torch.modules.ACTIVATIONS`.
+
+    batch_norm : bool
+        Normalise each hidden layer before its activation.
+
+    dtype : torch.dtype
+        Of all parameters.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        hidden_layer_sizes: tuple[int, ...],
+        n_classes: int,
+        *,
+        projection_dim: int,
+        activation: str,
+        batch_norm: bool,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        layers = {"activation": activation, "batch_norm": batch_norm, "dtype": dtype}
+        self.classifier = MLP(n_inputs, hidden_layer_sizes, n_classes, **layers)  # type: ignore[arg-type]
+        width = hidden_layer_sizes[-1]
+        self.projection = MLP(width, (width,), projection_dim, dtype=dtype) if projection_dim else None
+
+    def draw(self, generator: torch.Generator) -> "FewShotNetwork":
+        """Draw all weights, on the CPU; biases stay 0."""
+        for part in self.children():
+            part.draw((generator,))  # type: ignore[operator]
+        return self
+
+    def start_from(self, teacher: "FewShotNetwork") -> None:
+        """Take the teacher's hidden layers; head and projection stay as they were drawn."""
+        last = f"linears.{len(self.classifier.linears) - 1}."
+        hidden = {k: v for k, v in teacher.classifier.state_dict().items() if not k.startswith(last)}
+        self.classifier.load_state_dict(hidden, strict=False)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Matrices with weight decay, the rest without."""
+        return [group for part in self.children() for group in part.parameter_groups()]  # type: ignore[operator]
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the last hidden layer."""
+        return self.classifier.features(x)
+
+    def classify(self, h: Tensor) -> Tensor:
+        """Return the logits of features."""
+        return self.classifier.linears[-1](h)
+
+    def project(self, h: Tensor) -> Tensor:
+        """Return what the self-supervised loss compares."""
+        return self.projection(h)  # type: ignore[misc]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(x)
+
+
+class Features(nn.Module):
+    """Raw rows to features: scaling, backbone, and each row's features divided by their norm where asked.
+
+    Parameters
+    ----------
+    scaling : nn.Module or None
+        The first, fixed layer.
+
+    network : FewShotNetwork
+        Its backbone is used.
+
+    normalize : bool
+        Whether rows get norm 1; a row of zeros stays.
+    """
+
+    def __init__(self, scaling: nn.Module | None, network: FewShotNetwork, normalize: bool) -> None:
+        super().__init__()
+        self.scaling, self.network, self.normalize = scaling, network, normalize
+
+    def forward(self, X: Tensor) -> Tensor:
+        h = self.network.features(X if self.scaling is None else self.scaling(X))
+        return F.normalize(h, dim=-1) if self.normalize else h
+
+
+def nt_xent(z_1: Tensor, z_2: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return the SimCLR loss of each row (NT-Xent), the mean over both of its views as anchors.
+
+    With views 1 and 2 of b rows and s the cosine similarity, the loss of an anchor i, j being its row's other view, is
+    -log(exp(s_ij / temperature) / sum_{k != i} exp(s_ik / temperature)), k running over all 2b views.
+
+    Parameters
+    ----------
+    z_1, z_2 : Tensor of shape (b, d)
+        Projections of the views.
+
+    temperature : float
+        Divides the similarities.
+
+    Returns
+    -------
+    losses : Tensor of shape (b,)
+        0 for a single row, which has nothing to be told from.
+    """
+    b = len(z_1)
+    z = F.normalize(torch.cat([z_1, z_2]), dim=-1)
+    s = (z @ z.T) / temperature
+    positive = (z[:b] * z[b:]).sum(dim=-1) / temperature
+    itself = torch.eye(2 * b, dtype=torch.bool, device=z.device)
+    everything = s.masked_fill(itself, -torch.inf).logsumexp(dim=-1)
+    return (everything[:b] + everything[b:]) / 2.0 - positive
+
+
+def distillation(logits_1: Tensor, logits_2: Tensor, q: Tensor) -> Tensor:
+    """Return KL(q || p) of each row, the mean over its two views.
+
+    Parameters
+    ----------
+    logits_1, logits_2 : Tensor of shape (b, n_classes)
+        The student's, of the views.
+
+    q : Tensor of shape (b, n_classes)
+        The teacher's probabilities.
+
+    Returns
+    -------
+    divergences : Tensor of shape (b,)
+        0 where the student says what the teacher says.
+    """
+    loss = cross_entropy()
+    negative_entropy = torch.special.xlogy(q, q).sum(dim=-1)
+    return (loss(logits_1, q) + loss(logits_2, q)) / 2.0 + negative_entropy
+
+
+class StudentObjective:
+    """The student's loss: cross-entropy of source rows + distillation + self-supervision of target rows.
+
+    A batch holds target rows, with the teacher's probabilities as y; each brings a source row with it: `pair` says
+    which. That is decided before an epoch, so that a step draws nothing but its views.
+
+    Parameters
+    ----------
+    X, y, weight : Tensor or None
+        Source rows as the network takes them, their classes, and their weights of mean 1. None: there are none.
+
+    augment : callable
+        ``augment(X, generator)`` makes a view of target rows.
+
+    distill_weight, ssl_weight, temperature : float
+        Weights of the two losses, temperature of the second.
+    """
+
+    def __init__(
+        self,
+        X: Tensor | None,
+        y: Tensor | None,
+        weight: Tensor | None,
+        augment: Augment,
+        *,
+        distill_weight: float,
+        ssl_weight: float,
+        temperature: float,
+    ) -> None:
+        self.X, self.y, self.weight, self.augment = X, y, weight, augment
+        self.distill_weight = 0.0 if X is None else distill_weight
+        self.ssl_weight, self.temperature = ssl_weight, temperature
+        self.partners: Tensor | None = None
+        self.totals = torch.zeros(3, dtype=torch.float64)
+
+    def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
+        of = cast(FewShotNetwork, network)
+        told, distilled, similar = torch.zeros(3, dtype=batch.X.dtype, device=batch.X.device).unbind()
+        # Three passes: statistics of normalisation are those of source rows, of one view, of the other.
+        if self.X is not None and self.y is not None and self.partners is not None:
+            rows = self.partners[batch.indices]
+            losses = cross_entropy()(of(self.X[rows]), self.y[rows])
+            told = _mean(losses, None if self.weight is None else self.weight[rows])
+        h_1, h_2 = (of.features(self.augment(batch.X, batch.generators[0])) for _ in range(2))
+        if self.distill_weight > 0:
+            distilled = _mean(distillation(of.classify(h_1), of.classify(h_2), batch.y), batch.weight)
+        if self.ssl_weight > 0:
+            similar = _mean(nt_xent(of.project(h_1), of.project(h_2), self.temperature), batch.weight)
+        parts = torch.stack([part.detach().double() for part in (told, distilled, similar)])
+        self.totals += batch.indices.shape[-1] * parts.cpu()
+        return told + self.distill_weight * distilled + self.ssl_weight * similar
+
+
+def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:
+    return (losses if weight is None else losses * weight).mean()
+
+
+def rounds(n_source: int, n_target: int) -> int:
+    """Return how often an epoch visits the target rows: source rows are to be visited about once as well."""
+    return max(1, round(n_source / n_target))
+
+
+def student_epoch(trainer: Trainer, X: Tensor, q: Tensor, weight: Tensor | None) -> Tensor:
+    """Visit all target rows, and source rows in turn, an order of theirs being drawn when the last one is used up.
+
+    Returns
+    -------
+    losses : Tensor of shape (3,)
+        Means of cross-entropy, distillation and self-supervision.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss was NaN or infinite.
+    """
+    objective: StudentObjective = trainer.objective  # type: ignore[assignment]
+    n, n_source = len(X), 0 if objective.X is None else len(objective.X)
+    n_rounds = rounds(n_source, n)
+    objective.totals.zero_()
+    partners = None
+    if n_source:
+        turns = -(-n_rounds * n // n_source)
+        orders = [torch.randperm(n_source, generator=trainer.generators[0], device=X.device) for _ in range(turns)]
+        partners = torch.cat(orders)
+    for i in range(n_rounds):
+        objective.partners = None if partners is None else partners[i * n : (i + 1) * n]
+        trainer.run_epoch(X, q, weight)
+    return objective.totals / (n_rounds * n)
