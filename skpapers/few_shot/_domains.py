@@ -1,4 +1,4 @@
-"""Which rows are of the source and which of the target: the sign of `sample_domain`."""
+"""Which rows are of the source and which of the target, the sign of `sample_domain`; and which have no label."""
 
 from typing import Any
 
@@ -29,3 +29,9 @@ def source_rows(sample_domain: Any, X: Any) -> NDArray[np.bool_]:
     if np.any(domain == 0):
         raise ValueError("sample_domain must be positive for rows of the source and negative for the target, got 0.")
     return domain > 0
+
+
+def marked(y: NDArray, unlabeled: Any) -> NDArray[np.bool_]:
+    """Return a mask of the rows whose entry of `y` is `unlabeled`, which may be NaN."""
+    # NaN is not equal to itself
+    return np.asarray(y != y if unlabeled != unlabeled else y == unlabeled, dtype=bool)

@@ -170,8 +170,9 @@ def distillation(logits_1: Tensor, logits_2: Tensor, q: Tensor) -> Tensor:
 class StudentObjective:
     """The student's loss: cross-entropy of source rows + distillation + self-supervision of target rows.
 
-    A batch holds target rows, with the teacher's probabilities as y; each brings a source row with it: `pair` says
-    which. That is decided before an epoch, so that a step draws nothing but its views.
+    A batch holds target rows, with the teacher's probabilities as y; each brings source rows with it: `partners`, of
+    shape (n_target, n_partners), says which. That is decided before an epoch, so that a step draws nothing but its
+    views.
 
     Parameters
     ----------
@@ -207,7 +208,7 @@ class StudentObjective:
         told, distilled, similar = torch.zeros(3, dtype=batch.X.dtype, device=batch.X.device).unbind()
         # Three passes: statistics of normalisation are those of source rows, of one view, of the other.
         if self.X is not None and self.y is not None and self.partners is not None:
-            rows = self.partners[batch.indices]
+            rows = self.partners[batch.indices].flatten()
             losses = cross_entropy()(of(self.X[rows]), self.y[rows])
             told = _mean(losses, None if self.weight is None else self.weight[rows])
         h_1, h_2 = (of.features(self.augment(batch.X, batch.generators[0])) for _ in range(2))
@@ -224,9 +225,13 @@ def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:
     return (losses if weight is None else losses * weight).mean()
 
 
-def rounds(n_source: int, n_target: int) -> int:
-    """Return how often an epoch visits the target rows: source rows are to be visited about once as well."""
-    return max(1, round(n_source / n_target))
+def rounds(n_source: int, n_target: int, batch_size: int) -> tuple[int, int]:
+    """Return how often an epoch visits the target rows, and how many source rows each brings with it.
+
+    Source rows are to be visited about once as well, in batches that are whole even where target rows are few.
+    """
+    n_partners = max(1, min(batch_size, n_source) // n_target)
+    return max(1, round(n_source / (n_target * n_partners))), n_partners
 
 
 def student_epoch(trainer: Trainer, X: Tensor, q: Tensor, weight: Tensor | None) -> Tensor:
@@ -244,14 +249,14 @@ def student_epoch(trainer: Trainer, X: Tensor, q: Tensor, weight: Tensor | None)
     """
     objective: StudentObjective = trainer.objective  # type: ignore[assignment]
     n, n_source = len(X), 0 if objective.X is None else len(objective.X)
-    n_rounds = rounds(n_source, n)
+    n_rounds, n_partners = rounds(n_source, n, trainer.batch_size)
     objective.totals.zero_()
     partners = None
     if n_source:
-        turns = -(-n_rounds * n // n_source)
+        turns = -(-n_rounds * n * n_partners // n_source)
         orders = [torch.randperm(n_source, generator=trainer.generators[0], device=X.device) for _ in range(turns)]
-        partners = torch.cat(orders)
+        partners = torch.cat(orders)[: n_rounds * n * n_partners].view(n_rounds, n, n_partners)
     for i in range(n_rounds):
-        objective.partners = None if partners is None else partners[i * n : (i + 1) * n]
+        objective.partners = None if partners is None else partners[i]
         trainer.run_epoch(X, q, weight)
     return objective.totals / (n_rounds * n)

@@ -30,19 +30,15 @@ from skpapers._torch.state import to_arrays
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
 from skpapers._weights import weight_parameter
 from skpapers.base import DocLinkMixin
-from skpapers.few_shot._domains import source_rows
+from skpapers.few_shot._domains import marked, source_rows
 from skpapers.few_shot._startup_stages import Rows, Stages, applied, features_module
 from skpapers.few_shot._views import NAMED
 
 
-def _classes(y: NDArray) -> NDArray:
+def _classes(y: NDArray, holder: str) -> NDArray:
     classes = np.unique(y)
     if len(classes) < 2:
-        one = classes.tolist()[0]
-        raise ValueError(
-            f"STARTUPClassifier needs two classes or more, in the source and among labelled target rows; one of these "
-            f"holds one class, {one!r}."
-        )
+        raise ValueError(f"STARTUPClassifier needs two classes or more; {holder} one class, {classes.tolist()[0]!r}.")
     return classes
 
 
@@ -92,11 +88,11 @@ class STARTUPClassifier(
     augment : {"jitter", "mask", "exchange", "jitter+mask", "jitter+exchange"} or callable, default="jitter+mask"
         How two views of a target row are made. "jitter" adds normal noise of 0.3 in units of the scaled columns; "mask"
         hides each value with probability 0.2, "exchange" takes it from another row of the batch instead. A callable
-        ``augment(X, rng)`` gets some target rows as `fit` was given them, and a :class:`numpy.random.Generator`, and
-        returns an array of that shape.
+        ``augment(X, rng)`` gets a float64 array of some target rows, in the units that `fit` was given, and a
+        :class:`numpy.random.Generator`, and returns an array of that shape.
 
     init : {"teacher", "random"}, default="teacher"
-        Where the student's hidden layers start. Its other layers are drawn.
+        Where the student's hidden layers start. Its other layers are drawn, and without a teacher all of them.
 
     normalize : bool, default=True
         Divide the features of each row by their norm.
@@ -115,7 +111,8 @@ class STARTUPClassifier(
         Decoupled weight decay of the matrices.
 
     batch_size : int or "auto", default="auto"
-        Target rows of a step, and as many source rows; "auto" is 128.
+        Most target rows of a step, and most source rows; "auto" is 128. The self-supervised loss tells a row from the
+        others of its step: with 1 there are none, and it is 0.
 
     learning_rate_init : float, default=0.003
         Learning rate at the start of a cosine schedule that ends at 0, for teacher and student each.
@@ -198,8 +195,9 @@ class STARTUPClassifier(
     Row weights enter every mean, and the final fit. They equal repeated rows where batches are whole, `batch_norm` is
     off and no student is trained: views are random, and a row repeated has another one of itself to be told from.
 
-    Cost: O((n_s + 2 n_t) (p h + m h^2)) for an epoch of the student with p features and m layers of width h, and
-    O(n_t b h) for the similarities in batches of b rows. Memory: X in float64 and in `dtype`.
+    Cost: O(n (p h + m h^2)) for an epoch of the student with p features and m layers of width h, n being the larger of
+    :math:`n_s` and :math:`n_t`, and O(n b d) for the similarities of d projections in batches of b rows; an epoch of
+    the teacher has :math:`n_s` rows. Memory: a few copies of X in float64, and one in `dtype`.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as arrays
     of numpy.
@@ -355,8 +353,8 @@ class STARTUPClassifier(
         told = {k: v for k, v in vars(blank).items() if k in ("n_features_in_", "feature_names_in_")}
         rows = Rows(X, y, check_sample_weight(sample_weight, X))
         rows, source, target, labelled = self._divide(rows, unlabelled, sample_domain)
-        told["classes_"] = _classes(labelled.y)
-        told["source_classes_"] = _classes(source.y) if len(source.X) else labelled.y[:0]
+        told["source_classes_"] = _classes(source.y, "the source holds") if len(source.X) else labelled.y[:0]
+        told["classes_"] = _classes(labelled.y, "the labelled target rows hold")
         if not len(source.X) and self.ssl_weight == 0:
             raise ValueError("Without source rows nothing but self-supervision is left, and ssl_weight is 0.")
         told["_fitted_architecture"] = self._architecture(told)
@@ -379,11 +377,10 @@ class STARTUPClassifier(
         if self.unlabeled is None or y is None:
             return y, None
         y = column_or_1d(y, warn=True)
-        # NaN is not equal to itself
-        marked = np.asarray(y != y if self.unlabeled != self.unlabeled else y == self.unlabeled, dtype=bool)
-        if marked.all():
+        unlabelled = marked(y, self.unlabeled)
+        if unlabelled.all():
             raise ValueError("No row has a label: STARTUPClassifier needs some of the source, of the target, or both.")
-        return np.where(marked, y[~marked][:1], y), marked
+        return np.where(unlabelled, y[~unlabelled][:1], y), unlabelled
 
     def _divide(
         self, rows: Rows, unlabelled: NDArray[np.bool_] | None, sample_domain: Any
@@ -391,14 +388,14 @@ class STARTUPClassifier(
         """Return all rows that weigh anything, those of the source, of the target, and those of the final fit."""
         unlabelled = np.zeros(len(rows.y), dtype=bool) if unlabelled is None else unlabelled
         source = ~unlabelled if sample_domain is None else source_rows(sample_domain, rows.X)
+        if rows.weight is not None:
+            present = rows.weight > 0
+            rows, source, unlabelled = rows.of(present), source[present], unlabelled[present]
         if np.any(source & unlabelled):
             raise ValueError(
                 f"Source rows need labels, and {np.sum(source & unlabelled)} of them are marked by "
                 f"unlabeled={self.unlabeled!r}; rows without a label are target rows, of a negative sample_domain."
             )
-        if rows.weight is not None:
-            present = rows.weight > 0
-            rows, source, unlabelled = rows.of(present), source[present], unlabelled[present]
         final = ~source & ~unlabelled
         final = final if final.any() else source
         if not final.any():

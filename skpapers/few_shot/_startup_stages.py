@@ -32,7 +32,9 @@ class Rows(NamedTuple):
     weight: NDArray[np.float64] | None
 
     def of(self, which: NDArray[np.bool_]) -> "Rows":
-        """Return some of them."""
+        """Return some of them; all are not copied."""
+        if which.all():
+            return self
         return Rows(self.X[which], self.y[which], None if self.weight is None else self.weight[which])
 
 
@@ -65,6 +67,7 @@ class Stages:
     ) -> None:
         self.est, self.told, self.weight_name = est, told, weight_name
         self.source, self.target, self.labelled = source, target, labelled
+        self.batch_size = AUTO_BATCH_SIZE if est.batch_size == "auto" else est.batch_size
         self.dtype, self.device = getattr(torch, est.dtype), choose_device(est.device)
         seeds = check_random_state(est.random_state).randint(np.iinfo(np.int32).max, size=5)
         self.teacher_seeds, self.student_seeds, self.view_seed = seeds[:2], seeds[2:4], seeds[4]
@@ -112,7 +115,7 @@ class Stages:
             ssl_weight=est.ssl_weight,
             temperature=est.temperature,
         )
-        n_rounds = rounds(len(self.source.X), n)
+        n_rounds, _ = rounds(len(self.source.X), n, self.batch_size)
         trainer = self._trainer(self.student, objective, self.student_seeds[1], n, n_rounds)
         of_target = self._mean_one(self.target.weight)
         self._epochs("student", context, lambda: student_epoch(trainer, target, q, of_target).numpy())
@@ -162,9 +165,10 @@ class Stages:
             try:
                 curve.append(epoch())
             except FloatingPointError:
+                softer = f", raise temperature={est.temperature}" if stage == "student" else ""
                 raise ValueError(
                     f"STARTUPClassifier: the loss became NaN or infinite in epoch {len(curve) + 1} of the {stage}; "
-                    f"lower learning_rate_init={est.learning_rate_init}, or scale X (scaling={est.scaling!r})."
+                    f"lower learning_rate_init={est.learning_rate_init}{softer}, or scale X (scaling={est.scaling!r})."
                 ) from None
             if est.verbose:
                 self._print(stage, curve)
@@ -200,13 +204,12 @@ class Stages:
     def _trainer(self, network: nn.Module, objective: Objective, seed: int, n: int, n_rounds: int) -> Trainer:
         """Return the trainer of n rows that are visited `n_rounds` times in an epoch."""
         est = self.est
-        batch_size = min(AUTO_BATCH_SIZE if est.batch_size == "auto" else est.batch_size, n)
         return Trainer(
             network,
             objective,
             learning_rate=est.learning_rate_init,
-            n_steps=est.max_iter * n_rounds * (len(batch_starts(n, batch_size)) - 1),
-            batch_size=batch_size,
+            n_steps=est.max_iter * n_rounds * (len(batch_starts(n, self.batch_size)) - 1),
+            batch_size=self.batch_size,
             generators=(torch.Generator(self.device).manual_seed(int(seed)),),
             alpha=est.alpha,
         )

@@ -15,7 +15,7 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from skpapers._validation import safe_indexing
-from skpapers.few_shot._domains import source_rows
+from skpapers.few_shot._domains import marked, source_rows
 
 
 class TargetDomainSplit(BaseCrossValidator):
@@ -36,6 +36,7 @@ class TargetDomainSplit(BaseCrossValidator):
     See Also
     --------
     DistributionCalibratedFewShot : A classifier that takes `sample_domain`.
+    STARTUPClassifier : Another one, that learns from unlabelled rows, too.
 
     Notes
     -----
@@ -137,9 +138,7 @@ class TargetDomainSplit(BaseCrossValidator):
             )
         judged = ~source_rows(sample_domain, X)
         if self.unlabeled is not None:
-            labels = column_or_1d(y)
-            # NaN is not equal to itself
-            judged &= labels == labels if self.unlabeled != self.unlabeled else labels != self.unlabeled
+            judged &= ~marked(column_or_1d(y), self.unlabeled)
         if not judged.any():
             raise ValueError("TargetDomainSplit splits the labelled rows of the target, and found none.")
         return judged

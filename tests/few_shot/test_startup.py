@@ -197,16 +197,19 @@ def test_features_of_norm_one():
     assert torch.equal(zero, torch.zeros(1, 6, dtype=torch.float64))
 
 
-@pytest.mark.parametrize(("n_source", "n_target", "expected"), [(0, 5, 1), (5, 50, 1), (50, 50, 1), (140, 20, 7)])
-def test_an_epoch_visits_source_and_target(n_source, n_target, expected):
-    assert rounds(n_source, n_target) == expected
+@pytest.mark.parametrize(
+    ("n_source", "n_target", "n_rounds", "n_partners"),
+    [(0, 5, 1, 1), (5, 50, 1, 1), (50, 50, 1, 1), (140, 20, 7, 1), (140, 2, 18, 4), (140, 1, 18, 8), (5, 2, 1, 2)],
+)
+def test_an_epoch_visits_source_and_target(n_source, n_target, n_rounds, n_partners):
+    assert rounds(n_source, n_target, 8) == (n_rounds, n_partners)
     visited, targets = [], []
 
     class Recorded(StudentObjective):
         def __call__(self, network, batch):
             targets.extend(batch.indices.tolist())
             if self.X is not None:
-                visited.extend(self.partners[batch.indices].tolist())
+                visited.extend(self.partners[batch.indices].flatten().tolist())
             return super().__call__(network, batch)
 
     X = normal(n_source, 5) if n_source else None
@@ -215,11 +218,30 @@ def test_an_epoch_visits_source_and_target(n_source, n_target, expected):
     trainer = Trainer(network(3 if n_source else 0), of, batch_size=8, generators=(generator(),))
     rows = normal(n_target, 5, seed=1)
     student_epoch(trainer, rows, torch.zeros(n_target, 3, dtype=torch.float64), None)
-    assert np.bincount(targets, minlength=n_target).tolist() == [expected] * n_target
+    assert np.bincount(targets, minlength=n_target).tolist() == [n_rounds] * n_target
     if n_source:
         counts = np.bincount(visited, minlength=n_source)
         assert counts.max() - counts.min() <= 1
-        assert counts.sum() == expected * n_target
+        assert counts.sum() == n_rounds * n_target * n_partners
+
+
+def test_few_target_rows_leave_the_batches_of_the_source_whole():
+    of, sizes = objective(), []
+    plain = of.__class__.__call__
+
+    class Recorded(StudentObjective):
+        def __call__(self, network, batch):
+            sizes.append((len(batch.X), len(self.partners[batch.indices].flatten())))
+            return plain(self, network, batch)
+
+    of.__class__ = Recorded
+    trainer = Trainer(network(), of, update=lambda *_: None, batch_size=6, generators=(generator(),))
+    X, q = normal(2, 5, seed=2), torch.softmax(normal(2, 3, seed=3), dim=-1)
+    told, distilled, _ = student_epoch(trainer, X, q, None).tolist()
+    assert sizes == [(2, 6), (2, 6)]
+    net = network()
+    assert_allclose(told, F.cross_entropy(net(of.X), of.y).item(), rtol=1e-12)
+    assert_allclose(distilled, distillation(net(X), net(X), q).mean().item(), rtol=1e-12)
 
 
 def test_the_losses_of_an_epoch_are_means_over_rows():

@@ -120,8 +120,8 @@ class TestRoles:
             (np.where(np.arange(len(Y)) == np.flatnonzero(DOMAIN > 0)[0], -1, Y), DOMAIN, "Source rows need labels"),
             (np.full(len(Y), -1), None, "No row has a label"),
             (np.full(len(Y), -1), -np.ones(len(Y)), "No row has a label"),
-            (np.where(DOMAIN > 0, 3, Y), DOMAIN, "holds one class, 3"),
-            (np.where((DOMAIN < 0) & (Y > 0), 7, Y), DOMAIN, "holds one class, 7"),
+            (np.where(DOMAIN > 0, 3, Y), DOMAIN, "the source holds one class, 3"),
+            (np.where((DOMAIN < 0) & (Y > 0), 7, Y), DOMAIN, "the labelled target rows hold one class, 7"),
             (Y, np.zeros(len(Y)), "got 0"),
             (Y, DOMAIN[:-1], "inconsistent numbers"),
             (Y + 0.5, None, "Unknown label type"),
@@ -244,6 +244,10 @@ class TestWeights:
         kept = weight > 0
         assert_same_predictions(fitted(weight=weight), fitted(X[kept], Y[kept], DOMAIN[kept]), X, atol=1e-12)
 
+    def test_rows_of_weight_zero_may_lack_a_label(self):
+        weight = np.where((DOMAIN > 0) & (np.arange(len(X)) % 4 == 0), 0.0, 1.0)
+        assert_same_predictions(fitted(y=np.where(weight > 0, Y, -1), weight=weight), fitted(weight=weight), X)
+
     def test_some_row_with_a_label_must_weigh(self):
         with pytest.raises(ValueError, match="has a weight above 0"):
             fitted(weight=(Y == -1).astype(float))
@@ -359,6 +363,8 @@ class TestFit:
         settings = {"batch_norm": False, "distill_weight": 1e300, "dtype": "float32"}
         with pytest.raises(ValueError, match="of the student"):
             fitted(**settings)
+        with pytest.raises(ValueError, match=r"of the student; .* raise temperature=1e-40"):
+            fitted(temperature=1e-40)
 
     @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
     def test_a_gpu_that_is_not_there(self):

@@ -1,11 +1,14 @@
 """What the stages of a fit share: roles of rows, and networks from arrays."""
 
 import numpy as np
+import pytest
 import torch
 from numpy.testing import assert_array_equal
 
 from skpapers._torch.scaling import fit_scaling
 from skpapers._torch.state import to_arrays
+from skpapers._torch.training import Trainer
+from skpapers.few_shot import STARTUPClassifier, _startup_stages
 from skpapers.few_shot._startup import FewShotNetwork
 from skpapers.few_shot._startup_stages import CHUNK, Rows, applied, features_module
 
@@ -18,6 +21,7 @@ def test_rows_keep_their_labels_and_weights():
     assert_array_equal(some.X, rows.X[::2])
     assert_array_equal(some.y, [0, 2, 4])
     assert_array_equal(some.weight, [0, 0.5, 1])
+    assert rows.of(np.ones(5, dtype=bool)).X is rows.X
     assert rows._replace(weight=None).of(np.ones(5, dtype=bool)).weight is None
 
 
@@ -45,3 +49,22 @@ def test_features_come_from_arrays_in_float64_and_a_few_thousand_rows_at_a_time(
     with torch.no_grad():
         expected = network.double().features(scaling(torch.tensor(X))).numpy()
     np.testing.assert_allclose(features, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_target", [1, 3, 40, 90])
+@pytest.mark.parametrize("batch_size", [1, 16, "auto", 1000])
+def test_the_schedule_ends_with_the_last_step(monkeypatch, n_target, batch_size):
+    trainers = []
+
+    class Kept(Trainer):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            trainers.append(self)
+
+    monkeypatch.setattr(_startup_stages, "Trainer", Kept)
+    X = RNG.normal(size=(50 + n_target, 3))
+    y = np.where(np.arange(len(X)) < 50, np.arange(len(X)) % 2, -1)
+    model = STARTUPClassifier(4, batch_size=batch_size, max_iter=2, unlabeled=-1, device="cpu", random_state=0)
+    model.fit(X, y)
+    assert [trainer.step for trainer in trainers] == [trainer.n_steps for trainer in trainers]
+    assert len(trainers) == 2
