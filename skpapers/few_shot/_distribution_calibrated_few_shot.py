@@ -1,26 +1,22 @@
 """The estimator around `_distribution_calibration`: any classifier, fitted on rows of rare classes drawn for it."""
 
 import warnings
-from collections.abc import Callable
 from copy import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skpapers._callbacks import begin_fit, end_fit
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
-from skpapers._weights import weight_parameter
 from skpapers.base import DocLinkMixin
 from skpapers.few_shot._distribution_calibration import (
     Calibration,
@@ -37,20 +33,14 @@ from skpapers.few_shot._distribution_calibration import (
     tukey_transform,
 )
 from skpapers.few_shot._domains import source_rows
+from skpapers.few_shot._wrapped_classifier import WrappedClassifierMixin
 
 # Most rows that "balance" draws for a class where rows can carry weights: from there on they stand for several.
 MAX_DRAWN = 10_000
 
 
-def _classifier_has(method: str) -> Callable[[Any], bool]:
-    def check(self: Any) -> bool:
-        return hasattr(getattr(self, "estimator_", self._unfitted()), method)
-
-    return check
-
-
 class DistributionCalibratedFewShot(
-    DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+    DocLinkMixin, CallbackSupportMixin, WrappedClassifierMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
 ):
     r"""Any classifier, with rows drawn for the classes that have few.
 
@@ -156,6 +146,8 @@ class DistributionCalibratedFewShot(
     sizes; a label may be both. It is requested by default: with metadata routing, ``fit(X, y, sample_domain=d)`` of a
     Pipeline or a search passes it on. Without routing it is given as ``step__sample_domain=d``.
 
+    The probabilities of rare classes are as if they were as frequent as what was drawn for them.
+
     `sample_weight` stands for repeated rows in sizes, means, covariances and in the fit of the classifier. Weights of a
     mean far below one would make all classes rare, or leave them no covariance; there is a warning where that happens.
 
@@ -196,6 +188,8 @@ class DistributionCalibratedFewShot(
     0.81
     0.86
     """
+
+    _wrapped = "estimator"
 
     # requested by default: with routing nobody has to call set_fit_request
     __metadata_request__fit: ClassVar[dict] = {"sample_domain": True}
@@ -348,20 +342,12 @@ class DistributionCalibratedFewShot(
         return LogisticRegression(max_iter=1000) if self.estimator is None else self.estimator
 
     def _checked_weight_name(self, sample_weight: Any) -> str | None:
-        """Return the name under which the wrapped classifier takes weights, or raise where it cannot be used."""
+        """Refuse what takes distances, too; "closed_form" weighs by itself."""
+        weight_name = super()._checked_weight_name(sample_weight if self.method == "sample" else None)
         estimator = self._unfitted()
-        name = type(estimator).__name__
-        if not is_classifier(estimator):
-            raise TypeError(
-                f"DistributionCalibratedFewShot takes a classifier or a Pipeline that ends in one, not {name}."
-            )
-        if isinstance(estimator, FrozenEstimator):
-            raise TypeError("DistributionCalibratedFewShot fits its estimator, and a FrozenEstimator is never fitted.")
         if get_tags(estimator).input_tags.pairwise:
+            name = type(estimator).__name__
             raise ValueError(f"{name} takes a precomputed kernel or distances, for which no rows can be drawn.")
-        weight_name = weight_parameter(estimator)
-        if sample_weight is not None and weight_name is None and self.method == "sample":
-            raise TypeError(f"sample_weight was given, and {name} takes none here.")
         return weight_name
 
     def _of_large_classes(self, y: NDArray, weight: NDArray) -> NDArray[np.bool_]:
@@ -444,75 +430,9 @@ class DistributionCalibratedFewShot(
         model.n_features_in_ = rows.shape[1]
         return model
 
-    def _call(self, method: str, X: Any) -> Any:
+    def _model_rows(self, X: Any) -> NDArray:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64, order="C")
-        return getattr(self.estimator_, method)(tukey_transform(X, self._tukey))
-
-    def predict(self, X: Any) -> Any:
-        """Predict labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Predicted labels.
-        """
-        return self._call("predict", X)
-
-    @available_if(_classifier_has("predict_proba"))
-    def predict_proba(self, X: Any) -> Any:
-        """Predict class probabilities.
-
-        Those of rare classes are as if they were as frequent as what was drawn for them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of `classes_`.
-        """
-        return self._call("predict_proba", X)
-
-    @available_if(_classifier_has("predict_log_proba"))
-    def predict_log_proba(self, X: Any) -> Any:
-        """Predict the logarithms of class probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        Returns
-        -------
-        log_p : ndarray of shape (n_samples, n_classes)
-            Logarithms of the probabilities.
-        """
-        return self._call("predict_log_proba", X)
-
-    @available_if(_classifier_has("decision_function"))
-    def decision_function(self, X: Any) -> Any:
-        """Return the scores of the classifier.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        Returns
-        -------
-        score : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Scores, greater for the more likely class.
-        """
-        return self._call("decision_function", X)
+        return tukey_transform(validate_data(self, X, reset=False, dtype=np.float64, order="C"), self._tukey)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")

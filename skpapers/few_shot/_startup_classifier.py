@@ -12,13 +12,10 @@ from sklearn.base import (
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    is_classifier,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import column_or_1d
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
@@ -28,11 +25,11 @@ from skpapers._torch.modules import ACTIVATIONS
 from skpapers._torch.scaling import fit_scaling
 from skpapers._torch.state import to_arrays
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
-from skpapers._weights import weight_parameter
 from skpapers.base import DocLinkMixin
 from skpapers.few_shot._domains import marked, source_rows
 from skpapers.few_shot._startup_stages import Rows, Stages, applied, features_module
 from skpapers.few_shot._views import NAMED
+from skpapers.few_shot._wrapped_classifier import WrappedClassifierMixin
 
 
 def _classes(y: NDArray, holder: str) -> NDArray:
@@ -42,16 +39,10 @@ def _classes(y: NDArray, holder: str) -> NDArray:
     return classes
 
 
-def _model_has(method: str) -> Callable[[Any], bool]:
-    def check(self: Any) -> bool:
-        return hasattr(getattr(self, "final_estimator_", self._unfitted()), method)
-
-    return check
-
-
 class STARTUPClassifier(
     DocLinkMixin,
     CallbackSupportMixin,
+    WrappedClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClassifierMixin,
@@ -236,6 +227,8 @@ class STARTUPClassifier(
     >>> model.transform(X).shape
     (1797, 64)
     """
+
+    _wrapped = "final_estimator"
 
     # requested by default: with routing nobody has to call set_fit_request
     __metadata_request__fit: ClassVar[dict] = {"sample_domain": True}
@@ -422,19 +415,6 @@ class STARTUPClassifier(
         """Return the classifier to clone."""
         return LogisticRegression(C=10.0, max_iter=1000) if self.final_estimator is None else self.final_estimator
 
-    def _checked_weight_name(self, sample_weight: Any) -> str | None:
-        """Return the name under which the final classifier takes weights, or raise where it cannot be used."""
-        estimator = self._unfitted()
-        name = type(estimator).__name__
-        if not is_classifier(estimator):
-            raise TypeError(f"final_estimator must be a classifier or a Pipeline that ends in one, not {name}.")
-        if isinstance(estimator, FrozenEstimator):
-            raise TypeError("STARTUPClassifier fits its final_estimator, and a FrozenEstimator is never fitted.")
-        weight_name = weight_parameter(estimator)
-        if sample_weight is not None and weight_name is None:
-            raise TypeError(f"sample_weight was given, and the final estimator {name} takes no weights here.")
-        return weight_name
-
     # Prediction -----------------------------------------------------------------------------------------------------
 
     def to_torch(self) -> nn.Module:
@@ -462,9 +442,9 @@ class STARTUPClassifier(
         features : ndarray of shape (n_samples, n_features_out)
             The last hidden layer, each row of norm 1 where `normalize`.
         """
-        return self._features_of(X)
+        return self._model_rows(X)
 
-    def _features_of(self, X: Any) -> NDArray:
+    def _model_rows(self, X: Any) -> NDArray:
         """Return an array, whatever `set_output` says."""
         check_is_fitted(self)
         return applied(self.to_torch(), validate_data(self, X, dtype=np.float64, order="C", reset=False))
@@ -494,56 +474,6 @@ class STARTUPClassifier(
         told = vars(self)
         teacher = features_module(told | {"_normalize": False}, told["_teacher_state"])
         return applied(nn.Sequential(teacher, teacher.network.classifier.linears[-1], nn.Softmax(dim=-1)), X)
-
-    def predict(self, X: Any) -> NDArray:
-        """Predict classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Labels of `classes_`.
-        """
-        features = self._features_of(X)
-        return self.final_estimator_.predict(features)
-
-    @available_if(_model_has("predict_proba"))
-    def predict_proba(self, X: Any) -> NDArray:
-        """Predict the probabilities of the classes, where the final classifier does.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-        """
-        features = self._features_of(X)
-        return self.final_estimator_.predict_proba(features)
-
-    @available_if(_model_has("decision_function"))
-    def decision_function(self, X: Any) -> NDArray:
-        """Return the decision function of the final classifier.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            As the final classifier returns it.
-        """
-        features = self._features_of(X)
-        return self.final_estimator_.decision_function(features)
 
     @property
     def _n_features_out(self) -> int:

@@ -219,6 +219,12 @@ class TestFinalEstimator:
         assert not hasattr(model, "decision_function")
         assert not hasattr(fitted(final_estimator=LinearSVC()), "predict_proba")
 
+    def test_logarithms_of_probabilities(self):
+        model = fitted()
+        assert_allclose(model.predict_log_proba(X), np.log(model.predict_proba(X)), rtol=1e-9, atol=1e-12)
+        assert not hasattr(startup(final_estimator=LinearSVC()), "predict_log_proba")
+        assert not hasattr(fitted(final_estimator=LinearSVC()), "predict_log_proba")
+
     @pytest.mark.parametrize(
         ("final", "message"),
         [(LinearRegression(), "must be a classifier"), (FrozenEstimator(LogisticRegression()), "never fitted")],
