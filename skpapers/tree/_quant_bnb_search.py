@@ -195,7 +195,7 @@ def extract(rows, n, f, start, stop, has_labels, has_values, new, out):
         order = rows.order[g]
         mine = out.order[g]
         # No branch, since which rows are taken is hard to foretell: the last one taken is written anew with every row,
-        # and is the last of its value if such a mark has been passed since.
+        # and is the last of its value if such a mark has been passed since, at the last position at the latest.
         k = -1
         taken = 0
         for i in range(n):
@@ -204,7 +204,6 @@ def extract(rows, n, f, start, stop, has_labels, has_values, new, out):
             k += row >= 0
             taken = (row << 1 if row >= 0 else taken) | (o & 1)
             mine[max(k, 0)] = taken
-        mine[k] |= 1
 
 
 @njit(cache=True, nogil=True)
