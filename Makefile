@@ -32,6 +32,7 @@ bench: benchmarks/.venv/installed
 	benchmarks/.venv/bin/python benchmarks/bench_shrinkage.py
 	benchmarks/.venv/bin/python benchmarks/bench_trees.py
 	benchmarks/.venv/bin/python benchmarks/bench_mlp.py
+	benchmarks/.venv/bin/python benchmarks/bench_convex.py
 	benchmarks/.venv/bin/python benchmarks/bench_few_shot.py
 	benchmarks/.venv/bin/python benchmarks/bench_startup.py
 	benchmarks/.venv/bin/python benchmarks/reproduce.py
@@ -57,4 +58,5 @@ clean:
 benchmarks/.venv/installed: pyproject.toml benchmarks/constraints.txt
 	$(PYTHON) -m venv benchmarks/.venv
 	benchmarks/.venv/bin/python -m pip install --quiet -c benchmarks/constraints.txt -e '.[bench]'
+	benchmarks/.venv/bin/python -m pip install --quiet --no-deps pyscnn==0.0.10 linalg_backends==0.0.1b0 # torchvision, which it does not need
 	touch $@

@@ -12,6 +12,7 @@ from skpapers.papers import PAPERS
 if TYPE_CHECKING:
     from skpapers import augmentation as augmentation
     from skpapers import comparison as comparison
+    from skpapers import convex as convex
     from skpapers import datasets as datasets
     from skpapers import few_shot as few_shot
     from skpapers import neural_network as neural_network
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from skpapers.augmentation import MixupWrapper as MixupWrapper
     from skpapers.comparison import Comparison as Comparison
     from skpapers.comparison import compare as compare
+    from skpapers.convex import ConvexReLUClassifier as ConvexReLUClassifier
+    from skpapers.convex import ConvexReLUClassifierCV as ConvexReLUClassifierCV
+    from skpapers.convex import ConvexReLURegressor as ConvexReLURegressor
+    from skpapers.convex import ConvexReLURegressorCV as ConvexReLURegressorCV
+    from skpapers.convex import convex_relu_path as convex_relu_path
     from skpapers.few_shot import DistributionCalibratedFewShot as DistributionCalibratedFewShot
     from skpapers.few_shot import STARTUPClassifier as STARTUPClassifier
     from skpapers.neural_network import SAMMLPClassifier as SAMMLPClassifier
@@ -34,9 +40,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_SUBMODULES = {"augmentation", "comparison", "datasets", "few_shot", "neural_network", "papers", "tree"}
+_SUBMODULES = {"augmentation", "comparison", "convex", "datasets", "few_shot", "neural_network", "papers", "tree"}
 _ATTRIBUTES = {name: paper.module for paper in PAPERS for name in paper.estimators + paper.aliases}
 _ATTRIBUTES |= dict.fromkeys(("Comparison", "compare"), "skpapers.comparison")
+_ATTRIBUTES["convex_relu_path"] = "skpapers.convex"
 
 __all__ = sorted({"PAPERS", "__version__"} | _SUBMODULES | set(_ATTRIBUTES))
 

@@ -155,6 +155,13 @@ def _startup_contests() -> Iterator[Contest]:
     )
 
 
+def _convex_contests() -> Iterator[Contest]:
+    for task, kind in (("classification", "Classifier"), ("regression", "Regressor")):
+        mlp = Spec(f"sklearn.neural_network.MLP{kind}", {"max_iter": 1000, "random_state": 0})
+        method = Spec(f"skpapers.convex.ConvexReLU{kind}CV", {"random_state": 0})
+        yield Contest("convex ReLU", task, method, mlp)
+
+
 PAPERS: tuple[Paper, ...] = (
     Paper(
         key="hierarchical_shrinkage",
@@ -172,6 +179,29 @@ PAPERS: tuple[Paper, ...] = (
         ),
         contests=tuple(_shrinkage_contests()),
         reproduction=("hs_test_score", "hs_shap_variance"),
+    ),
+    Paper(
+        key="convex_relu",
+        title="Fast Convex Optimization for Two-Layer ReLU Networks: Equivalent Model Classes and Cone Decompositions",
+        authors="Aaron Mishkin, Arda Sahiner, Mert Pilanci",
+        venue="ICML 2022",
+        url="https://arxiv.org/abs/2202.01331",
+        code="https://github.com/pilancilab/scnn",
+        module="skpapers.convex",
+        estimators=(
+            "ConvexReLUClassifier",
+            "ConvexReLUClassifierCV",
+            "ConvexReLURegressor",
+            "ConvexReLURegressorCV",
+        ),
+        contests=tuple(_convex_contests()),
+        reproduction=(
+            "convex_relu_objective",
+            "convex_relu_same_model",
+            "convex_relu_profile",
+            "convex_relu_accuracy",
+            "convex_relu_sampling",
+        ),
     ),
     Paper(
         key="quant_bnb",

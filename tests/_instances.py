@@ -21,6 +21,10 @@ REQUIRED = {"MixupWrapper": {"estimator": DecisionTreeRegressor(random_state=0)}
 # What is not listed here is tested as its constructor makes it. Small, since one run of the checks costs over a hundred
 # fits; default settings run in the slow mark.
 SMALL = {
+    "ConvexReLUClassifier": {"alpha": 0.05, "n_gates": 20, "n_refine": 1, "random_state": 0},
+    "ConvexReLURegressor": {"alpha": 0.05, "n_gates": 20, "n_refine": 1, "random_state": 0},
+    "ConvexReLUClassifierCV": {"alphas": 3, "eps": 0.1, "n_gates": 10, "cv": 3, "random_state": 0},
+    "ConvexReLURegressorCV": {"alphas": 3, "eps": 0.1, "n_gates": 10, "cv": 3, "random_state": 0},
     "DistributionCalibratedFewShot": {"random_state": 0},
     "HierarchicalShrinkageClassifierCV": {"cv": 3},
     "HierarchicalShrinkageRegressorCV": {"cv": 3},
@@ -29,6 +33,8 @@ SMALL = {
     "SAMMLPRegressor": {"hidden_layer_sizes": (16,), "max_iter": 30, "device": "cpu", "random_state": 0},
     "STARTUPClassifier": {"hidden_layer_sizes": (16, 8), "max_iter": 20, "device": "cpu", "random_state": 0},
 }
+# With ten alphas and five folds the checks of these two would take most of an hour.
+SHORTER = {name: {"alphas": 3, "cv": 3} for name in ("ConvexReLUClassifierCV", "ConvexReLURegressorCV")}
 # Further settings that take another way through the code.
 FURTHER = [
     # no bootstrap: its draws are random, so that weights could not equal repeated rows
@@ -37,6 +43,8 @@ FURTHER = [
     ("HierarchicalShrinkageClassifier", {"estimator": GradientBoostingClassifier(n_estimators=5, random_state=0)}),
     ("HierarchicalShrinkageRegressor", {"estimator": GradientBoostingRegressor(n_estimators=5, random_state=0)}),
     ("HierarchicalShrinkageClassifierCV", {"estimator": GradientBoostingClassifier(n_estimators=3, random_state=0)}),
+    ("ConvexReLUClassifier", {"activation": "gated_relu", "loss": "squared_error", "class_weight": "balanced"}),
+    ("ConvexReLURegressor", {"activation": "gated_relu", "solver": "fista", "fit_intercept": False}),
     ("QuantBnBTreeClassifier", {"criterion": "gini", "ccp_alpha": 0.01, "class_weight": "balanced"}),
     ("QuantBnBTree", {"max_depth": 3, "lookahead": 1, "min_samples_leaf": 0.02}),
     ("MixupWrapper", {"estimator": make_pipeline(StandardScaler(), LogisticRegression())}),
@@ -81,4 +89,4 @@ def small_instances() -> list:
 
 def default_instances() -> list:
     """Return every public estimator with its default settings."""
-    return [getattr(skpapers, name)(**REQUIRED.get(name, {})) for name in estimator_names()]
+    return [getattr(skpapers, name)(**REQUIRED.get(name, {}), **SHORTER.get(name, {})) for name in estimator_names()]

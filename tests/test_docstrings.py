@@ -7,12 +7,12 @@ from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
 import skpapers
-from skpapers import augmentation, comparison, datasets, few_shot, neural_network, tree
+from skpapers import augmentation, comparison, convex, datasets, few_shot, neural_network, tree
 from tests._instances import estimator_names
 
 PUBLIC = [
     f"{module.__name__}.{name}"
-    for module in (augmentation, few_shot, tree, neural_network, datasets, comparison)
+    for module in (augmentation, convex, few_shot, tree, neural_network, datasets, comparison)
     for name in module.__all__
 ]
 METHODS = [

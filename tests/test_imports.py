@@ -33,7 +33,7 @@ def test_the_top_level_loads_the_standard_library_only():
     assert loaded.split() == []
 
 
-@pytest.mark.parametrize("topic", ["augmentation", "tree", "datasets", "comparison"])
+@pytest.mark.parametrize("topic", ["augmentation", "convex", "tree", "datasets", "comparison"])
 def test_topics_without_networks_load_no_torch_and_no_cvxpy(topic):
     loaded = run(f"""
         import sys

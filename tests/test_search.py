@@ -15,6 +15,10 @@ from skpapers.augmentation import MixupWrapper
 from tests._instances import estimator_names, small
 
 GRIDS = {
+    "ConvexReLUClassifier": {"alpha": [0.1, 0.3], "activation": ["relu", "gated_relu"]},
+    "ConvexReLURegressor": {"alpha": [0.1, 0.3], "n_refine": [0, 1]},
+    "ConvexReLUClassifierCV": {"n_gates": [10, 20]},
+    "ConvexReLURegressorCV": {"activation": ["gated_relu"]},
     "DistributionCalibratedFewShot": {"mean_prior": [1.0, "paper"], "min_base_samples": [20, 200]},
     "HierarchicalShrinkageClassifier": {"reg_param": [0, 10]},
     "HierarchicalShrinkageRegressor": {"reg_param": [0, 10], "scheme": ["hierarchical", "leaf"]},

@@ -1,6 +1,15 @@
-"""The papers' claims, one file a paper. A new file is imported here."""
+"""The papers' claims, one file a paper or two. A new file is imported here."""
 
-from benchmarks.claims import distribution_calibration, hierarchical_shrinkage, mixup, quant_bnb, sam, startup
+from benchmarks.claims import (
+    convex_relu,
+    convex_relu_figures,
+    distribution_calibration,
+    hierarchical_shrinkage,
+    mixup,
+    quant_bnb,
+    sam,
+    startup,
+)
 from benchmarks.claims._registry import CLAIMS, Claim, Result, claim
 
 __all__ = [
@@ -8,6 +17,8 @@ __all__ = [
     "Claim",
     "Result",
     "claim",
+    "convex_relu",
+    "convex_relu_figures",
     "distribution_calibration",
     "hierarchical_shrinkage",
     "mixup",

@@ -1,0 +1,170 @@
+"""From rows, targets and weights to a sampled program, and from its solution back to a network for rows as they
+came."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpapers.convex._cones import project_all
+from skpapers.convex._convex_relu import balanced, extended, placed
+from skpapers.convex._gates import patterns
+from skpapers.convex._losses import LogLoss, Loss, MultinomialLogLoss, SquaredError
+from skpapers.convex._program import Point, Program, empty_point
+
+Array = NDArray[np.float64]
+LOSSES: dict[str, type] = {"squared_error": SquaredError, "log_loss": LogLoss, "multinomial": MultinomialLogLoss}
+
+
+class Data(NamedTuple):
+    """Rows without repetitions in a fixed order, and how they were scaled.
+
+    Attributes
+    ----------
+    raw : ndarray of shape (n, d)
+        Rows as they came.
+
+    X : ndarray of shape (n, d) or (n, d + 1)
+        Scaled rows, with a column of ones where hidden neurons have intercepts.
+
+    Y : ndarray of shape (n, c)
+        Scaled targets.
+
+    weight : ndarray of shape (n,)
+        Of sum one.
+
+    mean, scale : ndarray of shape (d,)
+        raw = mean + scale * X.
+
+    y_mean, y_scale : ndarray of shape (c,)
+        Targets are `y_mean + y_scale * Y`.
+    """
+
+    raw: Array
+    X: Array
+    Y: Array
+    weight: Array
+    mean: Array
+    scale: Array
+    y_mean: Array
+    y_scale: Array
+
+    @property
+    def hidden_intercept(self) -> bool:
+        return self.X.shape[1] > self.raw.shape[1]
+
+
+def prepare(
+    X: Array, Y: Array, weight: Array | None, *, intercept: bool, standardize: bool, centre_y: bool, scale_y: bool
+) -> Data:
+    """Merge equal rows, which makes a weight of 2 the same as a row that stands there twice, and scale columns.
+
+    Rows of weight 0 are dropped. The order of rows, and so every bit of the result, does not depend on how they came.
+    """
+    given: Array = np.ones(len(X)) if weight is None else weight / _power_of_two(weight)  # sums stay finite
+    both = np.hstack([X, Y])[given > 0] + 0.0  # + 0.0: no row differs by the sign of a zero
+    both, place = np.unique(both, axis=0, return_inverse=True)
+    total = np.bincount(place.ravel(), weights=given[given > 0])
+    share: Array = total / total.sum()
+    raw, Y = np.ascontiguousarray(both[:, : X.shape[1]]), np.ascontiguousarray(both[:, X.shape[1] :])
+    mean, scale, y_mean, y_scale = (np.full(A.shape[1], value) for A in (raw, Y) for value in (0.0, 1.0))
+    if standardize:
+        if intercept:  # without one, a shift would make one
+            mean = share @ raw
+        scale = _deviations(raw, share)
+        if scale_y:
+            y_scale = _deviations(Y, share)
+    if centre_y:  # the same program, without what targets far from zero lose to rounding
+        y_mean = np.where(Y.min(axis=0) < Y.max(axis=0), share @ Y, Y[0])
+    scaled = (raw - mean) / scale
+    if intercept:
+        scaled = np.hstack([scaled, np.ones((len(raw), 1))])
+    return Data(raw, np.ascontiguousarray(scaled), (Y - y_mean) / y_scale, share, mean, scale, y_mean, y_scale)
+
+
+def _deviations(columns: Array, weight: Array) -> Array:
+    """Return standard deviations; 1 for columns that do not vary beyond rounding."""
+    centred = columns - weight @ columns
+    unit = _power_of_two(centred)  # squares neither overflow nor vanish
+    deviation = unit * np.sqrt(weight @ (centred / unit) ** 2)
+    varies = deviation > 10 * np.finfo(np.float64).eps * np.abs(columns).max(axis=0, initial=0.0)
+    return np.where(varies, deviation, 1.0)
+
+
+def _power_of_two(columns: Array) -> Array:
+    """Return the power of two next to the largest absolute value of each column; dividing by it changes no digit."""
+    return np.ldexp(1.0, np.maximum(np.frexp(np.abs(columns).max(axis=0, initial=0.0))[1] - 1, -1021))
+
+
+def to_raw(data: Data, W: Array) -> Array:
+    """Return linear functions of scaled rows, one a column, as functions of the rows as they came."""
+    V = W[: len(data.scale)] / data.scale[:, np.newaxis]
+    return np.vstack([V, W[-1] - data.mean @ V]) if data.hidden_intercept else V
+
+
+def from_raw(data: Data, V: Array) -> Array:
+    """Return linear functions of rows as they came as functions of scaled rows: the inverse of `to_raw`."""
+    W = V[: len(data.scale)] * data.scale[:, np.newaxis]
+    return np.vstack([W, V[-1] + data.mean @ V[:-1]]) if data.hidden_intercept else W
+
+
+def sample_program(data: Data, gates: Array, loss: str, *, relu: bool, intercept: bool) -> tuple[Program, Array]:
+    """Return the program of the patterns of some gates (for rows as they came), and the gates of different patterns."""
+    raw = np.hstack([data.raw, np.ones((len(data.raw), 1))]) if data.hidden_intercept else data.raw
+    B, kept = patterns(raw, gates)
+    if not kept.size:
+        raise ValueError(f"none of the {gates.shape[1]} gates is positive on any training row; give other gates.")
+    target: Loss = LOSSES[loss](data.Y, data.weight, intercept)
+    return Program(data.X, B, target, relu), gates[:, kept]
+
+
+class Network(NamedTuple):
+    """Neurons for rows as they came: hidden weights (d, m), their intercepts (m,), second layer (m, c), its intercepts
+    (c,).
+
+    `pattern` says which pattern, and so which gate, each neuron has.
+    """
+
+    coef: Array
+    coef_intercept: Array
+    out_coef: Array
+    intercept: Array
+    pattern: NDArray[np.intp]
+
+
+def network(data: Data, program: Program, point: Point) -> Network:
+    """Return the network of a point."""
+    W, A = balanced(program, point)
+    V, d = to_raw(data, W.T), len(data.scale)
+    pattern = point.pool[np.nonzero(np.any(point.W, axis=2))[0]]
+    hidden = V[d] if data.hidden_intercept else np.zeros(len(A))
+    return Network(V[:d], hidden, A * data.y_scale, data.y_mean + point.b * data.y_scale, pattern)
+
+
+def restart(
+    data: Data, program: Program, gates: Array, found: Network, same: bool
+) -> tuple[Program, Array, Point | None]:
+    """Return a network as a point of another program, with the program and its gates, for rows as they came.
+
+    `same` says whether the patterns of the program are those of the network's gates, one for one; where rows have
+    changed, neurons are then projected onto the cones that their patterns have now. Neurons that serve several outputs
+    bring their patterns along.
+    """
+    V = np.vstack([found.coef, found.coef_intercept]) if data.hidden_intercept else found.coef
+    W, A = np.ascontiguousarray(from_raw(data, V).T), found.out_coef / data.y_scale
+    point = empty_point(program)
+    if program.shared:
+        n_given = gates.shape[1]
+        program, scaled, where = extended(program, from_raw(data, gates), W, A)
+        gates = np.hstack([gates, to_raw(data, scaled[:, n_given:])])
+    elif not same:
+        return program, gates, None
+    else:
+        where = found.pattern
+        if program.relu and len(W):
+            cones = program.cones(where)
+            borders, out, norms = np.full((len(W), W.shape[1] + 2), -1, dtype=np.int64), W.copy(), np.empty(len(W))
+            every = np.arange(len(W))
+            project_all(W, cones.X, cones.lengths, cones.signs, every, borders, 0.0, out, norms)
+            W = out
+    return program, gates, placed(program, W, A, where, point)
