@@ -322,7 +322,7 @@ class _InteriorPoint:
         offered.b = loss.best_intercept(Z, self.b)
         U = loss.gradient(self.Z + loss.best_intercept(self.Z, self.b))  # its columns sum to zero
         suprema_of_U, _ = suprema(program, point.pool, program.B, U, offered, self.alpha)
-        if certify(program, offered, Z, U, suprema_of_U, self.alpha)[0].absolute > goal:
+        if not certify(program, offered, Z, U, suprema_of_U, self.alpha)[0].absolute <= goal:  # NaN is no proof
             return False
         point.W, point.b, point.U = W, offered.b, U
         return True

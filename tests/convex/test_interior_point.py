@@ -46,6 +46,17 @@ def test_small_alphas_take_few_steps():
         assert_allclose(found.certificate.objective, slow.certificate.objective, rtol=1e-3)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_neurons_that_are_almost_zero_are_zero(kind):
+    program = make_program(kind, relu=True)
+    alpha = 0.1 * alpha_max(program)
+    inside, along = (
+        solve(program, alpha, tol=1e-7, max_iter=20000, solver=solver).point for solver in ("interior_point", "fista")
+    )
+    counts = [np.count_nonzero(np.any(point.W, axis=2)) for point in (inside, along)]
+    assert 0 < counts[0] <= counts[1] + 2
+
+
 def test_the_gradient_that_is_kept_proves_the_gap():
     program = make_program("softmax", relu=True)
     alpha = 0.02 * alpha_max(program)
