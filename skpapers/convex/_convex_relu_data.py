@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skpapers._columns import constant_columns
 from skpapers.convex._cones import project_all
 from skpapers.convex._convex_relu import balanced, extended, placed
 from skpapers.convex._gates import patterns
@@ -83,12 +84,11 @@ def prepare(
 
 
 def _deviations(columns: Array, weight: Array) -> Array:
-    """Return standard deviations; 1 for columns that do not vary beyond rounding."""
+    """Return standard deviations; 1 for constant columns."""
     centred = columns - weight @ columns
     unit = _power_of_two(centred)  # squares neither overflow nor vanish
     deviation = unit * np.sqrt(weight @ (centred / unit) ** 2)
-    varies = deviation > 10 * np.finfo(np.float64).eps * np.abs(columns).max(axis=0, initial=0.0)
-    return np.where(varies, deviation, 1.0)
+    return np.where(constant_columns(columns), 1.0, deviation)
 
 
 def _power_of_two(columns: Array) -> Array:
