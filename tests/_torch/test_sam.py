@@ -1,10 +1,10 @@
-"""The sharpness-aware step against a hand computation, the base optimiser, and what must not move."""
+"""The sharpness-aware gradient against a hand computation, the plain gradient, and what must not move."""
 
 import pytest
 import torch
 from torch import nn
 
-from skpapers._torch.sam import SAM, sharpness_aware
+from skpapers._torch.sam import sharpness_aware
 from skpapers._torch.training import backward, blocks
 from tests._torch._nets import mlp, rows, trainer, weights
 
@@ -46,46 +46,8 @@ def test_the_gradient_on_a_quadratic(rho, adaptive):
     assert torch.equal(torch.cat([network.a, network.b]).detach(), W)
 
 
-@pytest.mark.parametrize(("rho", "adaptive"), [(0.3, False), (0.7, True)])
-def test_the_optimiser_on_a_quadratic(rho, adaptive):
-    network = Quadratic(H, W)
-    optimizer = SAM(torch.optim.SGD(network.parameters(), lr=0.1), rho=rho, adaptive=adaptive)
-
-    def closure():
-        optimizer.zero_grad()
-        loss = network(None)
-        loss.backward()
-        return loss
-
-    assert optimizer.step(closure).item() == pytest.approx((W @ H @ W / 2).item())
-    after = torch.cat([network.a, network.b]).detach()
-    torch.testing.assert_close(after, W - 0.1 * by_hand(rho, adaptive), rtol=0, atol=1e-10)
-
-
 def test_a_radius_of_zero_is_the_base_gradient():
     assert sharpness_aware(0) is backward
-
-
-@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
-def test_the_optimiser_with_radius_zero_is_the_base_optimiser(kind):
-    X, y = rows(dtype=torch.float32)
-    nets = []
-    for wrap in (False, True):
-        torch.manual_seed(0)
-        net = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 3))
-        optimizer = kind(net.parameters(), lr=0.05)
-        optimizer = SAM(optimizer, rho=0) if wrap else optimizer
-        for _ in range(5):
-
-            def closure(net=net, optimizer=optimizer):
-                optimizer.zero_grad()
-                loss = nn.functional.cross_entropy(net(X), y)
-                loss.backward()
-                return loss
-
-            optimizer.step(closure)
-        nets.append(net)
-    assert all(torch.equal(a, b) for a, b in zip(*(net.state_dict().values() for net in nets), strict=True))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -127,78 +89,3 @@ def test_a_zero_gradient_is_no_division_by_zero():
     network = Quadratic(torch.zeros_like(H), W)
     trainer(network, 0, gradient=sharpness_aware(0.5), objective=lambda n, b: n(b.X)).run_epoch(*rows(n=2))
     assert torch.isfinite(network.a).all()
-
-
-def test_the_optimiser_leaves_statistics_masks_and_the_global_generator_as_one_pass_does():
-    X, y = rows(dtype=torch.float32)
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
-    other = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
-    other.load_state_dict(net.state_dict())
-    masks = []
-    net[2].register_forward_hook(lambda module, args, out: masks.append(out == 0))
-    optimizer = SAM(torch.optim.SGD(net.parameters(), lr=0.1), rho=0.1)
-
-    def closure():
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(net(X), y)
-        loss.backward()
-        return loss
-
-    torch.manual_seed(1)
-    optimizer.step(closure)
-    state = torch.get_rng_state()
-    torch.manual_seed(1)
-    other(X)
-    assert torch.equal(state, torch.get_rng_state())
-    assert len(masks) == 2
-    assert torch.equal(*masks)
-    assert all(torch.equal(a, b) for a, b in zip(net[1].buffers(), other[1].buffers(), strict=True))
-
-
-def test_weights_come_back_when_the_second_pass_fails():
-    w = nn.Parameter(torch.tensor([1.0, 2.0]))
-    optimizer = SAM(torch.optim.SGD([w], lr=0.1), rho=0.5)
-    calls = []
-
-    def closure():
-        calls.append(0)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        optimizer.zero_grad()
-        loss = (w**2).sum()
-        loss.backward()
-        return loss
-
-    with pytest.raises(KeyboardInterrupt):
-        optimizer.step(closure)
-    assert w.tolist() == [1.0, 2.0]
-
-
-def test_schedulers_and_saved_states_work_through_the_wrapper():
-    w = nn.Parameter(torch.ones(2))
-    optimizer = SAM(torch.optim.AdamW([w], lr=0.1), rho=0.1)
-    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
-
-    def closure():
-        optimizer.zero_grad()
-        loss = (w**2).sum()
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    scheduler.step()
-    assert optimizer.base_optimizer.param_groups[0]["lr"] == 0.05
-    saved = optimizer.state_dict()
-    fresh = SAM(torch.optim.AdamW([w], lr=1.0), rho=0.1)
-    fresh.load_state_dict(saved)
-    assert fresh.param_groups[0]["lr"] == 0.05
-    assert fresh.state[w]["step"] == 1
-
-
-def test_errors():
-    w = nn.Parameter(torch.ones(2))
-    with pytest.raises(ValueError, match=r"rho must not be negative, got -1"):
-        SAM(torch.optim.SGD([w], lr=0.1), rho=-1)
-    with pytest.raises(ValueError, match="closure"):
-        SAM(torch.optim.SGD([w], lr=0.1)).step()
