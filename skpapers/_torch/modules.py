@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 Generators = tuple[torch.Generator, ...]
+HUGE = 1e300  # larger scaled values become this one
 ACTIVATIONS = {
     "identity": lambda x: x,
     "logistic": torch.sigmoid,
@@ -26,7 +27,9 @@ ACTIVATIONS = {
 
 
 class FixedScaling(nn.Module):
-    """(x - center) * factor, then for `limit` the smooth clip z / sqrt(1 + (z / limit)^2); nothing here learns.
+    """(x - center) * factor, or a map by rank; then for `limit` the smooth clip z / sqrt(1 + (z / limit)^2).
+
+    Nothing here learns, and every finite value has a finite image, unless `limit` is None.
 
     Parameters
     ----------
@@ -35,22 +38,53 @@ class FixedScaling(nn.Module):
 
     limit : float or None
         Where the values end.
+
+    ranked : ndarray of shape (n_ranked,), default=()
+        Columns that are mapped by rank; their factor does not count.
+
+    knots, images : ndarray of shape (n_ranked, n_knots), default=()
+        Values in increasing order, the last one repeated, and what they are mapped to: linear between them, constant
+        outside.
     """
 
     center: Tensor
     factor: Tensor
+    ranked: Tensor
+    knots: Tensor
+    images: Tensor
 
-    def __init__(self, center: NDArray, factor: NDArray, limit: float | None) -> None:
+    def __init__(
+        self,
+        center: NDArray,
+        factor: NDArray,
+        limit: float | None,
+        ranked: ArrayLike = (),
+        knots: ArrayLike = (),
+        images: ArrayLike = (),
+    ) -> None:
         super().__init__()
-        self.register_buffer("center", torch.from_numpy(np.asarray(center, dtype=np.float64)))
-        self.register_buffer("factor", torch.from_numpy(np.asarray(factor, dtype=np.float64)))
+        for name, values in (("center", center), ("factor", factor), ("knots", knots), ("images", images)):
+            self.register_buffer(name, torch.from_numpy(np.asarray(values, dtype=np.float64)))
+        self.register_buffer("ranked", torch.from_numpy(np.asarray(ranked, dtype=np.int64)))
         self.limit = limit
 
     def forward(self, X: Tensor) -> Tensor:
-        z = (X - self.center) * self.factor
+        z = (X - self.center).clamp(-HUGE, HUGE) * self.factor
+        if len(self.ranked):
+            z = z.index_copy(1, self.ranked, self._by_rank(X[:, self.ranked]))
         if self.limit is None:
             return z
+        z = z.clamp(-HUGE, HUGE)  # inf / inf is no number
         return z / torch.hypot(torch.ones_like(z), z / self.limit)  # a square would overflow where z is huge
+
+    def _by_rank(self, X: Tensor) -> Tensor:
+        columns = X.T.contiguous()
+        right = torch.searchsorted(self.knots, columns.detach(), right=True).clamp(1, self.knots.shape[1] - 1)
+        x0, x1 = self.knots.gather(1, right - 1) / 2.0, self.knots.gather(1, right) / 2.0  # halved: a gap may overflow
+        y0, y1 = self.images.gather(1, right - 1), self.images.gather(1, right)
+        gap = x1 - x0
+        share = ((columns / 2.0 - x0) / torch.where(gap > 0, gap, 1.0)).clamp(0.0, 1.0)
+        return (y0 + share * (y1 - y0)).T
 
 
 class Linear(nn.Module):

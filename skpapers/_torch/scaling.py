@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from skpapers._columns import constant_columns
 from skpapers._torch.modules import FixedScaling
+from skpapers._torch.rank_scaling import needs_ranks, rank_knots
 
 LIMIT = 3.0  # scaled values lie between -3 and 3: interquartile ranges
 
@@ -29,20 +31,34 @@ def deviations(X: NDArray, center: NDArray, weight: NDArray | None) -> NDArray:
 def fit_scaling(X: NDArray, weight: NDArray | None, kind: str | None) -> FixedScaling | None:
     """Return the first, fixed layer: None, "standard" (mean and deviation) or "robust" (median and quartiles, clipped).
 
-    "robust" clips smoothly. Where half of a column's values are equal its range stands in for the quartiles; a column
-    of one value becomes 0.
+    "robust" clips smoothly; columns with equal quartiles or heavy tails are mapped by rank. A constant column becomes 0.
     """
     if kind is None:
         return None
+    constant = constant_columns(X, weight)
     if kind == "standard":
         center = np.average(X, axis=0, weights=weight)
-        spread, limit = deviations(X, center, weight), None
-    else:
-        low, center, high = weighted_quantiles(X, weight, (0.25, 0.5, 0.75))
-        spread, limit = high - low, LIMIT
-        spread = np.where(spread > 0, spread, (X.max(axis=0) - X.min(axis=0)) / 2.0)
-    tiny = 1e-12 * np.abs(center)  # what rounding leaves of a constant column
-    return FixedScaling(center, np.where(spread > tiny, 1.0 / np.where(spread > tiny, spread, 1.0), 0.0), limit)
+        return FixedScaling(center, _factor(deviations(X, center, weight), ~constant), None)
+    first, low, center, high, last = weighted_quantiles(X, weight, (0.01, 0.25, 0.5, 0.75, 0.99))
+    by_rank = needs_ranks(first, low, high, last) & ~constant
+    with np.errstate(over="ignore"):  # where the range is infinite, ranks stand in
+        factor = _factor(high - low, ~(constant | by_rank))
+    return FixedScaling(center, factor, LIMIT, *_rank_maps(X, weight, np.flatnonzero(by_rank)))
+
+
+def _factor(spread: NDArray, used: NDArray) -> NDArray:
+    return np.where(used, 1.0 / np.where(used, spread, 1.0), 0.0)
+
+
+def _rank_maps(X: NDArray, weight: NDArray | None, columns: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the columns, and their knots and images, filled up with the last one."""
+    maps = [rank_knots(X[:, j], weight) for j in columns]
+    length = max((len(knots) for knots, _ in maps), default=0)
+    knots, images = (
+        np.array([np.pad(of[part], (0, length - len(of[part])), "edge") for of in maps]).reshape(len(columns), length)
+        for part in (0, 1)
+    )
+    return columns, knots, images
 
 
 def fit_target(y: NDArray, weight: NDArray | None, robust: bool) -> tuple[NDArray, NDArray]:

@@ -128,8 +128,10 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
         Measure the neighbourhood relative to each weight (ASAM); then `rho` is 0.5 to 2.
 
     scaling : {"robust", "standard"} or None, default="robust"
-        The first, fixed layer: median and interquartile range with a smooth clip at 3, so that raw columns
-        work; mean and standard deviation; or nothing.
+        The first, fixed layer. "robust": median and interquartile range, so that raw columns work. Columns
+        whose quartiles are equal (flags, many zeros), or whose 1st and 99th percentiles are more than 10
+        interquartile ranges apart, go to the normal quantiles of their ranks instead, linearly between at most
+        256 values. Then a smooth clip at 3. "standard": mean and standard deviation. None: X as it is.
 
     numeric_embedding : {"none", "periodic"}, default="periodic"
         "periodic" puts three learned periodic functions of each feature beside it; they fit targets that are
@@ -407,8 +409,10 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
         Measure the neighbourhood relative to each weight (ASAM); then `rho` is 0.5 to 2.
 
     scaling : {"robust", "standard"} or None, default="robust"
-        The first, fixed layer: median and interquartile range with a smooth clip at 3, so that raw columns
-        work; mean and standard deviation; or nothing.
+        The first, fixed layer. "robust": median and interquartile range, so that raw columns work. Columns
+        whose quartiles are equal (flags, many zeros), or whose 1st and 99th percentiles are more than 10
+        interquartile ranges apart, go to the normal quantiles of their ranks instead, linearly between at most
+        256 values. Then a smooth clip at 3. "standard": mean and standard deviation. None: X as it is.
 
     numeric_embedding : {"none", "periodic"}, default="periodic"
         "periodic" puts three learned periodic functions of each feature beside it; they fit targets that are
