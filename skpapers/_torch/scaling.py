@@ -31,7 +31,7 @@ def deviations(X: NDArray, center: NDArray, weight: NDArray | None) -> NDArray:
 def fit_scaling(X: NDArray, weight: NDArray | None, kind: str | None) -> FixedScaling | None:
     """Return the first, fixed layer: None, "standard" (mean and deviation) or "robust" (median and quartiles, clipped).
 
-    "robust" clips smoothly; columns with equal quartiles or heavy tails are mapped by rank. A constant column becomes 0.
+    "robust" clips smoothly; columns of equal quartiles or heavy tails go by rank. A constant column becomes 0.
     """
     if kind is None:
         return None
