@@ -1,10 +1,14 @@
-"""Where a wrapped estimator takes row weights."""
+"""Row weights: where a wrapped estimator takes them, and those that class weights make."""
 
+from numbers import Real
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
@@ -38,3 +42,63 @@ def weight_parameter(estimator: Any) -> str | None:
         return None
     # an ensemble that takes weights may still need an inner estimator that does
     return "sample_weight" if not hasattr(inner, "fit") or weight_parameter(inner) == "sample_weight" else None
+
+
+def weigh_classes(
+    class_weight: Any, classes: NDArray, codes: NDArray[np.integer], sample_weight: NDArray | None = None
+) -> NDArray | None:
+    """Return the row weights times those of the rows' classes.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        A dict has a finite weight of at least 0 for every class. With "balanced" all classes that have a row of
+        positive weight get equal total weights, and the total of all rows stays what it is.
+
+    classes : ndarray of shape (n_classes,)
+        All labels.
+
+    codes : ndarray of shape (n_samples,)
+        The place of each row's label in `classes`.
+
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Row weights, none negative.
+
+    Returns
+    -------
+    weight : ndarray of shape (n_samples,) or None
+        None if neither class weights nor row weights are given. Products and sums beyond the range of float64 are
+        divided by a power of two: a common factor of weights has no meaning.
+
+    Raises
+    ------
+    ValueError
+        If a class weight is negative, infinite or no number, if a class has no weight, or if no row is left with a
+        weight above 0.
+    """
+    if class_weight is None:
+        return sample_weight
+    weight, exponent = _scaled(np.ones(len(codes)) if sample_weight is None else sample_weight)
+    if isinstance(class_weight, str):
+        total = np.bincount(codes, weights=weight, minlength=len(classes))
+        n_present = np.count_nonzero(total)
+        weight = np.divide(weight, total[codes], out=np.zeros(len(codes)), where=weight > 0) * (total.sum() / n_present)
+    else:
+        _check_class_weight(class_weight)
+        by_class, of_classes = _scaled(compute_class_weight(class_weight, classes=classes, y=classes))
+        weight, exponent = weight * by_class[codes], exponent + of_classes
+    if not weight.any():
+        raise ValueError(f"class_weight={class_weight} leaves no row with a weight above 0.")
+    return np.ldexp(weight, exponent) if abs(exponent) < 900 else weight
+
+
+def _check_class_weight(class_weight: dict) -> None:
+    for label, value in class_weight.items():
+        if not (isinstance(value, Real) and 0 <= float(value) < np.inf):
+            raise ValueError(f"class_weight must be finite and at least 0, got {value!r} for class {label!r}.")
+
+
+def _scaled(weight: NDArray) -> tuple[NDArray[np.float64], int]:
+    """Return weights divided by a power of two so that the largest is between 1 and 2, and its exponent."""
+    exponent = int(np.frexp(weight.max(initial=0.0))[1]) - 1
+    return np.ldexp(weight, -exponent), exponent

@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 from torch import Tensor, nn
@@ -36,6 +35,7 @@ from skpapers._torch.training import (
     supervised,
 )
 from skpapers._validation import Interval, StrOptions, check_sample_weight, fit_context
+from skpapers._weights import weigh_classes
 from skpapers.base import DocLinkMixin
 
 CHUNK = 4096  # rows predicted at a time
@@ -484,17 +484,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         return np.searchsorted(classes, y)
 
     def _weigh(self, y: NDArray, told: dict[str, Any], weight: NDArray | None) -> NDArray | None:
-        if self.class_weight is None:
-            return weight
-        classes = told["classes_"]
-        if self.class_weight == "balanced":
-            mass = np.bincount(y, weights=weight, minlength=len(classes))
-            by_class = np.divide(mass.sum(), mass, out=np.zeros(len(classes)), where=mass > 0)
-        else:
-            by_class = compute_class_weight(self.class_weight, classes=classes, y=classes[y])
-        if not by_class.min() >= 0:
-            raise ValueError(f"class_weight must not be negative, got {self.class_weight}.")
-        return by_class[y] if weight is None else by_class[y] * weight
+        return weigh_classes(self.class_weight, told["classes_"], y, weight)
 
     def _encode(self, y: NDArray, told: dict[str, Any]) -> NDArray:
         if told["_n_units"] == 1:

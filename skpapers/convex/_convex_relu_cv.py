@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.callback import with_callbacks
 from sklearn.metrics import check_scoring, get_scorer_names, log_loss, make_scorer
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, check_random_state, compute_class_weight, indexable
+from sklearn.utils import Bunch, check_random_state, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
@@ -25,6 +25,7 @@ from skpapers._validation import (
     fit_context,
     safe_indexing,
 )
+from skpapers._weights import weigh_classes
 from skpapers.convex import _convex_relu as programs
 from skpapers.convex._convex_relu_estimators import (
     BaseConvexReLU,
@@ -601,14 +602,8 @@ class ConvexReLUClassifierCV(_ClassifierMixin, BaseConvexReLUCV):
         """Return the weights times those of the classes: what is not to count in a fit is not to choose alpha."""
         if self.class_weight is None:
             return None
-        y = np.asarray(y).ravel()
-        weight = np.ones(len(y)) if weight is None else weight
-        kept = weight > 0
-        classes, codes = np.unique(y[kept], return_inverse=True)
-        by_class = compute_class_weight(self.class_weight, classes=classes, y=y[kept], sample_weight=weight[kept])
-        judged = np.zeros(len(y))
-        judged[kept] = weight[kept] * by_class[codes]
-        return judged
+        classes, codes = np.unique(np.asarray(y).ravel(), return_inverse=True)
+        return weigh_classes(self.class_weight, classes, codes, weight)
 
     def _scored_classes(self, y: Any) -> NDArray | None:
         return np.unique(np.asarray(y)) if self.scoring is None and self.loss == "log_loss" else None

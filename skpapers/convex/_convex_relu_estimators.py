@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.utils import check_random_state, compute_class_weight
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
@@ -22,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 
 from skpapers._callbacks import begin_fit, end_fit, report_step
 from skpapers._validation import Interval, StrOptions, check_sample_weight, fit_context
+from skpapers._weights import weigh_classes
 from skpapers.base import DocLinkMixin
 from skpapers.convex import _convex_relu as programs
 from skpapers.convex._convex_relu_cvxpy import solve_with_cvxpy
@@ -401,10 +402,7 @@ class _ClassifierMixin(ClassifierMixin):
             raise ValueError(
                 f"{type(self).__name__} needs rows of at least 2 classes, got 1 class: {classes.tolist()[0]!r}."
             )
-        if self.class_weight is not None:
-            weight = np.ones(len(X)) if weight is None else weight
-            by_class = compute_class_weight(self.class_weight, classes=classes, y=y[kept], sample_weight=weight)
-            weight = weight * by_class[codes]
+        weight = weigh_classes(self.class_weight, classes, codes, weight)
         if self.loss == "log_loss" and len(classes) == 2:
             Y, loss = codes[:, np.newaxis].astype(np.float64), "log_loss"
         elif self.loss == "log_loss":

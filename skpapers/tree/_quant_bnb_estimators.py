@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from skpapers._validation import StrOptions
+from skpapers._weights import weigh_classes
 from skpapers.tree._optimal_tree import Loss, OptimalTree
 from skpapers.tree._quant_bnb import Solution
 from skpapers.tree._tree_routing import NodeFacts, describe_classification, describe_regression
@@ -412,19 +412,7 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
         return codes, {"classes_": classes, "n_classes_": len(classes), "n_outputs_": 1}
 
     def _weigh_classes(self, y: NDArray, told: dict, weight: NDArray | None) -> NDArray | None:
-        if self.class_weight is None:
-            return weight
-        if self.class_weight == "balanced":
-            counts = np.bincount(y, weights=weight)
-            by_class = counts.sum() / (np.count_nonzero(counts) * np.where(counts > 0, counts, 1.0))
-        else:
-            by_class = compute_class_weight(self.class_weight, classes=told["classes_"], y=told["classes_"])
-        if not by_class.min() >= 0:
-            raise ValueError(f"class_weight must not be negative, got {self.class_weight}.")
-        weight = by_class[y] if weight is None else by_class[y] * weight
-        if not weight.any():
-            raise ValueError(f"class_weight={self.class_weight} leaves no row with a weight above 0.")
-        return weight
+        return weigh_classes(self.class_weight, told["classes_"], y, weight)
 
     def _loss(self, y: NDArray) -> Loss:
         codes, present = y, np.flatnonzero(np.bincount(y))

@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+import numpy as np
 from sklearn.ensemble import (
     BaggingClassifier,
     BaggingRegressor,
@@ -14,8 +15,9 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.tree import BaseDecisionTree
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import column_or_1d
 
+from skpapers._weights import weigh_classes
 from skpapers.tree._booster_trees import LightGBMTrees, XGBoostTrees
 from skpapers.tree._sklearn_tree import GRADIENT_BOOSTING, HistGradientBoostingTrees, SklearnTrees
 
@@ -45,7 +47,9 @@ def open_trees(model: Any, X: Any, y: Any, sample_weight: Any) -> Opened:
     opener = _opener(model)
     assert opener is not None
     if opener is not SklearnTrees and getattr(model, "class_weight", None) is not None:
-        by_class = compute_sample_weight(model.class_weight, y)
+        # the boosters balance classes by the number of rows, whatever their weights
+        classes, codes = np.unique(column_or_1d(y), return_inverse=True)
+        by_class = weigh_classes(model.class_weight, classes, codes)
         sample_weight = by_class if sample_weight is None else by_class * sample_weight
     return opener(model, X, sample_weight)
 
