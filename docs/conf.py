@@ -1,6 +1,7 @@
 """Sphinx. Facts about the project stand in pyproject.toml."""
 
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import skpapers
 from skpapers.papers import markdown_table
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from signatures import process_signature, say_array_like  # noqa: E402
+
 FACTS = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 
 # Sphinx reads only what is below its source folder. Copies keep their times: an unchanged notebook is not read again.
@@ -48,3 +53,5 @@ def setup(app):
         return True if str(getattr(obj, "__module__", "")).startswith("sklearn.") else None
 
     app.connect("autodoc-skip-member", skip)
+    app.connect("autodoc-process-signature", process_signature)
+    app.connect("doctree-read", say_array_like)

@@ -1,5 +1,7 @@
 """Bases of the estimators whose model is a network: validation, scaling, the epochs, prediction in float64."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 from numbers import Integral, Real

@@ -1,5 +1,7 @@
 """Choosing alpha: every fold follows the path of alphas, each model starting from the one before."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 from typing import Any, ClassVar
 

@@ -1,5 +1,7 @@
 """The picture of what was drawn for the rare classes."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -97,7 +99,7 @@ class DistributionCalibrationDisplay:
         n_generate: int = 100,
         random_state: Any = 0,
         ax: Any = None,
-    ) -> "DistributionCalibrationDisplay":
+    ) -> DistributionCalibrationDisplay:
         """Draw rows from the distributions of a fitted estimator, and plot them beside some rows.
 
         Parameters
@@ -148,7 +150,7 @@ class DistributionCalibrationDisplay:
             explained_variance_ratio=np.append(pca.explained_variance_ratio_, [0.0, 0.0])[:2],
         ).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> "DistributionCalibrationDisplay":
+    def plot(self, *, ax: Any = None) -> DistributionCalibrationDisplay:
         """Plot rows, calibrated means and draws, a colour for each rare class.
 
         Parameters

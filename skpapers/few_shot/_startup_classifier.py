@@ -1,5 +1,7 @@
 """The estimator around `_startup`: a network for few labelled rows of new classes, helped by other rows."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from copy import copy
 from numbers import Integral, Real

@@ -1,5 +1,7 @@
 """Multi-layer perceptrons trained by sharpness-aware minimisation."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Any, ClassVar
 

@@ -1,5 +1,7 @@
 """Estimators around `_quant_bnb`: scikit-learn's decision trees, grown to the optimum."""
 
+from __future__ import annotations
+
 from typing import Any, ClassVar
 
 import numpy as np
