@@ -73,7 +73,7 @@ def score_columns(scorer: Any, y: Any, predictions: NDArray, **score_params: Any
         return None
     if "multioutput" not in signature(scorer._score_func).parameters:
         return None
-    y = np.broadcast_to(np.reshape(y, (-1, 1)), predictions.shape)
+    y = np.broadcast_to(np.reshape(np.asarray(y), (-1, 1)), predictions.shape)
     kwargs = {**scorer._kwargs, **score_params}
     scores = scorer._sign * scorer._score_func(y, predictions, multioutput="raw_values", **kwargs)
     return scores if np.shape(scores) == predictions.shape[1:] else None  # one NaN for too few rows
@@ -89,7 +89,7 @@ def score_log_loss(
     scorer : scorer
         Any scorer; all but "neg_log_loss" give None.
 
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,) or (n_samples, 1)
         The labels. Where they lack a class, None leaves the complaint to the scorer.
 
     probabilities : ndarray of shape (n_predictions, n_samples, n_classes)
@@ -108,7 +108,8 @@ def score_log_loss(
     """
     if getattr(scorer, "_score_func", None) is not log_loss or scorer._kwargs:
         return None
-    seen, column = np.unique(np.asarray(y), return_inverse=True)
+    # flat: the inverse has the shape of the target, and a column's would index a matrix of pairs
+    seen, column = np.unique(np.reshape(np.asarray(y), -1), return_inverse=True)
     if not np.array_equal(seen, classes):
         return None
     tiny = np.finfo(np.float64).eps

@@ -39,3 +39,16 @@ def test_frames_equal_arrays(name, frame):
     assert isinstance(of_frame.predict(table), np.ndarray)
     with pytest.raises(ValueError, match="feature names"):
         of_frame.predict(table[list(reversed(table.columns))])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.parametrize("name", estimator_names())
+def test_a_target_in_one_column_equals_a_flat_one(name):
+    model = small(name)
+    bunch = load_breast_cancer() if is_classifier(model) else load_diabetes()
+    X, y = bunch.data[:60, :4], bunch.target[:60]
+    y = np.array(["bad", "good"])[y] if is_classifier(model) else y
+    target = pd.Series(y, dtype="string" if is_classifier(model) else "Float64").to_frame("target")
+    flat = small(name).fit(X, y)
+    for column in (y.astype(object)[:, np.newaxis], target, pl.DataFrame({"target": y})):
+        assert_same_predictions(model.fit(X, column), flat, X)

@@ -1,6 +1,7 @@
 """The door to scikit-learn's private helpers."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -51,8 +52,8 @@ def test_columns_are_scored_as_one_by_one(name, weighted):
             return self.column
 
     expected = [scorer(Said(column), None, y, **params) for column in predictions.T]
-    assert_allclose(score_columns(scorer, y, predictions, **params), expected, rtol=1e-12)
-    assert_allclose(score_columns(scorer, y[:, np.newaxis], predictions, **params), expected, rtol=1e-12)
+    for target in (y, y[:, np.newaxis], y.astype(object), pd.Series(y), pd.DataFrame({"target": y})):
+        assert_allclose(score_columns(scorer, target, predictions, **params), expected, rtol=1e-12)
 
 
 def test_columns_of_too_few_rows_are_left_to_the_scorer():
@@ -70,7 +71,9 @@ def test_log_losses_are_scored_as_one_by_one(labels, weighted):
     params = {"sample_weight": rng.uniform(size=40)} if weighted else {}
     expected = [-log_loss(y, one, **params) for one in probabilities]
     scorer = get_scorer("neg_log_loss")
-    assert_allclose(score_log_loss(scorer, y, probabilities, classes, **params), expected, rtol=1e-12)
+    forms = (y, y.astype(object), y.tolist(), y[:, np.newaxis], pd.Series(y), pd.DataFrame({"target": y}))
+    for target in forms:
+        assert_allclose(score_log_loss(scorer, target, probabilities, classes, **params), expected, rtol=1e-12)
     assert score_log_loss(scorer, np.full(40, labels[0]), probabilities, classes) is None
     assert score_log_loss(get_scorer("accuracy"), y, probabilities, classes) is None
     assert score_log_loss(lambda estimator, X, y: 0.0, y, probabilities, classes) is None
