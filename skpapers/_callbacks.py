@@ -21,10 +21,10 @@ def is_watched(estimator: Any) -> bool:
 @contextmanager
 def report_step(
     estimator: Any, context: CallbackContext, name: str, metadata: dict[str, Any] | None = None
-) -> Iterator[None]:
+) -> Iterator[CallbackContext]:
     """Tell the callbacks when one step of the fit begins and ends, and what is known of it (`metadata`)."""
     task = context.subcontext(task_name=name).call_on_fit_task_begin(estimator=estimator)
-    yield
+    yield task
     task.call_on_fit_task_end(estimator=estimator, metadata=metadata)
 
 

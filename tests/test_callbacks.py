@@ -1,10 +1,14 @@
 """The bridge to scikit-learn's callbacks."""
 
 import pytest
-from sklearn.base import BaseEstimator
+from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from skpapers._callbacks import begin_fit, end_fit, report_step
+from tests._asserts import assert_same_predictions
+from tests._instances import estimator_names, small
 
 
 class Recorder:
@@ -55,3 +59,30 @@ def test_a_step_that_fails_has_no_end_but_a_teardown():
     with pytest.raises(RuntimeError, match="a step failed"):
         Loop(fail_in=1).set_callbacks(recorder).fit([[0.0]], [0.0])
     assert recorder.told == ["setup", "begin fit", "begin step", "end step None", "begin step", "teardown"]
+
+
+class Watcher(Recorder):
+    """A callback that also keeps what the fitted estimator of the last task predicts."""
+
+    def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
+        self.told.append(f"end {context.task_name}")
+        if fitted_estimator is not None:
+            self.predicted = fitted_estimator.predict(X)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", estimator_names())
+def test_every_estimator_tells_its_callbacks(name):
+    model = small(name)
+    X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
+    X, y = X[:60, :4], y[:60]
+    watcher = Watcher()
+    model.set_callbacks(watcher).fit(X, y)
+    assert watcher.told[:2] == ["setup", "begin fit"]
+    assert watcher.told[-2:] == ["end fit", "teardown"]
+    steps = watcher.told[2:-2]
+    assert steps
+    assert len([told for told in steps if told.startswith("begin ")]) == len(steps) / 2
+    assert_array_equal(watcher.predicted, model.predict(X))
+    assert_same_predictions(model, small(name).fit(X, y), X)  # they change nothing
+    assert not hasattr(model.set_callbacks(), "_skl_callbacks")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn import get_config
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.callback import with_callbacks
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
@@ -34,7 +34,7 @@ from skpapers.tree._hierarchical_shrinkage_scores import score_fold, score_oob
 from skpapers.tree._shrinkable import FORESTS, carries_weights
 
 
-class _BaseShrinkageCV(CallbackSupportMixin, _BaseShrinkage):
+class _BaseShrinkageCV(_BaseShrinkage):
     """Shrinkage with a lambda that is chosen."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -114,8 +114,8 @@ class _BaseShrinkageCV(CallbackSupportMixin, _BaseShrinkage):
         if isinstance(self.cv, str):
             self._check_oob()
             context = begin_fit(self, 1, X, y)
-            with report_step(self, context, "fit"):
-                model = fit_model(estimator, X, y, sample_weight)
+            with report_step(self, context, "fit") as task:
+                model = fit_model(estimator, X, y, sample_weight, task)
             scores = [score_oob(model, X, y, reg_params, self.scheme, scorer, routed.scorer.score)]
         else:
             splits = self._splits(X, y, routed.splitter.split)
@@ -130,8 +130,8 @@ class _BaseShrinkageCV(CallbackSupportMixin, _BaseShrinkage):
             for _ in splits:
                 with report_step(self, context, "fold"):
                     scores.append(next(folds))
-            with report_step(self, context, "refit"):
-                model = fit_model(estimator, X, y, sample_weight)
+            with report_step(self, context, "refit") as task:
+                model = fit_model(estimator, X, y, sample_weight, task)
 
         results, best = self._results(reg_params, np.asarray(scores, dtype=float))
         model = shrink(model, X, y, sample_weight, reg_params[best], self.scheme)

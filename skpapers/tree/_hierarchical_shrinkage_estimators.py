@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
 from sklearn.frozen import FrozenEstimator
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skpapers._callbacks import begin_fit, end_fit, report_step
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
 from skpapers.base import DocLinkMixin
 from skpapers.tree._hierarchical_shrinkage import SCHEMES, shrink_path
@@ -33,13 +35,20 @@ STALE = (
 ADOPTED = ("classes_", "n_classes_", "n_outputs_", "n_features_in_", "feature_names_in_")
 
 
-def fit_model(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
-    """Return a fitted model that may be changed: a fitted clone, or a copy of what a FrozenEstimator holds."""
+def fit_model(estimator: Any, X: Any, y: Any, sample_weight: Any = None, task: CallbackContext | None = None) -> Any:
+    """Return a fitted model that may be changed: a fitted clone, or a copy of what a FrozenEstimator holds.
+
+    Callbacks of the task reach a model that takes callbacks; most trees do not.
+    """
     if isinstance(estimator, FrozenEstimator):
         check_is_fitted(estimator.estimator)
         return deepcopy(estimator.estimator)
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-    return clone(estimator).fit(X, y, **weights)
+    model = clone(estimator)
+    if task is None or not hasattr(model, "set_callbacks"):
+        return model.fit(X, y, **weights)
+    with task.propagate_callback_context(model):
+        return model.fit(X, y, **weights)
 
 
 def shrink(model: Any, X: Any, y: Any, sample_weight: Any, reg_param: float, scheme: str) -> Any:
@@ -60,7 +69,7 @@ def _model_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-class _BaseShrinkage(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
+class _BaseShrinkage(CallbackSupportMixin, DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     """What the four estimators share. Subclasses say which models they take, and what the default is."""
 
     _kind: str  # "classifier" or "regressor"
@@ -147,6 +156,7 @@ class _SingleShrinkage(_BaseShrinkage):
         self.reg_param = reg_param
         self.scheme = scheme
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Fit the wrapped estimator, unless it is frozen, and shrink a copy of it.
@@ -176,8 +186,12 @@ class _SingleShrinkage(_BaseShrinkage):
         """
         estimator = self._checked_estimator()
         sample_weight = check_sample_weight(sample_weight, X)
-        model = fit_model(estimator, X, y, sample_weight)
-        self._adopt(self._fitted_attributes(shrink(model, X, y, sample_weight, self.reg_param, self.scheme)))
+        context = begin_fit(self, 1, X, y)
+        with report_step(self, context, "fit") as task:
+            model = fit_model(estimator, X, y, sample_weight, task)
+        fitted = self._fitted_attributes(shrink(model, X, y, sample_weight, self.reg_param, self.scheme))
+        end_fit(self, context, X, y, lambda: fitted)
+        self._adopt(fitted)
         return self
 
 

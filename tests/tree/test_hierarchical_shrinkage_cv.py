@@ -2,6 +2,7 @@
 
 import imodels
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
@@ -15,7 +16,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import get_scorer, r2_score
+from sklearn.metrics import get_scorer, log_loss, make_scorer, r2_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -120,6 +121,55 @@ def test_the_scheme_is_used_in_the_folds():
     ]
     assert_allclose(scores[0][0], scores[1][0])
     assert len({float(s[3]) for s in scores}) == 3
+
+
+def own_log_loss(estimator, X, y):
+    return -log_loss(np.ravel(y), estimator.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "accuracy",
+        "neg_log_loss",
+        "roc_auc",
+        own_log_loss,
+        make_scorer(log_loss, response_method="predict_proba", greater_is_better=False),
+    ],
+)
+@pytest.mark.parametrize("form", ["int", "bool", "object", "string", "category", "boolean"])
+def test_equals_a_grid_search_where_the_target_is_a_column(form, scoring):
+    X, y = CLASSES
+    X, y = X[:120], pd.Series(y[:120])  # equal folds
+    y = (y.map({0: "bad", 1: "good"}) if form in ("object", "string", "category") else y).astype(form)
+    column = y.to_numpy()[:, np.newaxis] if form in ("int", "bool", "object") else y.to_frame("target")
+    model = DecisionTreeClassifier(random_state=0)
+    grid = searched(model, X, column, cv=3, scoring=scoring, error_score="raise")
+    chosen = HierarchicalShrinkageClassifierCV(model, cv=3, scoring=scoring).fit(X, column)
+    assert chosen.reg_param_ == grid.best_params_["reg_param"]
+    assert_allclose(chosen.cv_results_["mean_test_score"], grid.cv_results_["mean_test_score"], atol=1e-12)
+    assert_array_equal(chosen.predict(X), grid.predict(X))
+
+
+@pytest.mark.parametrize("scoring", ["r2", "neg_root_mean_squared_error", "neg_max_error"])
+@pytest.mark.parametrize("form", ["float32", "int64", "object", "Float64"])
+def test_equals_a_grid_search_where_the_target_is_a_column_of_numbers(form, scoring):
+    X, y = NUMBERS
+    column = pd.DataFrame({"target": y}).astype(form)
+    grid = searched(DecisionTreeRegressor(random_state=0), X, column, cv=3, scoring=scoring, error_score="raise")
+    chosen = HierarchicalShrinkageRegressorCV(cv=3, scoring=scoring).fit(X, column)
+    assert chosen.reg_param_ == grid.best_params_["reg_param"]
+    assert_allclose(chosen.cv_results_["mean_test_score"], grid.cv_results_["mean_test_score"], rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")  # forests ask for one dimension
+def test_out_of_bag_rows_take_a_column():
+    X, y = CLASSES
+    model = HierarchicalShrinkageClassifierCV(
+        RandomForestClassifier(10, random_state=0), cv="oob", scoring="neg_log_loss"
+    )
+    flat = model.fit(X, y).cv_results_["mean_test_score"]
+    assert_array_equal(model.fit(X, y[:, np.newaxis]).cv_results_["mean_test_score"], flat)
 
 
 def test_several_outputs():

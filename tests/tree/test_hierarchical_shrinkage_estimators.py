@@ -1,12 +1,14 @@
 """The estimators: every model that can be shrunk, what is refused, and what must not change."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
 import shap
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.callback import ProgressBar
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_classification
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -30,7 +32,12 @@ from sklearn.tree import (
     plot_tree,
 )
 
-from skpapers.tree import HierarchicalShrinkageClassifier, HierarchicalShrinkageRegressor
+from skpapers.tree import (
+    HierarchicalShrinkageClassifier,
+    HierarchicalShrinkageClassifierCV,
+    HierarchicalShrinkageRegressor,
+    QuantBnBTreeClassifier,
+)
 from skpapers.tree._hierarchical_shrinkage import SCHEMES
 from tests._asserts import assert_rows_are_independent, assert_same_predictions, assert_unchanged_by
 from tests._oracles import shrunken_prediction
@@ -271,3 +278,16 @@ def test_an_unfitted_frozen_estimator_is_refused():
 
 def test_the_diagram_links_to_the_paper():
     assert "https://arxiv.org/abs/2202.00858" in HierarchicalShrinkageRegressor()._repr_html_()
+
+
+@pytest.mark.parametrize("kind", [HierarchicalShrinkageClassifier, HierarchicalShrinkageClassifierCV])
+def test_callbacks_reach_a_tree_that_takes_them(kind, capsys):
+    X, y = load_iris(return_X_y=True)
+    bar = ProgressBar(max_propagation_depth=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a tree without callbacks is no reason to warn
+        kind().set_callbacks(bar).fit(X, y)
+        assert "QuantBnB" not in capsys.readouterr().out
+        model = kind(QuantBnBTreeClassifier(max_depth=1)).set_callbacks(bar).fit(X, y)
+    assert "QuantBnBTreeClassifier" in capsys.readouterr().out
+    assert not hasattr(model.estimator_, "_skl_callbacks")
