@@ -375,7 +375,8 @@ class ConvexReLUClassifierCV(_ClassifierMixin, BaseConvexReLUCV):
         The gates of "gated_relu" are given, so that it has no such rounds.
 
     fit_intercept : bool, default=True
-        Whether hidden neurons have intercepts, which are penalised like their other weights.
+        Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
+        in training then have weight 0; without intercepts they are used in their place.
 
     output_intercept : bool, default=True
         Whether outputs have intercepts; these are not penalised.
@@ -648,7 +649,8 @@ class ConvexReLURegressorCV(_RegressorMixin, BaseConvexReLUCV):
         The gates of "gated_relu" are given, so that it has no such rounds.
 
     fit_intercept : bool, default=True
-        Whether hidden neurons have intercepts, which are penalised like their other weights.
+        Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
+        in training then have weight 0; without intercepts they are used in their place.
 
     output_intercept : bool, default=True
         Whether outputs have intercepts; these are not penalised.

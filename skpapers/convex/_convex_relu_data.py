@@ -20,6 +20,10 @@ LOSSES: dict[str, type] = {"squared_error": SquaredError, "log_loss": LogLoss, "
 class Data(NamedTuple):
     """Rows without repetitions in a fixed order, and how they were scaled.
 
+    Where hidden neurons have intercepts, constant columns are left out: a neuron's intercept does what its weight on
+    such a column would do, and without the weight a prediction does not move when the column moves later. The d columns
+    of all arrays but the last two are the others.
+
     Attributes
     ----------
     raw : ndarray of shape (n, d)
@@ -39,6 +43,12 @@ class Data(NamedTuple):
 
     y_mean, y_scale : ndarray of shape (c,)
         Targets are `y_mean + y_scale * Y`.
+
+    kept : ndarray of bool of shape (n_features,)
+        The columns that are not left out.
+
+    constant : ndarray of shape (n_features - d,)
+        The values of those that are.
     """
 
     raw: Array
@@ -49,6 +59,8 @@ class Data(NamedTuple):
     scale: Array
     y_mean: Array
     y_scale: Array
+    kept: NDArray[np.bool_]
+    constant: Array
 
     @property
     def hidden_intercept(self) -> bool:
@@ -63,32 +75,44 @@ def prepare(
     Rows of weight 0 are dropped. The order of rows, and so every bit of the result, does not depend on how they came.
     """
     given: Array = np.ones(len(X)) if weight is None else weight / _power_of_two(weight)  # sums stay finite
-    both = np.hstack([X, Y])[given > 0] + 0.0  # + 0.0: no row differs by the sign of a zero
+    counts = given > 0
+    X, Y, given = X[counts], Y[counts], given[counts]
+    kept = ~constant_columns(X) if intercept else np.ones(X.shape[1], dtype=bool)
+    both = np.hstack([X[:, kept], Y]) + 0.0  # + 0.0: no row differs by the sign of a zero
     both, place = np.unique(both, axis=0, return_inverse=True)
-    total = np.bincount(place.ravel(), weights=given[given > 0])
+    total = np.bincount(place.ravel(), weights=given)
     share: Array = total / total.sum()
-    raw, Y = np.ascontiguousarray(both[:, : X.shape[1]]), np.ascontiguousarray(both[:, X.shape[1] :])
-    mean, scale, y_mean, y_scale = (np.full(A.shape[1], value) for A in (raw, Y) for value in (0.0, 1.0))
-    if standardize:
-        if intercept:  # without one, a shift would make one
-            mean = share @ raw
-        scale = _deviations(raw, share)
-        if scale_y:
-            y_scale = _deviations(Y, share)
-    if centre_y:  # the same program, without what targets far from zero lose to rounding
-        y_mean = np.where(Y.min(axis=0) < Y.max(axis=0), share @ Y, Y[0])
-    scaled = (raw - mean) / scale
+    d = np.count_nonzero(kept)
+    raw, Y = np.ascontiguousarray(both[:, :d]), np.ascontiguousarray(both[:, d:])
+    # without an intercept, a shift of X would make one
+    scaled, mean, scale = _scaled(raw, share, centre=standardize and intercept, scale=standardize)
+    # the same program, without what targets far from zero lose to rounding
+    Y, y_mean, y_scale = _scaled(Y, share, centre=centre_y, scale=standardize and scale_y)
     if intercept:
         scaled = np.hstack([scaled, np.ones((len(raw), 1))])
-    return Data(raw, np.ascontiguousarray(scaled), (Y - y_mean) / y_scale, share, mean, scale, y_mean, y_scale)
+    return Data(raw, np.ascontiguousarray(scaled), Y, share, mean, scale, y_mean, y_scale, kept, X[0, ~kept])
 
 
-def _deviations(columns: Array, weight: Array) -> Array:
-    """Return standard deviations; 1 for constant columns."""
-    centred = columns - weight @ columns
-    unit = _power_of_two(centred)  # squares neither overflow nor vanish
-    deviation = unit * np.sqrt(weight @ (centred / unit) ** 2)
-    return np.where(constant_columns(columns), 1.0, deviation)
+def _scaled(columns: Array, weight: Array, *, centre: bool, scale: bool) -> tuple[Array, Array, Array]:
+    """Return columns minus their means and divided by their deviations, as far as asked, with both.
+
+    A constant column becomes 0 if it is centred; if it is not, it is divided by its absolute value.
+    """
+    unit = _power_of_two(columns)  # squares neither overflow nor vanish
+    columns = columns / unit
+    constant = constant_columns(columns)
+    mean = weight @ columns
+    mean += weight @ (columns - mean)  # what the first sum lost to rounding where values are far from zero
+    mean = np.where(constant, columns[0], mean)
+    centred = np.where(constant, 0.0, columns - mean)  # their mean is 0 only as far as `mean` could be rounded to it
+    deviation = np.sqrt(weight @ (centred - weight @ centred) ** 2)
+    deviation = np.where(constant, 0.0 if centre else np.abs(columns[0]), deviation)
+    deviation = np.where(deviation > 0, deviation, 1.0 / unit)
+    if not centre:
+        mean, centred = np.zeros_like(mean), columns
+    if not scale:
+        return centred * unit, mean * unit, np.ones_like(unit)
+    return centred / deviation, mean * unit, deviation * unit
 
 
 def _power_of_two(columns: Array) -> Array:
@@ -106,6 +130,23 @@ def from_raw(data: Data, V: Array) -> Array:
     """Return linear functions of rows as they came as functions of scaled rows: the inverse of `to_raw`."""
     W = V[: len(data.scale)] * data.scale[:, np.newaxis]
     return np.vstack([W, V[-1] + data.mean @ V[:-1]]) if data.hidden_intercept else W
+
+
+def of_all_columns(data: Data, V: Array) -> Array:
+    """Return linear functions of the columns kept as functions of all columns, with weight 0 on the others."""
+    if data.kept.all():
+        return V
+    full = np.zeros((len(data.kept) + 1, V.shape[1]))
+    full[:-1][data.kept] = V[:-1]
+    full[-1] = V[-1]
+    return full
+
+
+def of_columns_kept(data: Data, V: Array) -> Array:
+    """Return linear functions of all columns as functions of the columns kept, equal where the others are constant."""
+    if data.kept.all():
+        return V
+    return np.vstack([V[:-1][data.kept], V[-1] + data.constant @ V[:-1][~data.kept]])
 
 
 def sample_program(data: Data, gates: Array, loss: str, *, relu: bool, intercept: bool) -> tuple[Program, Array]:

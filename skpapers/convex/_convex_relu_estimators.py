@@ -31,6 +31,8 @@ from skpapers.convex._convex_relu_data import (
     Network,
     from_raw,
     network,
+    of_all_columns,
+    of_columns_kept,
     prepare,
     restart,
     sample_program,
@@ -161,20 +163,19 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     def _gates(self, data: Data, random_state: np.random.RandomState) -> Array:
         """Return the gates for rows as they came, with a last row of intercepts where hidden neurons have them."""
-        d, with_intercept = len(data.scale), data.hidden_intercept
+        d, with_intercept = len(data.kept), data.hidden_intercept
         if isinstance(self.gates, str):
             drawn = random_state.standard_normal((self.n_gates, data.X.shape[1])).T
-            V = drawn[:d] / data.scale[:, np.newaxis]
-            return np.vstack([V, drawn[-1] - data.mean @ V]) if with_intercept else V
+            return to_raw(data, drawn)
         gates = check_array(self.gates, dtype=np.float64, input_name="gates")
         if gates.shape[0] == d and with_intercept:
-            return np.vstack([gates, np.zeros(gates.shape[1])])
-        if gates.shape[0] != data.X.shape[1]:
+            gates = np.vstack([gates, np.zeros(gates.shape[1])])
+        if gates.shape[0] != d + with_intercept:
             allowed = f"{d} or {d + 1}" if with_intercept else f"{d}"
             raise ValueError(
                 f"gates has {gates.shape[0]} rows, but X has {d} features: gates must have {allowed} rows."
             )
-        return gates
+        return of_columns_kept(data, gates)
 
     def _program(self, data: Data, loss: str, gates: Array) -> tuple[Program, Array]:
         return sample_program(data, gates, loss, relu=self.activation == "relu", intercept=self.output_intercept)
@@ -288,9 +289,9 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         found = network(data, program, solution.point)
         V, gated = np.vstack([found.coef, found.coef_intercept]), self.activation == "gated_relu"
         return {
-            "_steep_gates": steep_gates(data.raw, V, gates[:, found.pattern]) if gated else None,
-            "gates_": gates,
-            "coef_": found.coef,
+            "_steep_gates": of_all_columns(data, steep_gates(data.raw, V, gates[:, found.pattern])) if gated else None,
+            "gates_": of_all_columns(data, gates),
+            "coef_": of_all_columns(data, V)[:-1],
             "coef_intercept_": found.coef_intercept,
             "out_coef_": found.out_coef,
             "intercept_": found.intercept,
@@ -323,10 +324,11 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         if not self.warm_start or not hasattr(self, "gates_"):
             return None
         before = (*self.coef_.shape[:1], *self.gates_.shape[:1], *self.out_coef_.shape[1:])
-        if before != (len(data.scale), data.X.shape[1], len(data.y_scale)):
+        if before != (len(data.kept), len(data.kept) + data.hidden_intercept, len(data.y_scale)):
             return None
-        found = Network(self.coef_, self.coef_intercept_, self.out_coef_, self.intercept_, self.neuron_gates_)
-        return self.gates_, found
+        V = of_columns_kept(data, np.vstack([self.coef_, self.coef_intercept_]))
+        found = Network(V[:-1], V[-1], self.out_coef_, self.intercept_, self.neuron_gates_)
+        return of_columns_kept(data, self.gates_), found
 
     def _scores(self, X: Any) -> Array:
         """Return the outputs of the network, of shape (n, c)."""
@@ -561,7 +563,8 @@ class ConvexReLUClassifier(_ClassifierMixin, BaseConvexReLU):
         The gates of "gated_relu" are given, so that it has no such rounds.
 
     fit_intercept : bool, default=True
-        Whether hidden neurons have intercepts, which are penalised like their other weights.
+        Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
+        in training then have weight 0; without intercepts they are used in their place.
 
     output_intercept : bool, default=True
         Whether outputs have intercepts; these are not penalised.
@@ -796,7 +799,8 @@ class ConvexReLURegressor(_RegressorMixin, BaseConvexReLU):
         The gates of "gated_relu" are given, so that it has no such rounds.
 
     fit_intercept : bool, default=True
-        Whether hidden neurons have intercepts, which are penalised like their other weights.
+        Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
+        in training then have weight 0; without intercepts they are used in their place.
 
     output_intercept : bool, default=True
         Whether outputs have intercepts; these are not penalised.
