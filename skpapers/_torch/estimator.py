@@ -7,6 +7,7 @@ from math import ceil
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar
+from warnings import warn
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from skpapers._callbacks import begin_fit, begin_step, end_fit, end_step, is_watched
 from skpapers._torch import losses
+from skpapers._torch.chunks import NUMBERS, chunk_length, in_chunks, network_inputs
 from skpapers._torch.mixup import mixed
 from skpapers._torch.modules import ACTIVATIONS, MLP, FixedScaling, Predictor
 from skpapers._torch.scaling import fit_scaling, fit_target
@@ -40,15 +42,13 @@ from skpapers._validation import Interval, StrOptions, check_sample_weight, fit_
 from skpapers._weights import weigh_classes
 from skpapers.base import DocLinkMixin
 
-CHUNK = 4096  # rows predicted at a time
-
 
 class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     """What classifiers and regressors share.
 
     A subclass with another step overrides `_objective`, `_gradient` or `_update`; with another model `_architecture`
-    and `_build`. The state of a fitted model is numpy only: the arrays of the network, of the optimiser and of the
-    generators.
+    and `_build`, whose network says by ``row_size()`` how much memory a row needs. The state of a fitted model is numpy
+    only: the arrays of the network, of the optimiser and of the generators.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -203,8 +203,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         """Validate without touching the estimator: what is learned goes into `told`."""
         blank = type(self).__new__(type(self))
         target = self if going_on else blank
-        of_y = {"ensure_2d": False, "dtype": self._y_dtype}
-        X, y = validate_data(target, X, y, reset=not going_on, validate_separately=({"dtype": np.float64}, of_y))
+        X, y = validate_data(target, X, y, reset=not going_on, validate_separately=self._checks())
         check_consistent_length(X, y)
         weight = check_sample_weight(sample_weight, X)
         told = {key: value for key, value in vars(self).items() if key.endswith("_")} if going_on else vars(blank)
@@ -212,6 +211,10 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             told |= {key: vars(self)[key] for key in ("_n_units", "_scaling", "_network_state", "_training_state")}
         told |= first or {}
         return told, X, self._read_target(y, told, weight), weight
+
+    def _checks(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return how X and y are validated: in C order, since sums of columns round by the layout."""
+        return {"dtype": np.float64, "order": "C"}, {"ensure_2d": False, "dtype": self._y_dtype, "order": "C"}
 
     def _read_validation(self, X_val: Any, y_val: Any, told: dict[str, Any]) -> tuple | None:
         if (X_val is None) != (y_val is None):
@@ -222,8 +225,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             raise ValueError("X_val and y_val are for early_stopping=True; it is False.")
         blank = type(self).__new__(type(self))
         blank.__dict__.update({k: told[k] for k in ("n_features_in_", "feature_names_in_") if k in told})
-        of_y = {"ensure_2d": False, "dtype": self._y_dtype}
-        X, y = validate_data(blank, X_val, y_val, reset=False, validate_separately=({"dtype": np.float64}, of_y))
+        X, y = validate_data(blank, X_val, y_val, reset=False, validate_separately=self._checks())
         check_consistent_length(X, y)
         return X, self._read_target(y, dict(told), None), None
 
@@ -239,10 +241,14 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             )
         order = np.arange(len(X)) if self.validation_split == "last" else rng.permutation(len(X))
         train, held = np.sort(order[:-n_held]), np.sort(order[-n_held:])
+        self._warn_of_held(y[held] if weight is None else y[held][weight[held] > 0], told)
         of = (lambda rows: None) if weight is None else (lambda rows: weight[rows])
         if weight is not None and not weight[held].any():
             raise ValueError("All rows held back for early_stopping have weight 0; give X_val and y_val.")
         return X[train], y[train], of(train), (X[held], y[held], of(held))
+
+    def _warn_of_held(self, y: NDArray, told: dict[str, Any]) -> None:
+        """Say so where the rows held back are no judge of the epochs."""
 
     def _without_weightless(
         self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any], complete: bool = True
@@ -268,8 +274,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         scaling = fit_scaling(X, weight, self.scaling)
         told["_scaling"] = None if scaling is None else to_arrays(scaling) | {"limit": scaling.limit}
 
-    @torch.inference_mode(False)
-    @torch.enable_grad()
+    @own_modes()
     def _run(
         self,
         X: NDArray,
@@ -283,10 +288,10 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     ) -> dict[str, Any]:
         """Train, and return the attributes of the fitted estimator; without `report` it is one call of many."""
         dtype, device = getattr(torch, self.dtype), choose_device(self.device)
-        rows = _inputs(told, device, dtype)
-        X_t, y_t = rows(X), _tensor(self._encode(y, told)).to(device)
+        rows = network_inputs(_scaling(told), device, dtype)
+        X_t, y_t = rows(X), torch.from_numpy(self._encode(y, told)).to(device)
         y_t = y_t.to(dtype) if y_t.is_floating_point() else y_t
-        w_t = None if weight is None else _tensor(weight / weight.mean()).to(device, dtype)
+        w_t = None if weight is None else torch.from_numpy(weight / weight.mean()).to(device, dtype)
         told["_fitted_architecture"] = self._architecture(told)
         network = self._started(told, dtype, seeds[0]).to(device)
         trainer = self._trainer(network, told, seeds[1], len(X), None if report is None else n_epochs)
@@ -315,8 +320,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
                     f"learning_rate_init={self.learning_rate_init}, or scale X (scaling={self.scaling!r})."
                 ) from None
             if stopper:
-                with torch.no_grad():
-                    outputs = Predictor(None, network, self._combine).eval()(X_held).double().cpu().numpy()
+                outputs = self._outputs_now(network, X_held)  # type: ignore[arg-type]
                 scores.append(self._validation_score(outputs, held[1], held[2], told))  # type: ignore[index]
             if self.verbose:
                 score = f", validation score {scores[-1]:.6g}" if scores else ""
@@ -327,6 +331,13 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         if stopper:
             stopper.restore()
         return fitted()
+
+    @torch.no_grad()
+    def _outputs_now(self, network: nn.Module, X: Tensor) -> NDArray:
+        """Return the outputs of scaled rows in training, in the units of training."""
+        predictor = Predictor(None, network, self._combine).eval()
+        parts = [predictor(rows) for rows in torch.split(X, chunk_length(network))]
+        return torch.cat(parts).double().cpu().numpy()
 
     def _report(
         self, context: CallbackContext, X: Any, y: Any
@@ -412,12 +423,13 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     def _predictor(self, scaling: nn.Module | None, network: nn.Module) -> nn.Module:
         return Predictor(scaling, network, self._combine)
 
+    @own_modes()
     def _outputs(self, X: Any) -> NDArray:
         check_is_fitted(self)
-        X = _tensor(validate_data(self, X, dtype=np.float64, reset=False))
+        X = validate_data(self, X, dtype=NUMBERS, reset=False)
         module = self.to_torch()
         with torch.no_grad():
-            return np.concatenate([module(rows).numpy() for rows in torch.split(X, CHUNK)])
+            return in_chunks(module, X, chunk_length(module.network)).numpy()  # type: ignore[arg-type]
 
     @own_modes()
     def _problem(
@@ -426,33 +438,23 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         """Return network, objective and tensors in float64 of the training objective without what is random in it."""
         check_is_fitted(self)
         told = dict(vars(self))
-        of_y = {"ensure_2d": False, "dtype": self._y_dtype}
-        X, y = validate_data(self, X, y, reset=False, validate_separately=({"dtype": np.float64}, of_y))
+        X, y = validate_data(self, X, y, reset=False, validate_separately=self._checks())
         check_consistent_length(X, y)
         weight = check_sample_weight(sample_weight, X)
         y = self._read_target(y, told, weight)
         weight = self._weigh(y, told, weight)
-        X_t = _inputs(told, torch.device("cpu"), torch.float64)(X)
-        w_t = None if weight is None else _tensor(weight / weight.mean())
-        return self._fitted_network().eval(), supervised(self._loss(told)), X_t, _tensor(self._encode(y, told)), w_t
+        X_t = network_inputs(_scaling(told), torch.device("cpu"), torch.float64)(X)
+        w_t = None if weight is None else torch.from_numpy(weight / weight.mean())
+        y_t = torch.from_numpy(self._encode(y, told))
+        return self._fitted_network().eval(), supervised(self._loss(told)), X_t, y_t, w_t
 
 
 AUTO_BATCH_SIZE = 64
-
-
-def _tensor(array: NDArray) -> Tensor:
-    """Return a tensor that shares the array's memory, unless torch would warn that it must not be written to."""
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
+LARGEST_TARGET = 1e300  # the differences of larger ones may be infinite
 
 
 def _scaling(told: Mapping[str, Any]) -> FixedScaling | None:
     return None if told["_scaling"] is None else FixedScaling(**told["_scaling"])
-
-
-def _inputs(told: Mapping[str, Any], device: torch.device, dtype: torch.dtype) -> Callable[[NDArray], Tensor]:
-    """Return what makes raw rows the inputs of the network: scaled in float64, whatever the network's own dtype."""
-    scaling = _scaling(told)
-    return lambda X: (_tensor(X) if scaling is None else scaling(_tensor(X))).to(device, dtype)
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):
@@ -487,6 +489,19 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def _weigh(self, y: NDArray, told: dict[str, Any], weight: NDArray | None) -> NDArray | None:
         return weigh_classes(self.class_weight, told["classes_"], y, weight)
+
+    def _warn_of_held(self, y: NDArray, told: dict[str, Any]) -> None:
+        lacking = np.delete(told["classes_"], np.unique(y)).tolist()
+        if not lacking:
+            return
+        named = ", ".join(map(repr, lacking[:5])) + (", ..." if len(lacking) > 5 else "")
+        ways = ["validation_split='random'"] if self.validation_split == "last" else ["a larger validation_fraction"]
+        warn(
+            f"The rows held back for early_stopping lack class {named}: their accuracy is a poor judge of the epochs. "
+            f"Use {ways[0]}, shuffle the rows, give X_val and y_val, or set early_stopping=False.",
+            UserWarning,
+            stacklevel=2,
+        )
 
     def _encode(self, y: NDArray, told: dict[str, Any]) -> NDArray:
         if told["_n_units"] == 1:
@@ -589,6 +604,10 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         y = column_or_1d(y, warn=True)[:, None] if y.ndim == 1 or y.shape[1] == 1 else y
         if told.setdefault("n_outputs_", y.shape[1]) != y.shape[1]:
             raise ValueError(f"y has {y.shape[1]} outputs, the model {told['n_outputs_']}.")
+        if np.abs(y).max() > LARGEST_TARGET:
+            raise ValueError(
+                f"y holds values as large as {np.abs(y).max():.3g}; at most {LARGEST_TARGET:.0e} is possible."
+            )
         told["_n_units"] = y.shape[1]
         return y
 
@@ -597,7 +616,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         told["y_center_"], told["y_scale_"] = fit_target(y, weight, robust=self.loss == "huber")
 
     def _encode(self, y: NDArray, told: dict[str, Any]) -> NDArray:
-        return (y - told["y_center_"]) / told["y_scale_"]
+        scale = told["y_scale_"]
+        return (y - told["y_center_"]) / np.where(scale > 0, scale, 1.0)
 
     def _loss(self, told: dict[str, Any]) -> losses.Loss:
         return losses.REGRESSION[self.loss](self.quantile)
@@ -606,7 +626,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         return Predictor(scaling, network, self._combine, self.y_center_, self.y_scale_)
 
     def _validation_score(self, outputs: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> float:
-        of_rows = torch.from_numpy(outputs.reshape(len(y), -1))
+        of_rows = torch.from_numpy(outputs.reshape(len(y), -1) * (told["y_scale_"] > 0))
         loss = self._loss(told)(of_rows, torch.from_numpy(self._encode(y, told)))
         return -float(np.average(loss.numpy(), weights=weight))
 

@@ -188,6 +188,10 @@ class PeriodicEmbedding(nn.Module):
         _uniform(of(self.shift), pi, generator)
         _uniform(of(self.weight), 0.1 / sqrt(self.weight.shape[-1]), generator)
 
+    def row_size(self) -> int:
+        """Return how many numbers each row needs: the waves, their arguments, and the outputs, copied twice."""
+        return self.n_features * (2 * self.weight.shape[-1] + 3 * self.width)
+
     def forward(self, x: Tensor) -> Tensor:
         columns = x.transpose(-1, -2)  # rows last: sums and products over them are contiguous, a third faster
         frequency, shift, weight = (p.reshape(-1, *p.shape[-2:]) for p in (self.frequency, self.shift, self.weight))
@@ -268,6 +272,12 @@ class MLP(nn.Module):
                 _uniform(weight, gain * sqrt(3.0 / matrix.shape[-2]), generator)
         return self
 
+    def row_size(self) -> int:
+        """Return how many numbers of a row stand in memory at once in a forward pass without gradients."""
+        embedded = 0 if self.embedding is None else self.embedding.row_size()
+        widest = max(matrix.shape[-1] for matrix in self.matrices())
+        return self.n_members * (embedded + self.n_inputs + 3 * widest)
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Matrices with weight decay; biases, normalisation, frequencies and shifts without."""
         decaying = self.matrices() + ([] if self.embedding is None else [self.embedding.weight])
@@ -303,6 +313,12 @@ def _uniform(tensor: Tensor, limit: float, generator: torch.Generator) -> None:
 
 def _normal(tensor: Tensor, scale: float, generator: torch.Generator) -> None:
     tensor.copy_(torch.empty(tensor.shape, dtype=tensor.dtype).normal_(0.0, scale, generator=generator))
+
+
+def bounded(x: Tensor) -> Tensor:
+    """Return inputs whose sums and squares in a network are finite, where a scaling without a clip left them huge."""
+    bound = torch.finfo(x.dtype).max ** 0.4
+    return x.clamp(-bound, bound)
 
 
 class Predictor(nn.Module):
@@ -341,7 +357,7 @@ class Predictor(nn.Module):
         self.register_buffer("scale", None if scale is None else torch.from_numpy(np.asarray(scale)))
 
     def forward(self, X: Tensor) -> Tensor:
-        outputs = self.network(X if self.scaling is None else self.scaling(X))
+        outputs = self.network(bounded(X if self.scaling is None else self.scaling(X)))
         if outputs.ndim == 3:
             outputs = self._combined(outputs)
         if self.center is not None:

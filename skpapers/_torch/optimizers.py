@@ -57,7 +57,11 @@ class Adam(Optimizer):
 
     def _start(self, block: Tensor) -> dict[str, Tensor]:
         first, second = torch.zeros_like(block), torch.zeros_like(block)
-        return {"step": torch.zeros((), device=block.device), "exp_avg": first, "exp_avg_sq": second}
+        return {
+            "step": torch.zeros((), dtype=torch.float32, device=block.device),
+            "exp_avg": first,
+            "exp_avg_sq": second,
+        }
 
     def _apply(self, block: Tensor, gradient: Tensor, state: dict[str, Tensor], group: dict[str, Any]) -> None:
         step, first, second = state["step"], state["exp_avg"], state["exp_avg_sq"]

@@ -62,11 +62,15 @@ def _rank_maps(X: NDArray, weight: NDArray | None, columns: NDArray) -> tuple[ND
 
 
 def fit_target(y: NDArray, weight: NDArray | None, robust: bool) -> tuple[NDArray, NDArray]:
-    """Return location and scale of each output: mean and deviation, or median and interquartile range / 1.349."""
-    mean = np.average(y, axis=0, weights=weight)
-    deviation = deviations(y, mean, weight)
-    if not robust:
-        return mean, np.where(deviation > 0, deviation, 1.0)
+    """Return location and scale of each output: mean and deviation, or median and interquartile range / 1.349.
+
+    A constant output has itself as location, exactly, and scale 0.
+    """
+    unit = np.exp2(np.frexp(np.abs(y).max(axis=0))[1])  # a power of two: sums in this unit round the same
     low, median, high = weighted_quantiles(y, weight, (0.25, 0.5, 0.75))
-    scale = np.where(high > low, (high - low) / 1.349, deviation)
-    return median, np.where(scale > 0, scale, 1.0)
+    mean = np.average(y / unit, axis=0, weights=weight) * unit
+    scale = deviations(y, mean, weight)
+    if robust:
+        scale = np.where(high > low, (high - low) / 1.349, scale)
+    constant = constant_columns(y)
+    return np.where(constant | robust, median, mean), np.where(constant, 0.0, scale)

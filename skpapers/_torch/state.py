@@ -14,8 +14,18 @@ from torch import nn
 
 @contextmanager
 def own_modes() -> Iterator[None]:
-    """Gradients are on, and tensors are made on the CPU, whatever the caller's ``with torch...`` says."""
-    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
+    """Gradients are on, tensors are made on the CPU and keep their dtype, whatever the caller's ``with torch...`` says.
+
+    The default dtype of torch belongs to the process and not to the thread, so that it is not changed here: every
+    tensor made in this package names its dtype.
+    """
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.device("cpu"),
+        torch.autocast("cpu", enabled=False),
+        torch.autocast("cuda", enabled=False),
+    ):
         yield
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skpapers._torch.losses import cross_entropy
-from skpapers._torch.modules import MLP
+from skpapers._torch.modules import MLP, bounded
 from skpapers._torch.training import Batch, Trainer
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
@@ -78,6 +78,10 @@ class FewShotNetwork(nn.Module):
         """Matrices with weight decay, the rest without."""
         return [group for part in self.children() for group in part.parameter_groups()]  # type: ignore[operator]
 
+    def row_size(self) -> int:
+        """Return how many numbers of a row stand in memory at once in a forward pass without gradients."""
+        return self.classifier.row_size()
+
     def features(self, x: Tensor) -> Tensor:
         """Return the last hidden layer."""
         return self.classifier.features(x)
@@ -114,7 +118,7 @@ class Features(nn.Module):
         self.scaling, self.network, self.normalize = scaling, network, normalize
 
     def forward(self, X: Tensor) -> Tensor:
-        h = self.network.features(X if self.scaling is None else self.scaling(X))
+        h = self.network.features(bounded(X if self.scaling is None else self.scaling(X)))
         return F.normalize(h, dim=-1) if self.normalize else h
 
 

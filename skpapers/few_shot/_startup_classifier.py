@@ -23,12 +23,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from skpapers._callbacks import begin_fit, end_fit
+from skpapers._torch.chunks import NUMBERS
 from skpapers._torch.modules import ACTIVATIONS
 from skpapers._torch.scaling import fit_scaling
 from skpapers._torch.state import to_arrays
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
 from skpapers.base import DocLinkMixin
 from skpapers.few_shot._domains import marked, source_rows
+from skpapers.few_shot._startup import Features
 from skpapers.few_shot._startup_stages import Rows, Stages, applied, features_module
 from skpapers.few_shot._views import NAMED
 from skpapers.few_shot._wrapped_classifier import WrappedClassifierMixin
@@ -419,7 +421,7 @@ class STARTUPClassifier(
 
     # Prediction -----------------------------------------------------------------------------------------------------
 
-    def to_torch(self) -> nn.Module:
+    def to_torch(self) -> Features:
         """Return what makes features of rows as a module of torch, in float64 and evaluation mode.
 
         Returns
@@ -449,7 +451,7 @@ class STARTUPClassifier(
     def _model_rows(self, X: Any) -> NDArray:
         """Return an array, whatever `set_output` says."""
         check_is_fitted(self)
-        return applied(self.to_torch(), validate_data(self, X, dtype=np.float64, order="C", reset=False))
+        return applied(self.to_torch(), validate_data(self, X, dtype=NUMBERS, reset=False))
 
     def pseudo_labels(self, X: Any) -> NDArray:
         """Return the teacher's probabilities of the source classes, which the student is to match on target rows.
@@ -472,10 +474,10 @@ class STARTUPClassifier(
         check_is_fitted(self)
         if not len(self.source_classes_):
             raise ValueError("The model was fitted without source rows and has no teacher.")
-        X = validate_data(self, X, dtype=np.float64, order="C", reset=False)
+        X = validate_data(self, X, dtype=NUMBERS, reset=False)
         told = vars(self)
         teacher = features_module(told | {"_normalize": False}, told["_teacher_state"])
-        return applied(nn.Sequential(teacher, teacher.network.classifier.linears[-1], nn.Softmax(dim=-1)), X)
+        return applied(teacher, X, teacher.network.classifier.linears[-1], nn.Softmax(dim=-1))
 
     @property
     def _n_features_out(self) -> int:

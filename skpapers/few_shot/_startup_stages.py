@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from skpapers._callbacks import begin_step, end_step, is_watched
+from skpapers._torch.chunks import chunk_length, in_chunks, network_inputs, to_tensor
 from skpapers._torch.losses import cross_entropy
 from skpapers._torch.modules import FixedScaling
 from skpapers._torch.state import choose_device, load_arrays, own_modes, to_arrays
@@ -20,7 +21,6 @@ from skpapers._torch.training import Objective, Trainer, batch_starts, supervise
 from skpapers.few_shot._startup import Features, FewShotNetwork, StudentObjective, rounds, student_epoch
 from skpapers.few_shot._views import View, given_view, named_view
 
-CHUNK = 4096  # rows predicted at a time
 AUTO_BATCH_SIZE = 128
 
 
@@ -101,7 +101,7 @@ class Stages:
         q = torch.zeros(n, 0, dtype=self.dtype, device=self.device)
         if self.teacher is not None:
             with torch.no_grad():
-                inputs = torch.split(self._inputs(self.target.X), CHUNK)
+                inputs = torch.split(self._inputs(self.target.X), chunk_length(self.teacher))
                 q = torch.cat([torch.softmax(self.teacher(part), dim=-1) for part in inputs])
         self.student = self._network(est.projection_dim if est.ssl_weight > 0 else 0, self.student_seeds[0])
         if self.teacher is not None and est.init == "teacher":
@@ -189,8 +189,7 @@ class Stages:
 
     def _inputs(self, X: NDArray) -> Tensor:
         """Return raw rows as the network takes them: scaled in float64, whatever the network's own dtype."""
-        scaling, rows = scaling_module(self.told), torch.tensor(X)
-        return (rows if scaling is None else scaling(rows)).to(self.device, self.dtype)
+        return network_inputs(scaling_module(self.told), self.device, self.dtype)(X)
 
     def _mean_one(self, weight: NDArray | None) -> Tensor | None:
         if weight is None or weight.min() == weight.max():
@@ -218,7 +217,7 @@ class Stages:
         """Return the target rows as views are made of them, and what makes a view."""
         if callable(self.est.augment):
             rng = np.random.default_rng(self.view_seed)
-            return torch.tensor(self.target.X).to(self.device), given_view(self.est.augment, self._inputs, rng)
+            return to_tensor(self.target.X).to(self.device), given_view(self.est.augment, self._inputs, rng)
         return self._inputs(self.target.X), named_view(self.est.augment)
 
 
@@ -236,7 +235,7 @@ def features_module(told: Mapping[str, Any], state: dict[str, NDArray]) -> Featu
 
 
 @own_modes()
-def applied(module: nn.Module, X: NDArray) -> NDArray[np.float64]:
-    """Return what a module makes of rows, a few thousand at a time."""
+def applied(features: Features, X: NDArray, *heads: nn.Module) -> NDArray[np.float64]:
+    """Return the features of rows, or what some heads make of them, a chunk at a time."""
     with torch.no_grad():
-        return np.concatenate([module(rows).numpy() for rows in torch.split(torch.tensor(X), CHUNK)])
+        return in_chunks(nn.Sequential(features, *heads), X, chunk_length(features.network)).numpy()

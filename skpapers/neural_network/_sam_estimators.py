@@ -217,7 +217,8 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
     here, nor has the solver "lbfgs"; several labels for a row are not supported.
 
     Cost: O(n (4 p h + 16 p + m h^2)) for an epoch with p features and m layers of width h, twice that with `rho` >
-    0; with `n_ensemble` members of small width less than that many times. Memory: X in float64 and in `dtype`.
+    0; with `n_ensemble` members of small width less than that many times. Memory: X in float64 and in `dtype`;
+    `predict` takes rows in chunks, and little memory beside X.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
     arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate.
@@ -453,7 +454,7 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
 
     y_center_, y_scale_ : ndarray of shape (n_outputs,)
         What is subtracted from the targets, and what they are divided by: mean and standard deviation; for "huber"
-        median and interquartile range / 1.349.
+        median and interquartile range / 1.349. A constant target has scale 0: it is predicted exactly.
 
     loss_curve_ : list of float
         Mean training loss of each epoch, over rows and members.
@@ -502,7 +503,8 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
     here, nor has the solver "lbfgs" and the loss "poisson".
 
     Cost: O(n (4 p h + 16 p + m h^2)) for an epoch with p features and m layers of width h, twice that with `rho` >
-    0; with `n_ensemble` members of small width less than that many times. Memory: X in float64 and in `dtype`.
+    0; with `n_ensemble` members of small width less than that many times. Memory: X in float64 and in `dtype`;
+    `predict` takes rows in chunks, and little memory beside X.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
     arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm, spearmanr
 
 from skpapers._torch.modules import FixedScaling
@@ -134,7 +134,6 @@ def test_the_scale_of_a_target_that_is_mostly_one_value_is_its_deviation():
     column = np.zeros((100, 1))
     column[:10, 0] = 4.0
     assert fit_target(column, None, robust=True)[1].item() == pytest.approx(column.std())
-    assert fit_target(np.ones((5, 1)), None, robust=True)[1].item() == 1.0
 
 
 def test_raw_columns_work_for_a_network():
@@ -144,3 +143,22 @@ def test_raw_columns_work_for_a_network():
     columns[1, 0] = 9999.0
     model = SAMMLPRegressor((64,), max_iter=20, random_state=0).fit(columns[:800], y[:800])
     assert model.score(columns[800:], y[800:]) > 0.93
+
+
+@pytest.mark.parametrize("robust", [False, True])
+@pytest.mark.parametrize("value", [0.0, 0.1, 5e-324, 1e300, -1e9 - 1 / 3])
+def test_a_constant_target_is_its_own_location(robust, value):
+    y = np.column_stack([np.full(37, value), np.arange(37.0)])
+    center, scale = fit_target(y, np.arange(1.0, 38.0), robust)
+    assert center[0] == value
+    assert scale[0] == 0.0
+    assert scale[1] > 0.0
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_targets_of_any_magnitude_have_a_location_and_a_scale(robust):
+    y = np.random.default_rng(0).normal(size=(400, 2))
+    expected = fit_target(y, None, robust)
+    for unit in (2.0**-900, 2.0**990):
+        for one, other in zip(fit_target(y * unit, None, robust), expected, strict=True):
+            assert_array_equal(one, other * unit)

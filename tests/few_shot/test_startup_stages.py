@@ -10,7 +10,7 @@ from skpapers._torch.state import to_arrays
 from skpapers._torch.training import Trainer
 from skpapers.few_shot import STARTUPClassifier, _startup_stages
 from skpapers.few_shot._startup import FewShotNetwork
-from skpapers.few_shot._startup_stages import CHUNK, Rows, applied, features_module
+from skpapers.few_shot._startup_stages import Rows, applied, features_module
 
 RNG = np.random.default_rng(0)
 
@@ -25,7 +25,8 @@ def test_rows_keep_their_labels_and_weights():
     assert rows._replace(weight=None).of(np.ones(5, dtype=bool)).weight is None
 
 
-def test_features_come_from_arrays_in_float64_and_a_few_thousand_rows_at_a_time():
+def test_features_come_from_arrays_in_float64_and_some_rows_at_a_time(monkeypatch):
+    monkeypatch.setattr("skpapers._torch.chunks.CHUNK_BYTES", 2**14)
     architecture = {
         "n_inputs": 3,
         "hidden_layer_sizes": (5, 4),
@@ -35,7 +36,7 @@ def test_features_come_from_arrays_in_float64_and_a_few_thousand_rows_at_a_time(
     }
     network = FewShotNetwork(**architecture, projection_dim=2, dtype=torch.float32)
     network.draw(torch.Generator().manual_seed(0)).eval()
-    X = 10 + RNG.normal(size=(CHUNK + 3, 3))
+    X = 10 + RNG.normal(size=(503, 3))
     scaling = fit_scaling(X, None, "standard")
     told = {
         "_fitted_architecture": architecture,
@@ -44,7 +45,7 @@ def test_features_come_from_arrays_in_float64_and_a_few_thousand_rows_at_a_time(
     }
     state = {name: value for name, value in to_arrays(network).items() if not name.startswith("projection")}
     features = applied(features_module(told, state), X)
-    assert features.shape == (CHUNK + 3, 4)
+    assert features.shape == (503, 4)
     assert features.dtype == np.float64
     with torch.no_grad():
         expected = network.double().features(scaling(torch.tensor(X))).numpy()

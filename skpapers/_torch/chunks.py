@@ -1,0 +1,56 @@
+"""Rows as a network takes them, a chunk at a time: whatever their dtype and memory order, in little memory."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+CHUNK_BYTES = 2**24  # of float64 in a forward pass: small beside the rows, and fast, since it stays in the cache
+# Rows of these dtypes are converted chunk by chunk.
+NUMBERS = [np.dtype(code) for code in "dfe?bBhHiIlLqQ"]
+
+
+def to_tensor(rows: NDArray) -> Tensor:
+    """Return a copy in float64 and C order: torch refuses negative strides, foreign byte orders, read-only arrays."""
+    return torch.from_numpy(np.array(rows, dtype=np.float64, order="C"))
+
+
+def chunk_length(network: nn.Module) -> int:
+    """Return the number of rows that need `CHUNK_BYTES` in a forward pass."""
+    return max(1, CHUNK_BYTES // (8 * network.row_size()))  # type: ignore[operator]
+
+
+def in_chunks(function: Callable[[Tensor], Tensor], X: NDArray, length: int) -> Tensor:
+    """Return what a function makes of rows, `length` of them at a time.
+
+    The memory is that of the result and of one chunk: X is neither copied nor converted as a whole.
+    """
+    first = function(to_tensor(X[:length]))
+    if len(X) <= length:
+        return first
+    made = first.new_empty(len(X), *first.shape[1:])
+    made[:length] = first
+    for start in range(length, len(X), length):
+        made[start : start + length] = function(to_tensor(X[start : start + length]))
+    return made
+
+
+def network_inputs(scaling: nn.Module | None, device: torch.device, dtype: torch.dtype) -> Callable[[NDArray], Tensor]:
+    """Return what makes raw rows the inputs of a network in training: scaled in float64, whatever the network's dtype.
+
+    It raises a ValueError where they are too large for that dtype.
+    """
+
+    def inputs(X: NDArray) -> Tensor:
+        length = max(1, CHUNK_BYTES // (32 * X.shape[1]))
+        made = in_chunks(lambda rows: (rows if scaling is None else scaling(rows)).to(device, dtype), X, length)
+        if not bool(torch.isfinite(made).all()):
+            raise ValueError(
+                f"X holds values as large as {np.abs(X).max():.3g}, too large for training in "
+                f'dtype="{str(dtype).removeprefix("torch.")}"; use scaling="robust", or clip them.'
+            )
+        return made
+
+    return inputs
