@@ -140,7 +140,7 @@ def test_huge_values_are_predicted_or_refused_in_a_word(make, scaling):
             said = getattr(model, method)(rows)
             assert np.isfinite(said).all()
             if scaling == "robust":  # the clip has ended long before
-                assert_array_equal(said[[1, 3]], said[[2, 4]])
+                assert_allclose(said[[1, 3]], said[[2, 4]], rtol=1e-12)
     X = X.copy()
     X[1:3, 2] = np.finfo(float).max, -1e300
     if scaling is None:
