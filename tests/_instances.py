@@ -49,7 +49,7 @@ FURTHER = [
     ("QuantBnBTree", {"max_depth": 3, "lookahead": 1, "min_samples_leaf": 0.02}),
     ("MixupWrapper", {"estimator": make_pipeline(StandardScaler(), LogisticRegression())}),
     ("MixupWrapper", {"estimator": KNeighborsClassifier(), "keep_original": False}),
-    ("MixupWrapper", {"estimator": GaussianNB(), "label_mode": "hard", "within_class": True}),
+    ("MixupWrapper", {"estimator": GaussianNB(var_smoothing=0.1), "label_mode": "hard", "within_class": True}),
     ("MixupWrapper", {"estimator": Ridge(), "bandwidth": 0.5}),
     ("DistributionCalibratedFewShot", {"min_base_samples": 5, "mean_prior": "paper", "alpha_mode": "full"}),
     ("DistributionCalibratedFewShot", {"min_base_samples": 8, "method": "closed_form"}),

@@ -56,6 +56,10 @@ class Plan:
             np.concatenate([np.ones(rows.size), self.factor]),
         )
 
+    def of(self, rows: NDArray[np.intp]) -> "Plan":
+        """Return the plan of a larger table, whose rows `rows` those of this plan are."""
+        return replace(self, first=rows[self.first], second=rows[self.second], label=rows[self.label])
+
     def scaled(self, scale: float) -> "Plan":
         """Return the plan with every factor multiplied."""
         return replace(self, factor=scale * self.factor)

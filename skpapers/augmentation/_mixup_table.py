@@ -54,6 +54,9 @@ def _is_text(column: Any) -> bool:
 class MixableTable:
     """A checked table that makes the rows of a plan, in the container it came in.
 
+    Missing values pass: whether they may is for the estimator to say that is fitted on the rows. Its tag does not tell,
+    since a Pipeline that imputes, or a search around one, is tagged as if it took none.
+
     Parameters
     ----------
     estimator : estimator object
@@ -64,13 +67,10 @@ class MixableTable:
 
     categorical_features : array-like or None
         Columns that are taken from the dominant partner: a mask, indices or names.
-
-    allow_nan : bool
-        Whether NaN is let through.
     """
 
-    def __init__(self, estimator: Any, X: Any, categorical_features: Any, allow_nan: bool) -> None:
-        finite: Any = "allow-nan" if allow_nan else True
+    def __init__(self, estimator: Any, X: Any, categorical_features: Any) -> None:
+        finite: Any = "allow-nan"
         self.frame = is_frame(X)
         if self.frame:
             self.rows = validate_data(estimator, X, skip_check_array=True)

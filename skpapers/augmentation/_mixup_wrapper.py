@@ -150,8 +150,11 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
     original they carry the weight of row i, so that regularisation of the wrapped estimator keeps its meaning; where it
     takes no weights it sees up to n_augment + 1 times the rows. Limits that count rows, such as `min_samples_leaf`,
     count mixtures. With `sample_weight` partners are drawn in proportion to it, and rows as well if the wrapped
-    estimator takes no weights. Every class of `y` is among the rows that are fitted. Where one partner lacks a value
-    (NaN) the value, or the gap, of the larger share is taken.
+    estimator takes no weights. Rows of weight 0 are left out before anything is mixed, whatever the wrapped estimator
+    does with them. Every class of the other rows is among those that are fitted.
+
+    Missing values (NaN) are taken wherever the wrapped estimator takes them. Where one partner lacks a value, the
+    value, or the gap, of the larger share is taken.
 
     Put a search around the wrapper, not inside it: folds and held-out rows of the wrapped estimator (a search, a `CV`
     estimator, early stopping) would share mixtures with its training rows. Other parameters of `fit` that have an entry
@@ -247,7 +250,8 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
 
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights, none negative. Partners are drawn in proportion to them, and they go into the fit of the
-            wrapped estimator. One that takes no weights gets each row as often as its weight says.
+            wrapped estimator. One that takes no weights gets each row as often as its weight says. Rows of weight 0 are
+            left out.
 
         **fit_params : dict
             Further parameters of the wrapped estimator's `fit`. An array of n_samples entries gives each mixture the
@@ -261,11 +265,11 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         Raises
         ------
         ValueError
-            If rows cannot be mixed (text, categories, sparse or precomputed input), or a parameter has no meaning for
-            the wrapped estimator.
+            If rows cannot be mixed (text, categories, infinite values, precomputed input), if the wrapped estimator
+            refuses missing values, or if a parameter has no meaning for it.
 
         TypeError
-            If the wrapped estimator is neither a classifier nor a regressor.
+            If the wrapped estimator is neither a classifier nor a regressor, or X or y is sparse.
         """
         classes = self._checked_kind()
         sample_weight = check_sample_weight(sample_weight, X)
@@ -278,24 +282,27 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         if issparse(y):
             raise TypeError("y is sparse, which cannot be mixed: give y.toarray().")
         y = validate_data(blank, y=y, multi_output=several, y_numeric=not classes)
-        table = MixableTable(blank, X, self.categorical_features, tags.input_tags.allow_nan)
+        table = MixableTable(blank, X, self.categorical_features)
         check_consistent_length(table.rows, y)
+        ones = np.ones(len(y))
+        kept = np.flatnonzero(
+            ones if row_weight is None else row_weight
+        )  # a row of weight 0 is as if it were not there
         codes = None
         if classes:
             check_classification_targets(y)
-            codes = _codes(y)
+            codes = _codes(y[kept])
         elif y.dtype.kind != "f":
             y = y.astype(np.float64)
 
         mode = self._mode(weight_name, codes)
-        ones = np.ones(len(y))
         plan = self._plan(
-            ones if partner_weight is None else partner_weight,
-            row_weight if weight_name is None else None,
-            y,
+            (ones if partner_weight is None else partner_weight)[kept],
+            None if row_weight is None or weight_name is not None else row_weight[kept],
+            y[kept],
             codes,
             mode,
-        )
+        ).of(kept)
         rows = table.make(plan)
         target = mix(y, plan) if codes is None and mode == "soft" else y[plan.label]
         fit_params = check_method_params(table.rows, fit_params, plan.dominant)

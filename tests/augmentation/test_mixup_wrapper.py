@@ -10,30 +10,38 @@ import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone, is_classifier, is_regressor
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import CallbackSupportMixin, ProgressBar, ScoringMonitor, with_callbacks
 from sklearn.cluster import KMeans
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_multilabel_classification
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import (
     BaggingClassifier,
+    BaggingRegressor,
     HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
     StackingClassifier,
+    StackingRegressor,
+    VotingRegressor,
 )
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import get_tags
@@ -97,7 +105,7 @@ def fitted(estimator, X=X, y=LABELS, sample_weight=None, *, fit_params=None, **k
 
 class TestTheRowsThatAreFitted:
     def test_originals_come_first_and_every_row_carries_its_weight(self):
-        weight = np.array([1.0, 2.0, 0.0, 1.0, 4.0, 1.0])
+        weight = np.array([1.0, 2.0, 0.5, 1.0, 4.0, 1.0])
         inner = fitted(WeightedClassifier(), sample_weight=weight, n_augment=3)
         assert_array_equal(inner.X_[:6], X)
         assert_array_equal(inner.y_[:6], LABELS)
@@ -182,11 +190,12 @@ class TestTheRowsThatAreFitted:
         assert set(inner.y_) == {0, 1}
 
     def test_rows_are_drawn_by_weight_where_the_estimator_takes_none(self):
-        weight = np.array([3.0, 1.0, 0.0, 1.0, 1.0, 0.0])
+        weight = np.array([3.0, 1.0, 0.0, 2.0, 2.0, 0.0])
         inner = fitted(PlainRegressor(), X, X[:, 0], weight, n_augment=2)
-        assert_array_equal(np.bincount(inner.X_[:6, 0].astype(int), minlength=6), weight)
-        assert len(inner.X_) == 18
-        anchors_and_partners = inner.X_[6:]
+        counts = np.bincount(inner.X_[:4, 0].astype(int), minlength=6)
+        assert np.all(np.abs(counts - weight / 2) < 1)
+        assert len(inner.X_) == 12  # as if there were four rows
+        anchors_and_partners = inner.X_[4:]
         assert not np.any(anchors_and_partners[:, 0] > 4)  # the last row has no weight
 
     def test_partners_are_drawn_by_weight(self):
@@ -211,14 +220,6 @@ class TestTheRowsThatAreFitted:
     def test_single_precision_stays(self):
         assert fitted(PlainRegressor(), X.astype(np.float32), X[:, 0]).X_.dtype == np.float32
 
-    def test_missing_values_pass_where_the_estimator_takes_them(self):
-        table = DIABETES[0].copy()
-        table[::3, 2] = np.nan
-        inner = fitted(HistGradientBoostingClassifier(max_iter=3), table, DIABETES[1] > 140)
-        assert inner.n_iter_ == 3
-        with pytest.raises(ValueError, match="NaN"):
-            fitted(Ridge(), table, DIABETES[1])
-
     def test_the_draws_are_decided_by_random_state_alone(self):
         first, second, other = (
             MixupWrapper(DecisionTreeRegressor(random_state=0), random_state=seed).fit(*DIABETES).predict(DIABETES[0])
@@ -226,6 +227,115 @@ class TestTheRowsThatAreFitted:
         )
         assert_array_equal(first, second)
         assert not np.array_equal(first, other)
+
+
+IMPUTES = make_pipeline(SimpleImputer(), Ridge())
+IMPUTES_CLASSES = make_pipeline(SimpleImputer(), LogisticRegression())
+BOOSTING = HistGradientBoostingRegressor(max_iter=3, random_state=0)
+
+
+class TestMissingValues:
+    """What the wrapped estimator takes and refuses, whatever its tag says."""
+
+    table = np.where(DIABETES[0] > 0.1, np.nan, DIABETES[0])
+
+    @pytest.mark.parametrize(
+        "estimator",
+        [
+            BOOSTING,
+            IMPUTES,
+            make_pipeline(StandardScaler(), SimpleImputer(), Ridge()),  # the first step passes them on
+            make_pipeline(StandardScaler(), BOOSTING),
+            make_pipeline("passthrough", FunctionTransformer(np.nan_to_num), Ridge()),
+            make_pipeline(make_column_transformer((SimpleImputer(), slice(0, 10))), Ridge()),
+            TransformedTargetRegressor(BOOSTING),
+            TransformedTargetRegressor(IMPUTES),
+            GridSearchCV(IMPUTES, {"ridge__alpha": [1.0, 2.0]}, cv=2),
+            BaggingRegressor(IMPUTES, 2, random_state=0),
+            StackingRegressor([("a", IMPUTES), ("b", BOOSTING)], final_estimator=Ridge(), cv=2),
+            VotingRegressor([("a", IMPUTES), ("b", BOOSTING)]),
+            IMPUTES_CLASSES,
+            OneVsRestClassifier(IMPUTES_CLASSES),
+            CalibratedClassifierCV(IMPUTES_CLASSES, cv=2),
+            TunedThresholdClassifierCV(IMPUTES_CLASSES, cv=2),
+            StackingClassifier([("a", IMPUTES_CLASSES)], cv=2),
+            MixupWrapper(IMPUTES_CLASSES, random_state=0),
+        ],
+        ids=lambda estimator: "".join(str(estimator).split())[:60],
+    )
+    def test_taken(self, estimator):
+        y = DIABETES[1] > 140 if is_classifier(estimator) else DIABETES[1]
+        assert np.isfinite(estimator.fit(self.table, y).predict(self.table)).all()
+        wrapper = MixupWrapper(estimator, n_augment=1, random_state=0).fit(self.table, y)
+        assert np.isfinite(wrapper.predict(self.table)).all()
+        same = MixupWrapper(estimator, alpha=0).fit(self.table, y).predict(self.table)
+        assert_array_equal(same, estimator.predict(self.table))
+
+    @pytest.mark.parametrize(
+        "estimator",
+        [
+            Ridge(),
+            make_pipeline(StandardScaler(), Ridge()),
+            BaggingRegressor(Ridge(), 2),
+            TransformedTargetRegressor(Ridge()),
+            GridSearchCV(Ridge(), {}, cv=2),
+            KNeighborsRegressor(),
+        ],
+        ids=lambda estimator: "".join(str(estimator).split())[:60],
+    )
+    @pytest.mark.filterwarnings("ignore:Scoring failed", "ignore:Some fits failed")
+    def test_refused(self, estimator):
+        wrapper = MixupWrapper(estimator, random_state=0)
+        with pytest.raises(ValueError, match="NaN"):
+            wrapper.fit(self.table, DIABETES[1])
+        assert not hasattr(wrapper, "n_features_in_")
+
+    def test_infinite_values_are_refused_whatever_the_estimator_takes(self):
+        table = self.table.copy()
+        table[5, 3] = np.inf
+        for estimator in (BOOSTING, IMPUTES, DummyRegressor()):
+            with pytest.raises(ValueError, match="infinity"):
+                MixupWrapper(estimator).fit(table, DIABETES[1])
+
+    @pytest.mark.parametrize(
+        "column",
+        [
+            pd.Series([1, None, 3, 4, None, 6], dtype="Int64"),
+            pd.Series([1.0, None, 3.0, 4.0, None, 6.0], dtype="Float32"),
+            pd.Series([True, None, False, True, None, False], dtype="boolean"),
+            pd.Series([1.0, None, 3.0, 4.0, None, 6.0], dtype=object),
+            pl.Series([1, None, 3, 4, None, 6]),
+        ],
+        ids=lambda column: f"{type(column).__module__.split('.')[0]} {column.dtype}",
+    )
+    def test_of_every_type_of_column(self, column):
+        frame = (pl if isinstance(column, pl.Series) else pd).DataFrame({"a": column, "b": X[:, 0]})
+        inner = fitted(WeightedRegressor(), frame, X[:, 0], n_augment=3)
+        mixed = np.asarray(inner.X_["a"], dtype=float)
+        assert_array_equal(np.flatnonzero(np.isnan(mixed[:6])), [1, 4])
+        assert 0 < np.isnan(mixed[6:]).mean() < 0.7
+
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            pd.Categorical(["u", None, "v", "u", None, "v"]),
+            pd.array(["u", None, "v", "u", None, "v"], dtype="str"),
+            np.array(["u", None, "v", "u", np.nan, "v"], dtype=object),
+            ["u", None, "v", "u", None, "v"],
+        ],
+        ids=["category", "string", "object", "polars"],
+    )
+    def test_in_columns_that_are_not_mixed(self, kind):
+        frame = (pl if isinstance(kind, list) else pd).DataFrame({"a": X[:, 0], "kind": kind})
+        encoder = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+        wrapper = MixupWrapper(make_pipeline(encoder, Ridge()), categorical_features=["kind"], random_state=0)
+        assert np.isfinite(wrapper.fit(frame, X[:, 0]).predict(frame)).all()
+        assert wrapper.estimator_[0].named_transformers_["onehotencoder"].categories_[0].size == 3
+
+    def test_in_an_array_of_objects(self):
+        table = np.column_stack([X[:, 0].astype(object), ["u", None, "v", "u", np.nan, "v"]])
+        inner = fitted(WeightedRegressor(), table, X[:, 0], categorical_features=[1])
+        assert set(inner.X_[:, 1]) >= {"u", "v", None}
 
 
 class TestCategoricalFeatures:
@@ -463,6 +573,53 @@ class TestWeights:
         assert weight_parameter(estimator) == name
         mode = MixupWrapper(estimator)._mode(name, np.zeros(1))
         assert mode == ("dominant" if name is None else "soft")
+
+    @pytest.mark.parametrize(
+        "estimator",
+        [
+            KNeighborsClassifier(1),
+            GaussianNB(),
+            LogisticRegression(),
+            DecisionTreeClassifier(random_state=0),
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            make_pipeline(StandardScaler(), KNeighborsClassifier(1)),
+            GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2),
+            BaggingClassifier(random_state=0),
+        ],
+        ids=lambda estimator: "".join(str(estimator).split())[:60],
+    )
+    @pytest.mark.parametrize("params", [{}, {"label_mode": "hard"}, {"within_class": True}, {"keep_original": False}])
+    def test_rows_that_weigh_nothing_are_as_if_they_were_not_there(self, estimator, params):
+        table, y = IRIS
+        weight = np.where(y == 0, 0.0, np.random.default_rng(0).integers(0, 3, size=150))
+        weighs = weight > 0
+        order = np.random.default_rng(1).permutation(150)  # the rows without weight stand among the others
+        table, y, weight, weighs = table[order], y[order], weight[order], weighs[order]
+        wrapper = MixupWrapper(estimator, random_state=0, **params).fit(table, y, sample_weight=weight)
+        without = MixupWrapper(estimator, random_state=0, **params)
+        without.fit(table[weighs], y[weighs], sample_weight=weight[weighs])
+        assert_array_equal(wrapper.classes_, [1, 2])
+        assert_array_equal(wrapper.predict_proba(table), without.predict_proba(table))
+
+    @pytest.mark.parametrize("params", [{}, {"bandwidth": 0.5}, {"alpha": 0}])
+    @pytest.mark.parametrize("estimator", [KNeighborsRegressor(), DecisionTreeRegressor(random_state=0), Ridge()])
+    def test_rows_that_weigh_nothing_have_no_part_in_a_regression(self, estimator, params):
+        table, y = DIABETES
+        weight = np.where(y > 200, 0.0, 1.0)
+        spoilt = np.where(y > 200, 1e9, y)
+        first, second = (
+            MixupWrapper(estimator, random_state=0, **params).fit(table, target, weight).predict(table)
+            for target in (y, spoilt)
+        )
+        assert_array_equal(first, second)
+        assert first.max() <= 250
+
+    def test_other_parameters_of_fit_stay_with_the_rows_that_weigh_something(self):
+        weight = np.array([1.0, 0.0, 1.0, 0.0, 1.0, 1.0])
+        inner = fitted(WeightedClassifier(), sample_weight=weight, fit_params={"groups": np.arange(6)}, n_augment=2)
+        assert set(inner.params_["groups"]) == {0, 2, 4, 5}
+        assert_array_equal(inner.params_["groups"][:4], inner.X_[:4, 0])
+        assert len(inner.params_["sample_weight"]) == len(inner.X_)
 
     def test_they_reach_the_last_step_of_a_pipeline(self):
         table, y = IRIS
