@@ -14,33 +14,83 @@ Array = NDArray[np.float64]
 TOLERANCE = 1e-12  # a row counts as violated beyond this, relative to the norms of the row and of what is projected
 
 
-@njit(cache=True, nogil=True)
-def _solve_spd(K, right, size, factor):
-    """Solve K x = right for the leading `size` rows by Cholesky, in place of `right`; False where K is singular."""
-    for i in range(size):
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _most_violated(XT, lengths, sign, w, least, products):
+    """Return the row whose constraint is violated most, beyond `least` times its norm; -1 where there is none.
+
+    The columns of X stand in the order of memory, so that the products of all rows are sums of long vectors.
+    """
+    d, n = XT.shape
+    products[:] = 0.0
+    for j in range(0, d - 3, 4):
+        x0, x1, x2, x3 = XT[j], XT[j + 1], XT[j + 2], XT[j + 3]
+        w0, w1, w2, w3 = w[j], w[j + 1], w[j + 2], w[j + 3]
+        for k in range(n):
+            products[k] += (x0[k] * w0 + x1[k] * w1) + (x2[k] * w2 + x3[k] * w3)
+    for j in range(d - d % 4, d):
+        x0, w0 = XT[j], w[j]
+        for k in range(n):
+            products[k] += x0[k] * w0
+    violated = 0
+    for k in range(n):
+        products[k] *= sign[k]
+        violated += products[k] < least * lengths[k]
+    worst, row = least, -1
+    if violated:
+        for k in range(n):
+            if products[k] < worst * lengths[k]:
+                worst, row = products[k] / lengths[k], k
+    return row
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _append(C, K, right, a, X, sign, row, i):
+    """Make signed row `row` the i-th one of C, with its products with the others and with -a."""
+    side, along = float(sign[row]), 0.0
+    for j in range(X.shape[1]):
+        C[i, j] = side * X[row, j]
+        along -= C[i, j] * a[j]
+    right[i] = along
+    for k in range(i + 1):
+        value = 0.0
+        for j in range(X.shape[1]):
+            value += C[i, j] * C[k, j]
+        K[i, k], K[k, i] = value, value
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _factor(K, start, size, factor):
+    """Go on with the Cholesky factor of K from row `start` to `size`; return the row at which K becomes singular."""
+    for i in range(start, size):
         for j in range(i + 1):
             value = K[i, j]
             for k in range(j):
                 value -= factor[i, k] * factor[j, k]
-            if i == j:
-                if value <= 1e-13 * K[i, i]:
-                    return False
-                factor[i, i] = np.sqrt(value)
-            else:
+            if i > j:
                 factor[i, j] = value / factor[j, j]
+            elif value <= 1e-13 * K[i, i]:
+                return i
+            else:
+                factor[i, i] = np.sqrt(value)
+    return size
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _solve(factor, right, size, x):
+    """Solve K x = right for the leading `size` rows."""
     for i in range(size):
+        value = right[i]
         for k in range(i):
-            right[i] -= factor[i, k] * right[k]
-        right[i] /= factor[i, i]
+            value -= factor[i, k] * x[k]
+        x[i] = value / factor[i, i]
     for i in range(size - 1, -1, -1):
-        for k in range(i + 1, size):
-            right[i] -= factor[k, i] * right[k]
-        right[i] /= factor[i, i]
-    return True
+        x[i] /= factor[i, i]
+        for k in range(i):
+            x[k] -= factor[i, k] * x[i]
 
 
 @njit(cache=True, nogil=True)
-def project(a, X, lengths, sign, border, enough, w):
+def project(a, X, XT, lengths, sign, border, enough, w):
     """Write the projection of `a` onto the cone of `sign` into `w`, and return its norm.
 
     `border` holds the rows on the border of the cone that the last projection found, ended by -1: where the projection
@@ -48,8 +98,6 @@ def project(a, X, lengths, sign, border, enough, w):
     """
     n, d = X.shape
     size, most = 0, border.size - 1
-    C, gamma = np.empty((most, d)), np.zeros(most)
-    K, factor, trial = np.empty((most, most)), np.empty((most, most)), np.empty(most)
     scale = 0.0
     for j in range(d):
         scale += a[j] * a[j]
@@ -57,23 +105,18 @@ def project(a, X, lengths, sign, border, enough, w):
     scale = np.sqrt(scale)
     if scale <= enough or scale == 0.0:
         return scale
-    start = 0
-    while border[start] >= 0:
-        start += 1
-    kept = start  # rows of the last projection, all taken at once
+    C, K, factor = np.empty((most, d)), np.empty((most, most)), np.empty((most, most))
+    right, trial, gamma, products = np.empty(most), np.empty(most), np.zeros(most), np.empty(n)
+    kept, factored = 0, 0  # rows of the last projection, all taken at once; rows of the factor that are right
+    while border[kept] >= 0:
+        kept += 1
     for _ in range(10 * d + 20):
         if kept:
             for i in range(kept):
-                _append(C, K, X, sign, border[i], i)
+                _append(C, K, right, a, X, sign, border[i], i)
             size, kept = kept, 0
         else:
-            worst, row = -TOLERANCE * scale, -1
-            for k in range(n):
-                product = 0.0
-                for j in range(d):
-                    product += X[k, j] * w[j]
-                if product * sign[k] < worst * lengths[k]:
-                    worst, row = product * sign[k] / lengths[k], k
+            row = _most_violated(XT, lengths, sign, w, -TOLERANCE * scale, products)
             if row < 0 or size == most:
                 break
             known = False
@@ -82,17 +125,15 @@ def project(a, X, lengths, sign, border, enough, w):
             if known:
                 break
             border[size] = row
-            _append(C, K, X, sign, row, size)
+            _append(C, K, right, a, X, sign, row, size)
             size += 1
         while size:
-            for i in range(size):
-                trial[i] = 0.0
-                for j in range(d):
-                    trial[i] -= C[i, j] * a[j]
-            if not _solve_spd(K, trial, size, factor):
-                size -= 1  # a row that depends on the others cannot be violated when they hold
-                gamma[size] = 0.0
+            factored = _factor(K, factored, size, factor)
+            if factored < size:  # a row that depends on the others cannot be violated when they hold
+                gamma[factored:size] = 0.0
+                size = factored
                 continue
+            _solve(factor, right, size, trial)
             share, leaving = 1.0, -1
             for i in range(size):
                 if trial[i] <= 0.0:
@@ -107,16 +148,15 @@ def project(a, X, lengths, sign, border, enough, w):
             write = 0
             for i in range(size):
                 if i != leaving and gamma[i] >= 0.0 and not (gamma[i] == 0.0 and trial[i] <= 0.0):
-                    border[write], gamma[write] = border[i], gamma[i]
-                    for j in range(d):
-                        C[write, j] = C[i, j]
-                    for j in range(write + 1):
-                        value = 0.0
-                        for k in range(d):
-                            value += C[write, k] * C[j, k]
-                        K[write, j], K[j, write] = value, value
+                    if write < i:
+                        factored = min(factored, write)
+                        border[write], gamma[write], right[write] = border[i], gamma[i], right[i]
+                        C[write] = C[i]
+                        K[write, :size] = K[i, :size]
+                        K[:size, write] = K[:size, i]
                     write += 1
             size = write
+            factored = min(factored, size)
         norm = 0.0
         for j in range(d):
             w[j] = a[j]
@@ -138,21 +178,10 @@ def project(a, X, lengths, sign, border, enough, w):
 
 
 @njit(cache=True, nogil=True)
-def _append(C, K, X, sign, row, i):
-    for j in range(X.shape[1]):
-        C[i, j] = sign[row] * X[row, j]
-    for k in range(i + 1):
-        value = 0.0
-        for j in range(X.shape[1]):
-            value += C[i, j] * C[k, j]
-        K[i, k], K[k, i] = value, value
-
-
-@njit(cache=True, nogil=True)
-def project_all(A, X, lengths, signs, which, borders, enough, out, norms):
+def project_all(A, X, XT, lengths, signs, which, borders, enough, out, norms):
     """Project every row of A onto the cone of the row `which[i]` of `signs`; see `project`."""
     for i in range(A.shape[0]):
-        norms[i] = project(A[i], X, lengths, signs[which[i]], borders[i], enough, out[i])
+        norms[i] = project(A[i], X, XT, lengths, signs[which[i]], borders[i], enough, out[i])
 
 
 def signs_of(D: NDArray[np.uint8]) -> NDArray[np.int8]:

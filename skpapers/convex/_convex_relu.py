@@ -428,7 +428,7 @@ def adopt(program: Program, alpha: float, W: Array, b: Array, tol: float, report
         cones, which = program.cones(np.arange(P)), np.repeat(np.arange(P), sides * c)
         out, found = np.empty_like(flat), np.empty(len(flat))
         borders = np.full((len(flat), d + 2), -1, dtype=np.int64)
-        project_all(flat, cones.X, cones.lengths, cones.signs, which, borders, 0.0, out, found)
+        project_all(flat, cones.X, cones.XT, cones.lengths, cones.signs, which, borders, 0.0, out, found)
         flat = out
     point.pool, point.b = np.arange(P), b
     point.W = np.ascontiguousarray(np.moveaxis(flat.reshape(P, sides, c, d), 2, 3))

@@ -206,6 +206,6 @@ def restart(
             cones = program.cones(where)
             borders, out, norms = np.full((len(W), W.shape[1] + 2), -1, dtype=np.int64), W.copy(), np.empty(len(W))
             every = np.arange(len(W))
-            project_all(W, cones.X, cones.lengths, cones.signs, every, borders, 0.0, out, norms)
+            project_all(W, cones.X, cones.XT, cones.lengths, cones.signs, every, borders, 0.0, out, norms)
             W = out
     return program, gates, placed(program, W, A, where, point)

@@ -21,7 +21,7 @@ def prox(V: Array, least: float, cones: Cones, borders: NDArray[np.int64]) -> Ar
         starts = np.moveaxis(borders, 3, 2).reshape(len(flat), -1)
         out, norms = np.empty_like(flat), np.empty(len(flat))
         which = np.repeat(np.arange(S), sides * c)
-        project_all(flat, cones.X, cones.lengths, cones.signs, which, starts, least, out, norms)
+        project_all(flat, cones.X, cones.XT, cones.lengths, cones.signs, which, starts, least, out, norms)
         borders[:] = np.moveaxis(starts.reshape(S, sides, c, -1), 2, 3)
         out *= np.where(norms > least, 1.0 - least / np.where(norms > 0, norms, 1.0), 0.0)[:, np.newaxis]
         return np.ascontiguousarray(np.moveaxis(out.reshape(S, sides, c, d), 2, 3))

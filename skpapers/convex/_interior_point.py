@@ -315,7 +315,7 @@ class _InteriorPoint:
         cones, which = program.cones(np.arange(S)), np.repeat(np.arange(S), m)
         out, norms = np.empty_like(flat), np.empty(len(flat))
         borders = np.full((len(flat), d + 2), -1, dtype=np.int64)
-        project_all(flat, cones.X, cones.lengths, cones.signs, which, borders, 0.0, out, norms)
+        project_all(flat, cones.X, cones.XT, cones.lengths, cones.signs, which, borders, 0.0, out, norms)
         W = np.ascontiguousarray(np.moveaxis(out.reshape(S, 2, c, d), 2, 3))
         offered = Point(point.pool, W, point.b, point.borders)
         Z = program.scores(offered)

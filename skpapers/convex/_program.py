@@ -43,9 +43,11 @@ class Program:
     relu: bool
     T: Array | None = None
     lengths: Array = field(init=False)
+    XT: Array = field(init=False)
 
     def __post_init__(self) -> None:
         self.lengths = np.linalg.norm(self.X, axis=1)
+        self.XT = np.ascontiguousarray(self.X.T)
 
     @property
     def sides(self) -> int:
@@ -76,7 +78,7 @@ class Program:
         """Return the cones of some patterns."""
         if not self.relu:
             return no_cones(self.X.shape[1])
-        return Cones(self.X, self.lengths, signs_of(unpack(self.B[:, patterns], len(self.X))), True)
+        return Cones(self.X, self.XT, self.lengths, signs_of(unpack(self.B[:, patterns], len(self.X))), True)
 
 
 @dataclass

@@ -19,10 +19,11 @@ MAX_FAILURES = 4  # Newton steps in a row that lower nothing, before another met
 
 
 class Cones(NamedTuple):
-    """The cones of some patterns: rows and their norms, signs of shape (patterns, n), whether there are cones at
-    all."""
+    """The cones of some patterns: rows, columns in the order of memory, norms of rows, signs of shape (patterns, n),
+    whether there are cones at all."""
 
     X: Array
+    XT: Array
     lengths: Array
     signs: NDArray[np.int8]
     present: bool
@@ -30,11 +31,11 @@ class Cones(NamedTuple):
 
 def no_cones(d: int) -> Cones:
     """Return what stands for the whole space."""
-    return Cones(np.empty((0, d)), np.empty(0), np.empty((0, 0), dtype=np.int8), False)
+    return Cones(np.empty((0, d)), np.empty((d, 0)), np.empty(0), np.empty((0, 0), dtype=np.int8), False)
 
 
 @njit(cache=True, nogil=True)
-def _descend(H, g, W, steps, alpha, sweeps, X, lengths, signs, cones, borders):
+def _descend(H, g, W, steps, alpha, sweeps, X, XT, lengths, signs, cones, borders):
     """Sweep over the blocks; every fifth sweep looks at those that are zero, too. `g` is the gradient Hw - c."""
     blocks, sides, d = W.shape
     a, new = np.empty(d), np.empty(d)
@@ -54,7 +55,7 @@ def _descend(H, g, W, steps, alpha, sweeps, X, lengths, signs, cones, borders):
                     norm += a[j] * a[j]
                 norm, least = np.sqrt(norm), alpha * steps[i]
                 if cones and norm > least:
-                    norm = project(a, X, lengths, signs[i], borders[i, q], least, new)
+                    norm = project(a, X, XT, lengths, signs[i], borders[i, q], least, new)
                     for j in range(d):
                         a[j] = new[j]
                 shrinkage = 1.0 - least / norm if norm > least else 0.0
@@ -95,7 +96,7 @@ def dual_norms(g: Array, cones: Cones, borders: NDArray[np.int64], enough: float
             found, out = np.empty(which.size), np.empty((which.size, g.shape[1]))
             starts = borders[which, q]
             toward = np.ascontiguousarray((2 * q - 1.0) * g[which])
-            project_all(toward, cones.X, cones.lengths, cones.signs, which, starts, enough, out, found)
+            project_all(toward, cones.X, cones.XT, cones.lengths, cones.signs, which, starts, enough, out, found)
             borders[which, q] = starts
             norms[which, q] = found
     return norms
@@ -143,7 +144,7 @@ def _newton(H: Array, g: Array, W: Array, alpha: float, cones: Cones, borders: N
         if cones.present:
             out, found = np.empty_like(new), np.empty(len(new))
             starts = borders[blocks, sides]
-            project_all(new, cones.X, cones.lengths, cones.signs, blocks, starts, 0.0, out, found)
+            project_all(new, cones.X, cones.XT, cones.lengths, cones.signs, blocks, starts, 0.0, out, found)
             new = out
         moved = (side[:, np.newaxis] * (new - w)).ravel()
         curved = moved @ H[rows]  # H is symmetric
@@ -217,7 +218,7 @@ def solve_quadratic(
     reached, failures = np.inf, 0
     for _ in range(max_rounds):
         g = H @ net(W).ravel() - c
-        _descend(H, g, W, steps, alpha, 10, *cones[:3], cones.present, borders)
+        _descend(H, g, W, steps, alpha, 10, *cones[:4], cones.present, borders)
         w = net(W).ravel()
         inner, curved = float(c @ w), float(w @ (g + c))
         residual = max(square - 2.0 * inner + curved, 0.0)

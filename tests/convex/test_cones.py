@@ -20,7 +20,7 @@ def setting(n, d, seed):
 def projected(a, X, lengths, sign, border=None, enough=0.0):
     border = np.full(X.shape[1] + 2, -1, dtype=np.int64) if border is None else border
     w = np.empty_like(a)
-    return project(a, X, lengths, sign, border, enough, w), w, border
+    return project(a, X, np.ascontiguousarray(X.T), lengths, sign, border, enough, w), w, border
 
 
 @pytest.mark.parametrize(("n", "d"), [(3, 2), (10, 3), (100, 5), (60, 20), (300, 40)])
