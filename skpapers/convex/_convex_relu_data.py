@@ -12,6 +12,7 @@ from skpapers.convex._convex_relu import balanced, extended, placed
 from skpapers.convex._gates import patterns
 from skpapers.convex._losses import LogLoss, Loss, MultinomialLogLoss, SquaredError
 from skpapers.convex._program import Point, Program, empty_point
+from skpapers.convex._row_products import row_products
 
 Array = NDArray[np.float64]
 LOSSES: dict[str, type] = {"squared_error": SquaredError, "log_loss": LogLoss, "multinomial": MultinomialLogLoss}
@@ -132,6 +133,12 @@ def from_raw(data: Data, V: Array) -> Array:
     return np.vstack([W, V[-1] + data.mean @ V[:-1]]) if data.hidden_intercept else W
 
 
+def centred(V: Array, center: Array) -> Array:
+    """Return linear functions of rows as functions of rows minus a center; without intercepts the center is 0."""
+    d = len(center)
+    return np.vstack([V[:d], V[d:] + row_products(center[np.newaxis], V[:d])]) if len(V) > d else V
+
+
 def of_all_columns(data: Data, V: Array) -> Array:
     """Return linear functions of the columns kept as functions of all columns, with weight 0 on the others."""
     if data.kept.all():
@@ -151,8 +158,7 @@ def of_columns_kept(data: Data, V: Array) -> Array:
 
 def sample_program(data: Data, gates: Array, loss: str, *, relu: bool, intercept: bool) -> tuple[Program, Array]:
     """Return the program of the patterns of some gates (for rows as they came), and the gates of different patterns."""
-    raw = np.hstack([data.raw, np.ones((len(data.raw), 1))]) if data.hidden_intercept else data.raw
-    B, kept = patterns(raw, gates)
+    B, kept = patterns(data.raw - data.mean, centred(gates, data.mean))
     if not kept.size:
         raise ValueError(f"none of the {gates.shape[1]} gates is positive on any training row; give other gates.")
     target: Loss = LOSSES[loss](data.Y, data.weight, intercept)
@@ -163,7 +169,8 @@ class Network(NamedTuple):
     """Neurons for rows as they came: hidden weights (d, m), their intercepts (m,), second layer (m, c), its intercepts
     (c,).
 
-    `pattern` says which pattern, and so which gate, each neuron has.
+    `pattern` says which pattern, and so which gate, each neuron has. `centred_intercept` are the hidden intercepts for
+    rows minus their mean: far from zero, they keep digits that `coef_intercept` has lost.
     """
 
     coef: Array
@@ -171,6 +178,7 @@ class Network(NamedTuple):
     out_coef: Array
     intercept: Array
     pattern: NDArray[np.intp]
+    centred_intercept: Array
 
 
 def network(data: Data, program: Program, point: Point) -> Network:
@@ -178,8 +186,8 @@ def network(data: Data, program: Program, point: Point) -> Network:
     W, A = balanced(program, point)
     V, d = to_raw(data, W.T), len(data.scale)
     pattern = point.pool[np.nonzero(np.any(point.W, axis=2))[0]]
-    hidden = V[d] if data.hidden_intercept else np.zeros(len(A))
-    return Network(V[:d], hidden, A * data.y_scale, data.y_mean + point.b * data.y_scale, pattern)
+    hidden, of_centred = (V[d], W[:, d]) if data.hidden_intercept else np.zeros((2, len(A)))
+    return Network(V[:d], hidden, A * data.y_scale, data.y_mean + point.b * data.y_scale, pattern, of_centred)
 
 
 def restart(

@@ -29,6 +29,7 @@ from skpapers.convex._convex_relu_cvxpy import solve_with_cvxpy
 from skpapers.convex._convex_relu_data import (
     Data,
     Network,
+    centred,
     from_raw,
     network,
     of_all_columns,
@@ -39,8 +40,10 @@ from skpapers.convex._convex_relu_data import (
     to_raw,
 )
 from skpapers.convex._duality import Certificate
-from skpapers.convex._export import cone_decomposition, fill_mlp, steep_gates, to_torch
+from skpapers.convex._export import cone_decomposition, fill_mlp, gated_to_torch, steep_gates, to_torch
+from skpapers.convex._gates import open_gates
 from skpapers.convex._program import Point, Program
+from skpapers.convex._row_products import row_products
 
 Array = NDArray[np.float64]
 
@@ -141,6 +144,9 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     out_coef_: Array
     intercept_: Array
     neuron_gates_: NDArray[np.intp]
+    _center: Array  # predictions are made of rows minus this: far from zero, `coef_intercept_` has lost digits
+    _centred_intercept: Array
+    _steep_gates: Array | None
 
     _scales_targets: ClassVar[bool]
 
@@ -287,9 +293,17 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     ) -> dict[str, Any]:
         """Return the fitted attributes that a solution makes."""
         found = network(data, program, solution.point)
-        V, gated = np.vstack([found.coef, found.coef_intercept]), self.activation == "gated_relu"
+        V = np.vstack([found.coef, found.centred_intercept])
+        steep = None
+        if self.activation == "gated_relu":
+            of_neurons = centred(gates[:, found.pattern], data.mean)
+            steep = of_all_columns(data, steep_gates(data.raw - data.mean, V, of_neurons))
+        center = np.zeros(len(data.kept))
+        center[data.kept] = data.mean
         return {
-            "_steep_gates": of_all_columns(data, steep_gates(data.raw, V, gates[:, found.pattern])) if gated else None,
+            "_center": center,
+            "_centred_intercept": found.centred_intercept,
+            "_steep_gates": steep,  # of centred rows
             "gates_": of_all_columns(data, gates),
             "coef_": of_all_columns(data, V)[:-1],
             "coef_intercept_": found.coef_intercept,
@@ -327,21 +341,28 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         if before != (len(data.kept), len(data.kept) + data.hidden_intercept, len(data.y_scale)):
             return None
         V = of_columns_kept(data, np.vstack([self.coef_, self.coef_intercept_]))
-        found = Network(V[:-1], V[-1], self.out_coef_, self.intercept_, self.neuron_gates_)
+        of_centred = centred(V, data.mean)[-1]
+        found = Network(V[:-1], V[-1], self.out_coef_, self.intercept_, self.neuron_gates_, of_centred)
         return of_columns_kept(data, self.gates_), found
 
     def _scores(self, X: Any) -> Array:
         """Return the outputs of the network, of shape (n, c)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        hidden = X @ self.coef_ + self.coef_intercept_
-        if self._steep_gates is None:  # as it was fitted, whatever `activation` is now
-            hidden = np.maximum(hidden, 0.0)
+        X = validate_data(self, X, dtype=np.float64, reset=False) - self._center
+        hidden = row_products(X, self.coef_)
+        hidden += self._centred_intercept
+        gates = self._gates_of_neurons()
+        if gates is None:
+            np.maximum(hidden, 0.0, out=hidden)
         else:
-            gates = self.gates_[:, self.neuron_gates_]
-            d = X.shape[1]
-            hidden *= X @ gates[:d] + (gates[d] if len(gates) > d else 0.0) > 0
-        return hidden @ self.out_coef_ + self.intercept_
+            hidden[~open_gates(X, gates)] = 0.0
+        return row_products(hidden, self.out_coef_) + self.intercept_
+
+    def _gates_of_neurons(self) -> Array | None:
+        """Return the gates of neurons for centred rows; None if the fit made a ReLU network."""
+        if self._steep_gates is None:  # as it was fitted, whatever `activation` is now
+            return None
+        return centred(self.gates_[:, self.neuron_gates_], self._center)
 
     def to_torch(self) -> Any:
         """Return the network as a torch module in float64; a classifier's gives scores, not probabilities.
@@ -352,8 +373,10 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             `Sequential(Linear, ReLU, Linear)`, or a module of gated neurons.
         """
         check_is_fitted(self)
-        gates = None if self._steep_gates is None else self.gates_[:, self.neuron_gates_]
-        return to_torch(self.coef_, self.coef_intercept_, self.out_coef_, self.intercept_, gates)
+        gates = self._gates_of_neurons()
+        if gates is None:
+            return to_torch(self.coef_, self.coef_intercept_, self.out_coef_, self.intercept_)
+        return gated_to_torch(self.coef_, self._centred_intercept, self.out_coef_, self.intercept_, gates, self._center)
 
     def to_relu(self) -> Any:
         """Return a ReLU network for a gated one: the cone decomposition of the paper in closed form.
@@ -373,9 +396,11 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             return self
         new = type(self)(**{**self.get_params(), "activation": "relu"})
         new.__dict__.update({key: value for key, value in vars(self).items() if key not in new.get_params()})
-        V = np.vstack([self.coef_, self.coef_intercept_])
+        V = np.vstack([self.coef_, self._centred_intercept])
         W, new.out_coef_ = cone_decomposition(V, self._steep_gates, self.out_coef_)
-        new.coef_, new.coef_intercept_ = W[:-1], W[-1]
+        new.coef_ = W[:-1]
+        new._centred_intercept = W[-1]
+        new.coef_intercept_ = W[-1] - self._center @ W[:-1]
         new.neuron_gates_, new._steep_gates = np.tile(self.neuron_gates_, 2), None
         new.lower_bound_ = new.gap_ = new.objective_ = float("nan")
         new.n_active_neurons_ = W.shape[1]

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skpapers.convex._gates import ROUNDING
+
 Array = NDArray[np.float64]
 CELLS = 1 << 19  # of rows times neurons that are looked at together
 
@@ -41,7 +43,7 @@ def steep_gates(X: Array, W: Array, G: Array) -> Array:
 def _steep(X: Array, W: Array, T: Array) -> Array:
     d, offset = X.shape[1], T[-1]
     place = X @ T[:d] + offset
-    border = np.abs(place) <= 1e-13 * (np.abs(X) @ np.abs(T[:d]) + np.abs(offset))
+    border = np.abs(place) <= ROUNDING * (np.abs(X) @ np.abs(T[:d]) + np.abs(offset))
     next_row = np.where(border | (place < 0), np.inf, place).min(axis=0, initial=np.inf)
     move = np.where(border.any(axis=0) & np.isfinite(next_row), 0.01 * next_row, 0.0)
     distance = np.abs(np.where(border, 0.0, place) - move)
@@ -69,34 +71,46 @@ def cone_decomposition(W: Array, T: Array, out: Array) -> tuple[Array, Array]:
     return np.hstack([W + T, T]), np.vstack([out, -out])
 
 
-def to_torch(coef: Array, coef_intercept: Array, out: Array, intercept: Array, gates: Array | None) -> Any:
-    """Return a torch module of a ReLU network, or of a gated one where there are gates."""
+def to_torch(coef: Array, coef_intercept: Array, out: Array, intercept: Array) -> Any:
+    """Return a ReLU network as a torch module."""
     import torch
 
-    def linear(weight: Array, bias: Array) -> Any:
-        layer = torch.nn.Linear(weight.shape[0], weight.shape[1], dtype=torch.float64)
-        with torch.no_grad():
-            layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight.T)))
-            layer.bias.copy_(torch.from_numpy(np.ascontiguousarray(bias)))
-        return layer
+    return torch.nn.Sequential(_linear(coef, coef_intercept), torch.nn.ReLU(), _linear(out, intercept))
 
-    hidden, last = linear(coef, coef_intercept), linear(out, intercept)
-    if gates is None:
-        return torch.nn.Sequential(hidden, torch.nn.ReLU(), last)
+
+def gated_to_torch(
+    coef: Array, coef_intercept: Array, out: Array, intercept: Array, gates: Array, center: Array
+) -> Any:
+    """Return a gated network as a torch module; weights and gates are those of rows minus a center."""
+    import torch
+
     d = len(coef)
-    gate = linear(gates[:d], gates[d] if len(gates) > d else np.zeros(gates.shape[1])).requires_grad_(False)
+    gate_layer = _linear(gates[:d], gates[d] if len(gates) > d else np.zeros(gates.shape[1])).requires_grad_(False)
 
     class GatedReLU(torch.nn.Module):
         """The gate of each neuron is fixed: it opens it, and does not learn."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.gate, self.hidden, self.last = gate, hidden, last
+            self.gate, self.hidden, self.last = gate_layer, _linear(coef, coef_intercept), _linear(out, intercept)
+            self.register_buffer("center", torch.from_numpy(center.copy()))
 
         def forward(self, x: Any) -> Any:
-            return self.last((self.gate(x) > 0) * self.hidden(x))
+            x = x - self.center
+            size = x.abs() @ self.gate.weight.abs().T + self.gate.bias.abs()
+            return self.last((self.gate(x) > ROUNDING * size) * self.hidden(x))  # as in `open_gates`
 
     return GatedReLU()
+
+
+def _linear(weight: Array, bias: Array) -> Any:
+    import torch
+
+    layer = torch.nn.Linear(weight.shape[0], weight.shape[1], dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight.T)))
+        layer.bias.copy_(torch.from_numpy(np.ascontiguousarray(bias)))
+    return layer
 
 
 def fill_mlp(mlp: Any, model: Any) -> Any:
