@@ -28,12 +28,12 @@ __all__ = [
 ]
 
 
-def check_sample_weight(sample_weight: Any, X: Any) -> Any:
+def check_sample_weight(sample_weight: Any, X: Any, *, allow_all_zero: bool = False) -> Any:
     """Return the weights as a non-negative float64 array with a positive sum, or None when none were given."""
     if sample_weight is None:
         return None
     return _check_sample_weight(
-        sample_weight, X, dtype="float64", ensure_non_negative=True, allow_all_zero_weights=False
+        sample_weight, X, dtype="float64", ensure_non_negative=True, allow_all_zero_weights=allow_all_zero
     )
 
 

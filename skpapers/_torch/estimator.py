@@ -24,7 +24,8 @@ from skpapers._callbacks import begin_fit, begin_step, end_fit, end_step, is_wat
 from skpapers._torch import losses
 from skpapers._torch.chunks import NUMBERS, chunk_length, in_chunks, network_inputs
 from skpapers._torch.mixup import mixed
-from skpapers._torch.modules import ACTIVATIONS, MLP, FixedScaling, Predictor
+from skpapers._torch.modules import ACTIVATIONS, MLP, FixedScaling, PatchedScaling, Predictor
+from skpapers._torch.running import ENOUGH, MeanWeight, mean_weight, no_statistics, update
 from skpapers._torch.scaling import fit_scaling, fit_target
 from skpapers._torch.state import choose_device, load_arrays, own_modes, to_arrays
 from skpapers._torch.training import (
@@ -166,17 +167,23 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             all 0, or if validation rows are given without `early_stopping`.
         """
         going_on = self.warm_start and hasattr(self, "_network_state")
+        self._check_scaling(going_on)
         told, X, y, weight = self._read(X, y, sample_weight, going_on)
         held = self._read_validation(X_val, y_val, told)
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=(2, self.n_ensemble))
         context = begin_fit(self, self.max_iter, X, y)
         of_callbacks = X, y
-        if self.early_stopping and held is None:
+        holds_out = self.early_stopping and held is None
+        if holds_out:
             X, y, weight, held = self._hold_out(X, y, weight, told, rng)
         X, y, weight = self._without_weightless(X, y, self._weigh(y, told, weight), told)
-        if not going_on:
-            self._fit_statistics(X, y, weight, told)
+        if holds_out:
+            self._warn_of_held(held[1], held[2], told)  # type: ignore[index]
+        self._fit_statistics(X, y, weight, told, 0)
+        told["_mean_weight"] = MeanWeight(mean_weight(weight), ENOUGH)
+        if weight is not None:
+            weight = None if weight.min() == weight.max() else weight / told["_mean_weight"].value
         fitted = self._run(X, y, weight, held, told, seeds, self.max_iter, self._report(context, *of_callbacks))
         end_fit(self, context, *of_callbacks, lambda: fitted)
         self.__dict__.update(fitted)
@@ -189,11 +196,16 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         if self.early_stopping:
             raise ValueError("partial_fit sees no validation rows: early_stopping=True is for fit.")
         going_on = hasattr(self, "_network_state")
+        self._check_scaling(going_on)
         told, X, y, weight = self._read(X, y, sample_weight, going_on, first)
+        if weight is not None and not weight.any():
+            return self
         seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=(2, self.n_ensemble))
         X, y, weight = self._without_weightless(X, y, self._weigh(y, told, weight), told, complete=False)
-        if not going_on:
-            self._fit_statistics(X, y, weight, told)
+        self._fit_statistics(X, y, weight, told, ENOUGH)
+        told["_mean_weight"] = mean = told.get("_mean_weight", MeanWeight()).after(weight, len(X))
+        if weight is not None or mean.value != 1.0:
+            weight = (np.ones(len(X)) if weight is None else weight) / mean.value
         self.__dict__.update(self._run(X, y, weight, None, told, seeds, 1, None))
         return self
 
@@ -205,10 +217,12 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         target = self if going_on else blank
         X, y = validate_data(target, X, y, reset=not going_on, validate_separately=self._checks())
         check_consistent_length(X, y)
-        weight = check_sample_weight(sample_weight, X)
-        told = {key: value for key, value in vars(self).items() if key.endswith("_")} if going_on else vars(blank)
-        if going_on:
-            told |= {key: vars(self)[key] for key in ("_n_units", "_scaling", "_network_state", "_training_state")}
+        weight = check_sample_weight(sample_weight, X, allow_all_zero=going_on and first is not None)
+        told = (
+            {key: vars(self)[key] for key in vars(self) if key.endswith("_") or key in STATE}
+            if going_on
+            else vars(blank)
+        )
         told |= first or {}
         return told, X, self._read_target(y, told, weight), weight
 
@@ -241,25 +255,23 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             )
         order = np.arange(len(X)) if self.validation_split == "last" else rng.permutation(len(X))
         train, held = np.sort(order[:-n_held]), np.sort(order[-n_held:])
-        self._warn_of_held(y[held] if weight is None else y[held][weight[held] > 0], told)
         of = (lambda rows: None) if weight is None else (lambda rows: weight[rows])
         if weight is not None and not weight[held].any():
             raise ValueError("All rows held back for early_stopping have weight 0; give X_val and y_val.")
         return X[train], y[train], of(train), (X[held], y[held], of(held))
 
-    def _warn_of_held(self, y: NDArray, told: dict[str, Any]) -> None:
+    def _warn_of_held(self, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> None:
         """Say so where the rows held back are no judge of the epochs."""
 
     def _without_weightless(
         self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any], complete: bool = True
     ) -> tuple[NDArray, NDArray, NDArray | None]:
-        """Leave out rows of weight 0; weights that are all equal are none."""
+        """Leave out rows of weight 0."""
         if weight is not None:
             if not weight.any():
                 raise ValueError("No row left to train on has a weight above 0.")
             kept = weight > 0
             X, y, weight = X[kept], y[kept], weight[kept]
-            weight = None if weight.min() == weight.max() else weight
         if complete and "classes_" in told and len(np.unique(y)) < len(told["classes_"]):
             lacking = told["classes_"][np.setdiff1d(np.arange(len(told["classes_"])), y)].tolist()
             raise ValueError(
@@ -270,9 +282,25 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             )
         return X, y, weight
 
-    def _fit_statistics(self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> None:
+    def _check_scaling(self, going_on: bool) -> None:
+        """Refuse another scaling than that of the network: its weights mean nothing under it."""
+        if going_on and self.scaling != vars(self)["_scaling_kind"]:
+            raise ValueError(
+                f"The network was fitted with scaling={vars(self)['_scaling_kind']!r} and cannot go on with "
+                f"{self.scaling!r}: set it back, or fit anew with warm_start=False."
+            )
+
+    def _fit_statistics(
+        self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any], enough: int
+    ) -> None:
+        """Fit what can still change of the statistics of X and y; they stand after `enough` rows."""
+        told["_scaling_kind"] = self.scaling
+        old = told.get("_scaling") or no_statistics(X.shape[1])
+        told["_scaling"] = None if self.scaling is None else update(old, X, weight, self._scaling_of, enough)
+
+    def _scaling_of(self, X: NDArray, weight: NDArray | None) -> dict[str, Any]:
         scaling = fit_scaling(X, weight, self.scaling)
-        told["_scaling"] = None if scaling is None else to_arrays(scaling) | {"limit": scaling.limit}
+        return to_arrays(scaling) | {"limit": scaling.limit}  # type: ignore[union-attr, arg-type]
 
     @own_modes()
     def _run(
@@ -291,8 +319,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         rows = network_inputs(_scaling(told), device, dtype)
         X_t, y_t = rows(X), torch.from_numpy(self._encode(y, told)).to(device)
         y_t = y_t.to(dtype) if y_t.is_floating_point() else y_t
-        w_t = None if weight is None else torch.from_numpy(weight / weight.mean()).to(device, dtype)
-        told["_fitted_architecture"] = self._architecture(told)
+        w_t = None if weight is None else torch.from_numpy(weight).to(device, dtype)
         network = self._started(told, dtype, seeds[0]).to(device)
         trainer = self._trainer(network, told, seeds[1], len(X), None if report is None else n_epochs)
         stopper = None if held is None else EarlyStopping(network, self.n_iter_no_change, self.tol)
@@ -359,14 +386,22 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     @own_modes()
     def _started(self, told: dict[str, Any], dtype: torch.dtype, seeds: NDArray) -> nn.Module:
         """Return the network as it stands, or drawn from the seeds."""
-        network = self._build(told["_fitted_architecture"], dtype)
+        before, now = told.get("_fitted_architecture", {}), self._architecture(told)
+        told["_fitted_architecture"] = now
+        network = self._build(now, dtype)
         if "_network_state" not in told:
             return network.draw(tuple(torch.Generator().manual_seed(int(seed)) for seed in seeds))  # type: ignore[operator]
         try:
             load_arrays(network, told["_network_state"])
         except RuntimeError:
+            changed = [
+                f"{NAMES.get(name, name)}={now[name]!r}, not {before[name]!r}"
+                for name in now
+                if now[name] != before[name]
+            ]
             raise ValueError(
-                "The network has another shape than the one to go on with: set warm_start=False."
+                f"The network has another shape than the one to go on with ({'; '.join(changed)}): set it back, or fit "
+                "anew with warm_start=False."
             ) from None
         return network
 
@@ -444,7 +479,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         y = self._read_target(y, told, weight)
         weight = self._weigh(y, told, weight)
         X_t = network_inputs(_scaling(told), torch.device("cpu"), torch.float64)(X)
-        w_t = None if weight is None else torch.from_numpy(weight / weight.mean())
+        w_t = None if weight is None else torch.from_numpy(weight / mean_weight(weight))
         y_t = torch.from_numpy(self._encode(y, told))
         return self._fitted_network().eval(), supervised(self._loss(told)), X_t, y_t, w_t
 
@@ -453,8 +488,28 @@ AUTO_BATCH_SIZE = 64
 LARGEST_TARGET = 1e300  # the differences of larger ones may be infinite
 
 
-def _scaling(told: Mapping[str, Any]) -> FixedScaling | None:
-    return None if told["_scaling"] is None else FixedScaling(**told["_scaling"])
+NAMES = {"n_members": "n_ensemble"}  # arguments of the network whose parameter has another name
+# What the next call of partial_fit, or a warm start, goes on with.
+STATE = {
+    "_n_units",
+    "_scaling",
+    "_scaling_kind",
+    "_target",
+    "_mean_weight",
+    "_fitted_architecture",
+    "_network_state",
+    "_training_state",
+}
+
+
+def _scaling(told: Mapping[str, Any]) -> FixedScaling | PatchedScaling | None:
+    if told["_scaling"] is None:
+        return None
+    first, *later = told["_scaling"].groups
+    module = FixedScaling(**first.fitted)
+    if not later:
+        return module
+    return PatchedScaling(module, [(FixedScaling(**group.fitted), group.columns, group.origin) for group in later])
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):
@@ -490,8 +545,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     def _weigh(self, y: NDArray, told: dict[str, Any], weight: NDArray | None) -> NDArray | None:
         return weigh_classes(self.class_weight, told["classes_"], y, weight)
 
-    def _warn_of_held(self, y: NDArray, told: dict[str, Any]) -> None:
-        lacking = np.delete(told["classes_"], np.unique(y)).tolist()
+    def _warn_of_held(self, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> None:
+        lacking = np.delete(told["classes_"], np.unique(y if weight is None else y[weight > 0])).tolist()
         if not lacking:
             return
         named = ", ".join(map(repr, lacking[:5])) + (", ..." if len(lacking) > 5 else "")
@@ -516,7 +571,14 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         return float(accuracy_score(y, decided, sample_weight=weight))
 
     def partial_fit(self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: Any = None) -> Any:
-        """Visit rows once, at the learning rate `learning_rate_init`; the first call fixes the scaling.
+        """Visit rows once, at the learning rate `learning_rate_init`.
+
+        The scaling follows the first 512 rows, and then stands. A column that was constant until then is scaled by the
+        rows from its first other value on. Weights count against those of earlier calls: what counts as 1 is the mean
+        weight of `fit`, or of the first 512 rows. A call in which all weights are 0 changes nothing, but for the first.
+
+        Parameters may be set to other values between calls, `solver`, `dtype` and `device` among them. Those that give
+        the network another shape, and `scaling`, raise an error.
 
         Parameters
         ----------
@@ -611,9 +673,19 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         told["_n_units"] = y.shape[1]
         return y
 
-    def _fit_statistics(self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> None:
-        super()._fit_statistics(X, y, weight, told)
-        told["y_center_"], told["y_scale_"] = fit_target(y, weight, robust=self.loss == "huber")
+    def _fit_statistics(
+        self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any], enough: int
+    ) -> None:
+        super()._fit_statistics(X, y, weight, told, enough)
+        old = told.get("_target") or no_statistics(y.shape[1])
+        told["_target"] = update(old, y, weight, self._location_and_scale, enough)
+        location_and_scale = np.zeros((2, y.shape[1]))
+        for group in told["_target"].groups:
+            location_and_scale[:, group.columns] = group.fitted["location_and_scale"]
+        told["y_center_"], told["y_scale_"] = location_and_scale
+
+    def _location_and_scale(self, y: NDArray, weight: NDArray | None) -> dict[str, Any]:
+        return {"location_and_scale": np.stack(fit_target(y, weight, robust=self.loss == "huber"))}
 
     def _encode(self, y: NDArray, told: dict[str, Any]) -> NDArray:
         scale = told["y_scale_"]
@@ -631,7 +703,15 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         return -float(np.average(loss.numpy(), weights=weight))
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Visit rows once, at the learning rate `learning_rate_init`; the first call fixes the scaling of X and y.
+        """Visit rows once, at the learning rate `learning_rate_init`.
+
+        The scaling of X and y follows the first 512 rows, and then stands. A column or target that was constant until
+        then is scaled by the rows from its first other value on. Weights count against those of earlier calls: what
+        counts as 1 is the mean weight of `fit`, or of the first 512 rows. A call in which all weights are 0 changes
+        nothing, but for the first.
+
+        Parameters may be set to other values between calls, `solver`, `dtype` and `device` among them. Those that give
+        the network another shape, and `scaling`, raise an error.
 
         Parameters
         ----------

@@ -87,6 +87,35 @@ class FixedScaling(nn.Module):
         return (y0 + share * (y1 - y0)).T
 
 
+class PatchedScaling(nn.Module):
+    """A scaling, and others of columns that were constant at first, less what they make of the constant.
+
+    The constant is mapped to 0, as before, so that the function of the network is the same for all rows that have it.
+
+    Parameters
+    ----------
+    first : FixedScaling
+        Of all columns.
+
+    later : list of (FixedScaling, ndarray of shape (n_columns,), ndarray of shape (n_columns,))
+        Scalings of some columns, their places, their constants.
+    """
+
+    def __init__(self, first: FixedScaling, later: list[tuple[FixedScaling, NDArray, NDArray]]) -> None:
+        super().__init__()
+        self.first, self.later = first, nn.ModuleList(scaling for scaling, _, _ in later)
+        for i, (_, columns, origin) in enumerate(later):
+            self.register_buffer(f"columns_{i}", torch.from_numpy(np.asarray(columns, dtype=np.int64)))
+            self.register_buffer(f"origin_{i}", torch.from_numpy(np.asarray(origin, dtype=np.float64)))
+
+    def forward(self, X: Tensor) -> Tensor:
+        z = self.first(X)
+        for i, scaling in enumerate(self.later):
+            columns, origin = self.get_buffer(f"columns_{i}"), self.get_buffer(f"origin_{i}")
+            z = z.index_copy(1, columns, scaling(X[:, columns]) - scaling(origin[None]))
+        return z
+
+
 class Linear(nn.Module):
     """x W + b, for each member."""
 

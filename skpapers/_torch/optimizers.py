@@ -29,10 +29,11 @@ class Optimizer:
             (block,) = group["params"]
             state = self.state[block]
             if not state:
-                state |= self._start(block)
+                state |= self.start(block)
             self._apply(block.data, block.grad, state, group)
 
-    def _start(self, block: Tensor) -> dict[str, Tensor]:
+    def start(self, block: Tensor) -> dict[str, Tensor]:
+        """Return the state of a block before the first step."""
         raise NotImplementedError
 
     def _apply(self, block: Tensor, gradient: Tensor, state: dict[str, Tensor], group: dict[str, Any]) -> None:
@@ -55,7 +56,7 @@ class Adam(Optimizer):
             "maximize": False,
         }
 
-    def _start(self, block: Tensor) -> dict[str, Tensor]:
+    def start(self, block: Tensor) -> dict[str, Tensor]:
         first, second = torch.zeros_like(block), torch.zeros_like(block)
         return {
             "step": torch.zeros((), dtype=torch.float32, device=block.device),
@@ -84,7 +85,7 @@ class SGD(Optimizer):
             "maximize": False,
         }
 
-    def _start(self, block: Tensor) -> dict[str, Tensor]:
+    def start(self, block: Tensor) -> dict[str, Tensor]:
         return {"momentum_buffer": torch.zeros_like(block)}
 
     def _apply(self, block: Tensor, gradient: Tensor, state: dict[str, Tensor], group: dict[str, Any]) -> None:

@@ -310,15 +310,24 @@ class Trainer:
         return told
 
     def load_state(self, told: dict[str, NDArray]) -> None:
-        """Stand where `told` was taken."""
+        """Stand where `told` was taken, by a trainer of the same network.
+
+        The moments start anew if those of `told` belong to an optimiser with others, and the generators if theirs
+        belong to another kind of device.
+        """
         self.step = int(told["step"])
         for k, generator in enumerate(self.generators):
-            generator.set_state(torch.from_numpy(told[f"generator.{k}"].copy()))
-        for name, value in told.items():
-            if name.startswith("optimizer."):
-                _, i, key = name.split(".", 2)
-                block = blocks(self.network)[int(i)]
-                self.optimizer.state[block][key] = torch.from_numpy(value.copy()).to(block.device)
+            value = torch.from_numpy(told[f"generator.{k}"].copy())
+            if value.shape == generator.get_state().shape:
+                generator.set_state(value)
+        for i, block in enumerate(blocks(self.network)):
+            prefix = f"optimizer.{i}."
+            moments = {name.removeprefix(prefix): told[name] for name in told if name.startswith(prefix)}
+            start = self.optimizer.start(block)
+            if moments.keys() == start.keys():
+                self.optimizer.state[block] = {
+                    key: torch.from_numpy(moments[key]).to(start[key], copy=True) for key in start
+                }
 
 
 def batch_starts(n: int, batch_size: int) -> list[int]:

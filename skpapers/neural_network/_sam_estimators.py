@@ -221,7 +221,8 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
     `predict` takes rows in chunks, and little memory beside X.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
-    arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate.
+    arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate; the
+    moments start anew where `solver` is another.
 
     **Differences from the paper.** AdamW, the cosine schedule, robust scaling, periodic embeddings and ensembles
     are for tables; the paper trains convolutional networks by SGD. A constant of 1e-12 keeps a zero gradient from
@@ -507,7 +508,8 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
     `predict` takes rows in chunks, and little memory beside X.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
-    arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate.
+    arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate; the
+    moments start anew where `solver` is another.
 
     **Differences from the paper.** AdamW, the cosine schedule, robust scaling, periodic embeddings and ensembles
     are for tables; the paper trains convolutional networks by SGD. A constant of 1e-12 keeps a zero gradient from
