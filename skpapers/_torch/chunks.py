@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 CHUNK_BYTES = 2**24  # of float64 in a forward pass: small beside the rows, and fast, since it stays in the cache
+GRAPH_BYTES = 2**26  # the same where the graph of the gradient is kept: it takes about eight times as much
 # Rows of these dtypes are converted chunk by chunk.
 NUMBERS = [np.dtype(code) for code in "dfe?bBhHiIlLqQ"]
 
@@ -17,9 +18,9 @@ def to_tensor(rows: NDArray) -> Tensor:
     return torch.from_numpy(np.array(rows, dtype=np.float64, order="C"))
 
 
-def chunk_length(network: nn.Module) -> int:
-    """Return the number of rows that need `CHUNK_BYTES` in a forward pass."""
-    return max(1, CHUNK_BYTES // (8 * network.row_size()))  # type: ignore[operator]
+def chunk_length(network: nn.Module, n_bytes: int | None = None) -> int:
+    """Return the number of rows that need `n_bytes`, by default `CHUNK_BYTES`, in a forward pass."""
+    return max(1, (n_bytes or CHUNK_BYTES) // (8 * network.row_size()))  # type: ignore[operator]
 
 
 def in_chunks(function: Callable[[Tensor], Tensor], X: NDArray, length: int) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skpapers._torch.chunks import chunk_length
 from skpapers._torch.state import own_modes
 from skpapers.neural_network._sam import landscape
 
@@ -128,7 +129,8 @@ class LossLandscapeDisplay:
         generator = torch.Generator().manual_seed(random_state)
         network, objective, X, y, weight = estimator._problem(X, y, sample_weight)
         with own_modes():
-            losses = landscape(network, objective, X, y, weight, steps, n_dims, generator)
+            length = chunk_length(network)
+            losses = landscape(network, objective, X, y, weight, steps, n_dims, generator, length)
         return cls(steps=steps, losses=losses).plot(ax=ax)
 
     def plot(self, *, ax: Any = None, label: str | None = None) -> "LossLandscapeDisplay":

@@ -8,12 +8,20 @@ from torch import Tensor, nn
 from skpapers._torch.training import Batch, Objective, n_members
 
 
-def _whole(X: Tensor, y: Tensor, weight: Tensor | None, members: int) -> Batch:
-    """Return all rows as one batch, which stacked members share."""
-    if members > 1:
-        X, y = X.expand(members, *X.shape), y.expand(members, *y.shape)
-        weight = None if weight is None else weight.expand(members, *weight.shape)
-    return Batch(X, y, weight, torch.arange(X.shape[-2]), ())
+def _batches(
+    X: Tensor, y: Tensor, weight: Tensor | None, members: int, length: int | None
+) -> list[tuple[float, Batch]]:
+    """Return all rows in batches of `length` at most, which stacked members share, and the share of each."""
+    n, batches = len(X), []
+    for start in range(0, n, length or n):
+        part = slice(start, start + (length or n))
+        X_b, y_b, w_b = X[part], y[part], None if weight is None else weight[part]
+        share, indices = len(X_b) / n, torch.arange(n)[part]
+        if members > 1:
+            X_b, y_b = X_b.expand(members, *X_b.shape), y_b.expand(members, *y_b.shape)
+            w_b = None if w_b is None else w_b.expand(members, *w_b.shape)
+        batches.append((share, Batch(X_b, y_b, w_b, indices, ())))
+    return batches
 
 
 def top_eigenvalues(
@@ -25,21 +33,35 @@ def top_eigenvalues(
     *,
     max_iter: int = 200,
     tol: float = 1e-4,
+    length: int | None = None,
 ) -> NDArray[np.float64]:
     """Return the largest eigenvalue of each member's Hessian, by power iteration with Hessian-vector products.
 
     Power iteration finds the eigenvalue of the largest modulus. Where that one is negative, a second iteration, on the
-    Hessian shifted by it, finds the largest.
+    Hessian shifted by it, finds the largest. The graph of the gradient is kept where `length` rows are all; otherwise
+    it is built anew for each batch of `length`, which takes less memory and twice the time.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     members = n_members(network)
-    loss = objective(network, _whole(X, y, weight, members))
-    gradients = torch.autograd.grad(loss.sum(), parameters, create_graph=True)
-    flat = torch.cat([g.reshape(members, -1) for g in gradients], dim=1)
+    batches = _batches(X, y, weight, members, length)
+
+    def gradient(share: float, batch: Batch) -> Tensor:
+        loss = share * objective(network, batch).sum()
+        parts = torch.autograd.grad(loss, parameters, create_graph=True)
+        return torch.cat([part.reshape(members, -1) for part in parts], dim=1)
+
+    flat = gradient(*batches[0])
 
     def product(v: Tensor) -> Tensor:
-        parts = torch.autograd.grad(flat, parameters, grad_outputs=v, retain_graph=True, materialize_grads=True)
-        return torch.cat([part.reshape(members, -1) for part in parts], dim=1)
+        total = torch.zeros_like(v)
+        for of_batch in batches:
+            gradients = flat if len(batches) == 1 else gradient(*of_batch)
+            keeps = len(batches) == 1
+            parts = torch.autograd.grad(
+                gradients, parameters, grad_outputs=v, retain_graph=keeps, materialize_grads=True
+            )
+            total += torch.cat([part.reshape(members, -1) for part in parts], dim=1)
+        return total
 
     def iterate(shift: Tensor) -> Tensor:
         start = torch.Generator().manual_seed(0)
@@ -86,9 +108,13 @@ def landscape(
     steps: NDArray[np.float64],
     n_directions: int,
     generator: torch.Generator,
+    length: int | None = None,
 ) -> NDArray[np.float64]:
-    """Return the loss, averaged over members, at w + a d_1 (+ b d_2) for all a (and b) in `steps`."""
-    batch = _whole(X, y, weight, n_members(network))
+    """Return the loss, averaged over members, at w + a d_1 (+ b d_2) for all a (and b) in `steps`.
+
+    It is evaluated on `length` rows at a time.
+    """
+    batches = _batches(X, y, weight, n_members(network), length)
     parameters = list(network.parameters())
     saved = [p.detach().clone() for p in parameters]
     directions = [filter_normalised(network, generator) for _ in range(n_directions)]
@@ -98,7 +124,7 @@ def landscape(
         for i, (parameter, start) in enumerate(zip(parameters, saved, strict=True)):
             shift = sum(float(a) * d[i] for a, d in zip(grid[place], directions, strict=True))
             parameter.copy_(start + shift)
-        values[place] = objective(network, batch).mean().item()
+        values[place] = sum(share * objective(network, batch).mean().item() for share, batch in batches)
     for parameter, start in zip(parameters, saved, strict=True):
         parameter.copy_(start)
     return values

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
+from skpapers._torch.chunks import GRAPH_BYTES, chunk_length
 from skpapers._torch.estimator import NetworkClassifier, NetworkEstimator, NetworkRegressor
 from skpapers._torch.sam import sharpness_aware
 from skpapers._torch.state import own_modes
@@ -44,7 +45,8 @@ class SharpnessAware(NetworkEstimator):
             For regression in squared units of the standardised target.
         """
         with own_modes():
-            return float(top_eigenvalues(*self._problem(X, y, sample_weight)).mean())
+            problem = self._problem(X, y, sample_weight)
+            return float(top_eigenvalues(*problem, length=chunk_length(problem[0], GRAPH_BYTES)).mean())
 
 
 class SAMMLPClassifier(SharpnessAware, NetworkClassifier):

@@ -37,6 +37,21 @@ def test_members_have_eigenvalues_of_their_own():
         assert together[k] == pytest.approx(alone[0], rel=1e-4)
 
 
+@pytest.mark.parametrize("members", [(0,), (0, 1)])
+def test_rows_in_batches_have_the_curvature_and_the_landscape_of_all(members):
+    X, y = rows()
+    objective, weight = supervised(cross_entropy), torch.linspace(0.2, 1.8, len(X), dtype=X.dtype)
+    network, steps = mlp(*members, activation="tanh"), np.array([-0.5, 0.0, 1.0])
+    whole = top_eigenvalues(network, objective, X, y, weight)
+    for length in (1, 3, len(X) - 1, len(X), 10 * len(X)):
+        np.testing.assert_allclose(top_eigenvalues(network, objective, X, y, weight, length=length), whole, rtol=1e-9)
+    drawn = [
+        landscape(network, objective, X, y, weight, steps, 1, generators(3)[0], length) for length in (None, 3, len(X))
+    ]
+    np.testing.assert_allclose(drawn[1], drawn[0], rtol=1e-12)
+    np.testing.assert_array_equal(drawn[2], drawn[0])
+
+
 def test_the_largest_eigenvalue_is_not_the_one_of_largest_modulus():
     class Saddle(torch.nn.Module):
         def __init__(self):
