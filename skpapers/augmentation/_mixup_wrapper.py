@@ -19,6 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skpapers._callbacks import begin_fit, end_fit
+from skpapers._labels import check_labels
 from skpapers._validation import (
     HasMethods,
     Interval,
@@ -281,7 +282,7 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         blank = copy(self)  # what validation writes goes there: an error further down must leave self alone
         if issparse(y):
             raise TypeError("y is sparse, which cannot be mixed: give y.toarray().")
-        y = validate_data(blank, y=y, multi_output=several, y_numeric=not classes)
+        y = validate_data(blank, y=check_labels(y) if classes else y, multi_output=several, y_numeric=not classes)
         table = MixableTable(blank, X, self.categorical_features)
         check_consistent_length(table.rows, y)
         ones = np.ones(len(y))

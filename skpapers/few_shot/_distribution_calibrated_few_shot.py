@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skpapers._callbacks import begin_fit, end_fit
+from skpapers._labels import check_labels
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
 from skpapers.base import DocLinkMixin
 from skpapers.few_shot._distribution_calibration import (
@@ -270,7 +271,7 @@ class DistributionCalibratedFewShot(
         """
         weight_name = self._checked_weight_name(sample_weight)
         blank = copy(self)  # what validation writes goes there: an error further down must leave self alone
-        X, y = validate_data(blank, X, y, dtype=np.float64, order="C")
+        X, y = validate_data(blank, X, check_labels(y), dtype=np.float64, order="C")
         check_classification_targets(y)
         weight = check_sample_weight(sample_weight, X)
         source = None if sample_domain is None else source_rows(sample_domain, X)

@@ -1,10 +1,14 @@
 """Which rows are of the source and which of the target, the sign of `sample_domain`; and which have no label."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_array, check_consistent_length
+
+from skpapers._labels import check_labels, label_values, missing_labels
 
 
 def source_rows(sample_domain: Any, X: Any) -> NDArray[np.bool_]:
@@ -31,7 +35,57 @@ def source_rows(sample_domain: Any, X: Any) -> NDArray[np.bool_]:
     return domain > 0
 
 
-def marked(y: NDArray, unlabeled: Any) -> NDArray[np.bool_]:
-    """Return a mask of the rows whose entry of `y` is `unlabeled`, which may be NaN."""
-    # NaN is not equal to itself
-    return np.asarray(y != y if unlabeled != unlabeled else y == unlabeled, dtype=bool)
+def read_labels(y: Any, unlabeled: Any) -> tuple[Any, NDArray[np.bool_] | None]:
+    """Return the labels, with some label in the place of those that are marked, and where these stood.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        The labels.
+
+    unlabeled : object
+        The mark. Any missing value (NaN, NaT, the NA of pandas) marks the entries that are missing in any way, None
+        among them.
+
+    Returns
+    -------
+    y : array-like of shape (n_samples,)
+        An array of the labels' own type. Without a mark, or where every row is marked, `y` as it was given.
+
+    unlabelled : ndarray of shape (n_samples,) or None
+        None without a mark.
+    """
+    if unlabeled is None or y is None:
+        check_labels(y, " Rows without a label are marked by unlabeled, such as unlabeled=np.nan.")
+        _warn_of_minus_one(y)
+        return y, None
+    values = column_or_1d(label_values(y), warn=True)
+    missing = missing_labels(values)
+    if missing_labels(np.array([unlabeled], dtype=object)).all():
+        unlabelled = missing
+    else:
+        check_labels(y, f" unlabeled={unlabeled!r} marks others.")
+        unlabelled = np.asarray(values == unlabeled, dtype=bool)
+    labels = values[~unlabelled]
+    if not labels.size:
+        return y, unlabelled
+    if labels.dtype == object and not any(isinstance(label, str) for label in labels):
+        labels = np.array(labels.tolist())  # objects for the mark's sake alone
+    return labels[np.where(unlabelled, 0, np.cumsum(~unlabelled) - 1)], unlabelled
+
+
+def _warn_of_minus_one(y: Any) -> None:
+    """Warn where -1 looks like the mark of rows without a label: beside other integers that are not negative."""
+    values = label_values(y)
+    if values.dtype == object:
+        values = np.array(values.tolist())
+    if values.dtype.kind not in "if" or not np.any(values == -1):
+        return
+    others = np.unique(values[values != -1])
+    if others.size and np.all(others >= 0) and np.all(others == np.floor(others)) and others.tolist() != [1]:
+        warnings.warn(
+            "y has the label -1 beside others that are not negative. It is taken for a class: where it marks rows "
+            "without a label, set unlabeled=-1; where it is a class, unlabeled=np.nan says so.",
+            UserWarning,
+            stacklevel=3,
+        )

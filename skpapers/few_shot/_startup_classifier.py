@@ -17,7 +17,6 @@ from sklearn.base import (
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
@@ -29,7 +28,7 @@ from skpapers._torch.scaling import fit_scaling
 from skpapers._torch.state import to_arrays
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
 from skpapers.base import DocLinkMixin
-from skpapers.few_shot._domains import marked, source_rows
+from skpapers.few_shot._domains import read_labels, source_rows
 from skpapers.few_shot._startup import Features
 from skpapers.few_shot._startup_stages import Rows, Stages, applied, features_module
 from skpapers.few_shot._views import NAMED
@@ -93,7 +92,9 @@ class STARTUPClassifier(
         Divide the features of each row by their norm.
 
     unlabeled : object, default=None
-        The entry of `y` that marks a row without a label, such as -1 or NaN. None: every row has a label.
+        The entry of `y` that marks a row without a label, such as -1 or NaN. NaN and the NA of pandas mark missing
+        labels of any kind: NaN, NA, None, nulls of polars. None: every row has a label; there is a warning if -1 is
+        among other labels that are not negative, except for -1 and 1.
 
     activation : {"identity", "logistic", "tanh", "relu", "silu", "softplus"}, default="relu"
         What follows each hidden layer.
@@ -337,15 +338,18 @@ class STARTUPClassifier(
         Raises
         ------
         ValueError
-            If there are fewer than two classes to learn or to predict, if a source row has no label, if a loss becomes
-            NaN or infinite, or if `augment` returns something else than finite rows.
+            If labels are missing that `unlabeled` does not mark, if there are fewer than two classes to learn or to
+            predict, if a source row has no label, if a loss becomes NaN or infinite, or if `augment` returns something
+            else than finite rows.
 
         TypeError
             If the final estimator is no classifier, or takes no weights and there are some.
         """
         weight_name = self._checked_weight_name(sample_weight)
         blank = copy(self)  # what validation writes goes there: an error further down must leave self alone
-        y, unlabelled = self._read_marks(y)
+        y, unlabelled = read_labels(y, self.unlabeled)
+        if unlabelled is not None and unlabelled.all():
+            raise ValueError("No row has a label: STARTUPClassifier needs some of the source, of the target, or both.")
         X, y = validate_data(blank, X, y, dtype=np.float64, order="C")  # sums round by the layout
         told = {k: v for k, v in vars(blank).items() if k in ("n_features_in_", "feature_names_in_")}
         rows = Rows(X, y, check_sample_weight(sample_weight, X))
@@ -368,16 +372,6 @@ class STARTUPClassifier(
         if "feature_names_in_" not in fitted:
             self.__dict__.pop("feature_names_in_", None)
         return self
-
-    def _read_marks(self, y: Any) -> tuple[Any, NDArray[np.bool_] | None]:
-        """Return the labels with some label in the place of the marks, and where these stood; None for nowhere."""
-        if self.unlabeled is None or y is None:
-            return y, None
-        y = column_or_1d(y, warn=True)
-        unlabelled = marked(y, self.unlabeled)
-        if unlabelled.all():
-            raise ValueError("No row has a label: STARTUPClassifier needs some of the source, of the target, or both.")
-        return np.where(unlabelled, y[~unlabelled][:1], y), unlabelled
 
     def _divide(
         self, rows: Rows, unlabelled: NDArray[np.bool_] | None, sample_domain: Any

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator, check_cv
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_consistent_length
 
 from skpapers._validation import safe_indexing
-from skpapers.few_shot._domains import marked, source_rows
+from skpapers.few_shot._domains import read_labels, source_rows
 
 
 class TargetDomainSplit(BaseCrossValidator):
@@ -31,7 +31,8 @@ class TargetDomainSplit(BaseCrossValidator):
         :class:`~sklearn.model_selection.TimeSeriesSplit` sees the target rows in the order they stand in.
 
     unlabeled : object, default=None
-        The entry of `y` that marks a row without a label: such rows always train. None: every row has a label.
+        The entry of `y` that marks a row without a label: such rows always train. NaN and the NA of pandas mark missing
+        labels of any kind. None: every row has a label.
 
     See Also
     --------
@@ -94,7 +95,7 @@ class TargetDomainSplit(BaseCrossValidator):
         test : ndarray
             The labelled target rows that judge.
         """
-        judged = self._judged(X, y, sample_domain)
+        judged, y = self._judged(X, y, sample_domain)
         cv, parts = self._parts(judged, X, y, groups)
         everything = np.arange(len(judged))
         places = np.flatnonzero(judged)
@@ -126,22 +127,24 @@ class TargetDomainSplit(BaseCrossValidator):
         """
         if X is None:
             return check_cv(self.cv).get_n_splits()
-        cv, parts = self._parts(self._judged(X, y, sample_domain), X, y, groups)
+        judged, y = self._judged(X, y, sample_domain)
+        cv, parts = self._parts(judged, X, y, groups)
         return cv.get_n_splits(*parts)
 
-    def _judged(self, X: Any, y: Any, sample_domain: Any) -> NDArray[np.bool_]:
-        """Return a mask of the rows that are ever tested."""
+    def _judged(self, X: Any, y: Any, sample_domain: Any) -> tuple[NDArray[np.bool_], Any]:
+        """Return a mask of the rows that are ever tested, and the labels as they are read."""
         if sample_domain is None:
             raise ValueError(
                 "TargetDomainSplit needs sample_domain, and got none: with metadata routing pass it to the search's "
                 "fit, without it give cv=list(TargetDomainSplit(...).split(X, y, sample_domain=...))."
             )
         judged = ~source_rows(sample_domain, X)
-        if self.unlabeled is not None:
-            judged &= ~marked(column_or_1d(y), self.unlabeled)
+        y, unlabelled = read_labels(y, self.unlabeled)
+        if unlabelled is not None:
+            judged &= ~unlabelled
         if not judged.any():
             raise ValueError("TargetDomainSplit splits the labelled rows of the target, and found none.")
-        return judged
+        return judged, y
 
     def _parts(self, judged: NDArray[np.bool_], X: Any, y: Any, groups: Any) -> tuple[Any, list[Any]]:
         """Return the inner splitter, and what it splits."""

@@ -1,9 +1,11 @@
 """STARTUPClassifier: which rows go where, what a fit leaves behind, and its life inside scikit-learn."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import sklearn
 import skops.io
@@ -49,6 +51,26 @@ def fitted(X=X, y=Y, domain=DOMAIN, weight=None, **kwargs):
     return startup(**{"unlabeled": -1, **kwargs}).fit(X, y, weight, sample_domain=domain)
 
 
+LETTERS = np.array(list("abcdefghij"), dtype=object)
+WORDS = [None if code == -1 else LETTERS[code] for code in Y]
+CODES = [None if code == -1 else int(code) for code in Y]
+GAPS = {
+    "pandas string": (pd.Series(WORDS, dtype="string"), LETTERS),
+    "pandas str": (pd.Series(WORDS, dtype="str"), LETTERS),
+    "pandas object": (pd.Series(WORDS, dtype=object), LETTERS),
+    "pandas category": (pd.Series(pd.Categorical(WORDS)), LETTERS),
+    "pandas category of integers": (pd.Series(pd.Categorical(CODES)), np.arange(10)),
+    "pandas Int64": (pd.Series(CODES, dtype="Int64"), np.arange(10)),
+    "pandas frame": (pd.DataFrame({"y": pd.Series(CODES, dtype="Int64")}), np.arange(10)),
+    "polars words": (pl.Series(WORDS), LETTERS),
+    "polars categories": (pl.Series(WORDS, dtype=pl.Categorical), LETTERS),
+    "polars integers": (pl.Series(CODES), np.arange(10)),
+    "objects": (np.array(WORDS, dtype=object), LETTERS),
+    "objects that are integers": (np.array(CODES, dtype=object), np.arange(10)),
+    "list": (WORDS, LETTERS),
+}
+
+
 class TestRoles:
     def test_the_classes_are_those_of_labelled_target_rows(self):
         model = fitted()
@@ -69,7 +91,26 @@ class TestRoles:
     def test_minus_one_is_a_class_unless_it_is_named(self):
         y = np.where(TRUTH % 2 == 0, -1, 1)
         assert_array_equal(startup().fit(X, y).classes_, [-1, 1])
-        assert_array_equal(startup().fit(X, Y, sample_domain=DOMAIN).classes_, [-1, 5, 6, 7, 8, 9])
+        with pytest.warns(UserWarning, match="set unlabeled=-1; where it is a class, unlabeled=np.nan says so"):
+            assert_array_equal(startup().fit(X, Y, sample_domain=DOMAIN).classes_, [-1, 5, 6, 7, 8, 9])
+
+    @pytest.mark.parametrize(
+        "y", [TRUTH % 3 - 1, (TRUTH % 3 - 1).astype(float), pd.Series(TRUTH % 3 - 1, dtype="Int64")]
+    )
+    def test_minus_one_among_others_warns_unless_it_is_said_to_be_a_class(self, y):
+        with pytest.warns(UserWarning, match="y has the label -1 beside others that are not negative"):
+            startup().fit(X, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert_array_equal(startup(unlabeled=np.nan).fit(X, y).classes_, [-1, 0, 1])
+
+    @pytest.mark.parametrize(
+        "y", [TRUTH % 3 - 2, np.where(TRUTH % 2, 1, -1), TRUTH % 3, np.where(TRUTH % 2, "1", "-1")]
+    )
+    def test_other_labels_do_not_warn(self, y):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            startup().fit(X, y)
 
     def test_any_label_can_mark(self):
         names = np.array(["none", *"abcdefghij"])[Y + 1]
@@ -86,6 +127,26 @@ class TestRoles:
         assert_array_equal(fitted(y=pd.Series(names), unlabeled=np.nan).classes_, list("fghij"))
         with pytest.raises(ValueError, match="contains NaN"):
             fitted(y=y)
+
+    @pytest.mark.parametrize("mark", [np.nan, pd.NA, pd.NaT, float("nan")], ids=repr)
+    @pytest.mark.parametrize("kind", GAPS)
+    def test_gaps_of_every_type_of_labels(self, kind, mark):
+        y, right = GAPS[kind]
+        model = fitted(y=y, unlabeled=mark)
+        assert_array_equal(model.classes_, right[5:])
+        assert model.classes_.dtype == right.dtype
+        assert_array_equal(model.predict(X), right[fitted().predict(X)])
+
+    @pytest.mark.parametrize("kind", GAPS)
+    def test_gaps_that_nothing_marks(self, kind):
+        model = startup()
+        with pytest.raises(
+            ValueError, match=r"Input y contains NaN: \d+ of \d+ labels are missing. .*unlabeled=np.nan"
+        ):
+            model.fit(X, GAPS[kind][0], sample_domain=DOMAIN)
+        with pytest.raises(ValueError, match=r"Input y contains NaN: .* unlabeled='k' marks others"):
+            startup(unlabeled="k").fit(X, GAPS[kind][0], sample_domain=DOMAIN)
+        assert "classes_" not in vars(model)
 
     def test_source_and_target_may_use_one_label_for_different_things(self):
         y = np.where((Y >= 5) & (DOMAIN < 0), Y - 5, Y)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import sklearn
 from numpy.testing import assert_array_equal
@@ -128,3 +129,26 @@ def test_a_search_without_routing_takes_the_splits():
 def test_domains_that_say_nothing(domain, message):
     with pytest.raises(ValueError, match=message):
         splits(domain=domain)
+
+
+@pytest.mark.parametrize("kind", ["string", "Int64", "objects", "polars"])
+def test_missing_labels_of_any_type_mark_rows_that_always_train(kind):
+    codes = np.arange(30) // 3 % 2
+    gap = np.arange(30) % 6 == 0
+    values = [None if g else int(c) for g, c in zip(gap, codes, strict=True)]
+    y = {
+        "string": pd.Series([None if v is None else "cd"[v] for v in values], dtype="string"),
+        "Int64": pd.Series(values, dtype="Int64"),
+        "objects": np.array(values, dtype=object),
+        "polars": pl.Series(values),
+    }[kind]
+    told = [(list(train), list(test)) for train, test in splits(2, y, unlabeled=np.nan)]
+    right = [(list(train), list(test)) for train, test in splits(2, np.where(gap, -1, codes), unlabeled=-1)]
+    assert told == right
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        splits(2, y)
+
+
+def test_minus_one_among_other_labels_warns():
+    with pytest.warns(UserWarning, match="set unlabeled=-1"):
+        splits(2, np.arange(30) // 3 % 3 - 1)

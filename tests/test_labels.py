@@ -1,0 +1,66 @@
+"""Labels that are missing, in whatever they come; every classifier says so."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+from skpapers._labels import check_labels, label_values, missing_labels
+from skpapers.augmentation import MixupWrapper
+from skpapers.convex import ConvexReLUClassifier
+from skpapers.few_shot import DistributionCalibratedFewShot, STARTUPClassifier
+from skpapers.neural_network import SAMMLPClassifier
+from skpapers.tree import HierarchicalShrinkageClassifier, QuantBnBTreeClassifier
+
+CLASSIFIERS = [
+    MixupWrapper(LogisticRegression()),
+    DistributionCalibratedFewShot(),
+    STARTUPClassifier(),
+    SAMMLPClassifier(),
+    ConvexReLUClassifier(),
+    QuantBnBTreeClassifier(),
+    HierarchicalShrinkageClassifier(DecisionTreeClassifier()),
+]
+WITH_GAPS = [
+    pd.Series(["a", None, "b"], dtype="string"),
+    pd.Series(["a", None, "b"], dtype="str"),
+    pd.Series(pd.Categorical(["a", None, "b"])),
+    pd.Series([1, None, 2], dtype="Int64"),
+    pd.Series([True, None, False], dtype="boolean"),
+    pd.DataFrame({"y": ["a", None, "b"]}),
+    pl.Series(["a", None, "b"]),
+    pl.Series([1, None, 2]),
+    pl.DataFrame({"y": [1, None, 2]}),
+    np.array(["a", None, "b"], dtype=object),
+    np.array(["a", np.nan, "b"], dtype=object),
+    np.array([1, pd.NaT, 2], dtype=object),
+    ["a", None, "b"],
+]
+
+
+def kind(y):
+    return f"{type(y).__module__.split('.')[0]} {getattr(y, 'dtype', type(y).__name__)}"
+
+
+@pytest.mark.parametrize("y", WITH_GAPS, ids=kind)
+def test_gaps_are_found_and_refused(y):
+    assert_array_equal(missing_labels(label_values(y)), [False, True, False])
+    with pytest.raises(ValueError, match=r"^Input y contains NaN: 1 of 3 labels are missing\.$"):
+        check_labels(y)
+
+
+@pytest.mark.parametrize("y", [[0, 1], ["a", "b"], np.array([0.0, 1.0]), pd.Series(["a", "b"], dtype="string"), None])
+def test_labels_without_gaps_pass_as_they_are(y):
+    assert check_labels(y) is y
+
+
+@pytest.mark.parametrize("y", [y for y in WITH_GAPS if len(y) == 3], ids=kind)
+@pytest.mark.parametrize("estimator", CLASSIFIERS, ids=lambda e: type(e).__name__)
+def test_every_classifier_says_so(estimator, y):
+    X = load_iris().data[:3]
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        estimator.fit(X, y)
