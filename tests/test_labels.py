@@ -11,10 +11,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skpapers._labels import check_labels, label_values, missing_labels
 from skpapers.augmentation import MixupWrapper
-from skpapers.convex import ConvexReLUClassifier
+from skpapers.convex import ConvexReLUClassifier, ConvexReLUClassifierCV
 from skpapers.few_shot import DistributionCalibratedFewShot, STARTUPClassifier
 from skpapers.neural_network import SAMMLPClassifier
-from skpapers.tree import HierarchicalShrinkageClassifier, QuantBnBTreeClassifier
+from skpapers.tree import HierarchicalShrinkageClassifier, HierarchicalShrinkageClassifierCV, QuantBnBTreeClassifier
 
 CLASSIFIERS = [
     MixupWrapper(LogisticRegression()),
@@ -22,8 +22,10 @@ CLASSIFIERS = [
     STARTUPClassifier(),
     SAMMLPClassifier(),
     ConvexReLUClassifier(),
+    ConvexReLUClassifierCV(),
     QuantBnBTreeClassifier(),
     HierarchicalShrinkageClassifier(DecisionTreeClassifier()),
+    HierarchicalShrinkageClassifierCV(DecisionTreeClassifier()),
 ]
 WITH_GAPS = [
     pd.Series(["a", None, "b"], dtype="string"),

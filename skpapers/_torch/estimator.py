@@ -12,7 +12,7 @@ from warnings import warn
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state, column_or_1d
@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from torch import Tensor, nn
 
 from skpapers._callbacks import begin_fit, begin_step, end_fit, end_step, is_watched
+from skpapers._labels import check_labels
 from skpapers._torch import losses
 from skpapers._torch.chunks import NUMBERS, chunk_length, in_chunks, network_inputs
 from skpapers._torch.mixup import mixed
@@ -215,6 +216,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         """Validate without touching the estimator: what is learned goes into `told`."""
         blank = type(self).__new__(type(self))
         target = self if going_on else blank
+        y = check_labels(y) if is_classifier(self) else y
         X, y = validate_data(target, X, y, reset=not going_on, validate_separately=self._checks())
         check_consistent_length(X, y)
         weight = check_sample_weight(sample_weight, X, allow_all_zero=going_on and first is not None)
@@ -239,6 +241,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             raise ValueError("X_val and y_val are for early_stopping=True; it is False.")
         blank = type(self).__new__(type(self))
         blank.__dict__.update({k: told[k] for k in ("n_features_in_", "feature_names_in_") if k in told})
+        y_val = check_labels(y_val) if is_classifier(self) else y_val
         X, y = validate_data(blank, X_val, y_val, reset=False, validate_separately=self._checks())
         check_consistent_length(X, y)
         return X, self._read_target(y, dict(told), None), None

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d,
 from threadpoolctl import ThreadpoolController
 
 from skpapers._callbacks import begin_fit, end_fit, report_step
+from skpapers._labels import check_labels
 from skpapers._validation import Interval, StrOptions, check_sample_weight, fit_context
 from skpapers._weights import weigh_classes
 from skpapers.base import DocLinkMixin
@@ -417,7 +418,7 @@ class _ClassifierMixin(ClassifierMixin):
     _scales_targets = False
 
     def _read(self, blank: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array | None, str, dict]:
-        X, y = validate_data(blank, X, y, dtype=np.float64, order="C")
+        X, y = validate_data(blank, X, check_labels(y), dtype=np.float64, order="C")
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         weight = check_sample_weight(sample_weight, X)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn import get_config
+from sklearn.base import is_classifier
 from sklearn.callback import with_callbacks
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
@@ -17,6 +18,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 
 from skpapers._callbacks import begin_fit, end_fit, report_step
+from skpapers._labels import check_labels
 from skpapers._validation import (
     StrOptions,
     accepts_sample_weight,
@@ -107,6 +109,7 @@ class _BaseShrinkageCV(_BaseShrinkage):
             )
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        y = check_labels(y) if is_classifier(self) else y
         X, y = indexable(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
         scorer, routed = self._route(sample_weight, params)

@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone, is_classifier
 from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
 from sklearn.frozen import FrozenEstimator
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skpapers._callbacks import begin_fit, end_fit, report_step
+from skpapers._labels import check_labels
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
 from skpapers.base import DocLinkMixin
 from skpapers.tree._hierarchical_shrinkage import SCHEMES, shrink_path
@@ -185,6 +186,7 @@ class _SingleShrinkage(_BaseShrinkage):
             If the estimator cannot be shrunk; the message names what can.
         """
         estimator = self._checked_estimator()
+        y = check_labels(y) if is_classifier(self) else y
         sample_weight = check_sample_weight(sample_weight, X)
         context = begin_fit(self, 1, X, y)
         with report_step(self, context, "fit") as task:

@@ -10,6 +10,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from skpapers._labels import check_labels
 from skpapers._validation import StrOptions
 from skpapers._weights import weigh_classes
 from skpapers.tree._optimal_tree import Loss, OptimalTree
@@ -399,7 +400,7 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
     def _read_target(self, y: Any) -> tuple[NDArray, dict[str, Any]]:
         # The checks and the sort take longer than the search for a small tree: not where they would find nothing.
         if not (isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biu"):
-            y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
+            y = check_array(check_labels(y), ensure_2d=False, dtype=None, input_name="y", estimator=self)
             y = column_or_1d(y, warn=True)
             if not (y.dtype.kind in "biuU" or (y.dtype.kind == "f" and (y == np.rint(y)).all())):
                 check_classification_targets(y)
