@@ -75,6 +75,11 @@ def draw_shares(rng: RandomState, alpha: float, mode: str, size: int) -> NDArray
     return np.nan_to_num(rng.beta(*law_of_shares(alpha, mode), size=size), nan=1.0)
 
 
+def in_units(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights as multiples of a power of two near the largest: their sums round the same, and stay finite."""
+    return np.ldexp(weight, -np.frexp(weight.max())[1])
+
+
 def draw_in_proportion(rng: RandomState, weight: NDArray[np.float64], size: int) -> NDArray[np.intp]:
     """Draw indices, ascending, each as often as its part of the weight says, rounded up or down at random.
 

@@ -36,6 +36,7 @@ from skpapers.augmentation._mixup import (
     draw_near_partners,
     draw_partners,
     draw_shares,
+    in_units,
     lost_labels,
     mix,
     plan_rows,
@@ -371,6 +372,8 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         """Draw pairs and shares; `drawn_by` are weights that decide how often a row appears."""
         rng = check_random_state(self.random_state)
         n = len(y)
+        weight = in_units(weight)
+        drawn_by = None if drawn_by is None else in_units(drawn_by)
         n_augment = self.n_augment if self.alpha > 0 else 0
         keep = self.keep_original or n_augment == 0
 

@@ -22,6 +22,7 @@ from skpapers.base import DocLinkMixin
 from skpapers.few_shot._distribution_calibration import (
     Calibration,
     Classes,
+    VaryingColumns,
     calibrate,
     calibrate_without_base,
     class_covariances,
@@ -35,6 +36,8 @@ from skpapers.few_shot._distribution_calibration import (
 )
 from skpapers.few_shot._domains import source_rows
 from skpapers.few_shot._wrapped_classifier import WrappedClassifierMixin
+
+LARGEST = 1e150  # squares of larger values add up to infinity
 
 # Most rows that "balance" draws for a class where rows can carry weights: from there on they stand for several.
 MAX_DRAWN = 10_000
@@ -152,6 +155,8 @@ class DistributionCalibratedFewShot(
     `sample_weight` stands for repeated rows in sizes, means, covariances and in the fit of the classifier. Weights of a
     mean far below one would make all classes rare, or leave them no covariance; there is a warning where that happens.
 
+    A column that is constant has no part in any of this: rows drawn have its value, and "closed_form" ignores it.
+
     Cost: O(n p^2) for the covariances of the base classes that are neighbours, O(p^3) and p^2 numbers that are kept
     for each set of neighbours, O(p^2) for each row drawn, and the fit of the wrapped classifier on originals and draws.
     "closed_form" takes O(p^3) for each class, and O(p^2) for each row and class that are compared.
@@ -264,7 +269,8 @@ class DistributionCalibratedFewShot(
         Raises
         ------
         ValueError
-            If there is no class to predict, or a feature is negative and `tukey` is set.
+            If there is no class to predict, if a feature is negative and `tukey` is set, or if values are so large that
+            their squares overflow.
 
         TypeError
             If the wrapped estimator is no classifier, or takes no weights and there are some.
@@ -286,20 +292,25 @@ class DistributionCalibratedFewShot(
         if not self.predict_base and is_base.all():
             raise ValueError("predict_base=False leaves no class to predict: every row is of a base class.")
 
+        self._check_sizes(rows, weight)
         rare = np.flatnonzero(~is_base)
         rare = rare[np.lexsort(rows[rare].T[::-1])]  # an order of their own: repeated rows stand side by side
-        base, support = (group(rows[of], labels[of], weight[of]) for of in (is_base, rare))
+        columns = VaryingColumns(rows)
+        base, support = (group(columns.narrow(rows[of]), labels[of], weight[of]) for of in (is_base, rare))
         if weighted:
             self._warn_of_light_weights(base if len(base.labels) else support, source is None)
         found = self._calibrate(base, support)
         missing = self._missing(base, support)
         context = begin_fit(self, 1, X, y)
         if self.method == "closed_form":
-            model = self._discriminant(base, support, found, missing, rows)
+            model = self._discriminant(base, support, found, missing, columns.narrow(rows))
+            model.means_ = columns.widen(model.means_)
+            model.rotations_ = [columns.widen_axes(axes) for axes in model.rotations_]
+            model.n_features_in_ = rows.shape[1]
         else:
             kept = np.ones(len(rows), dtype=bool) if self.predict_base else ~is_base
-            drawn = self._draw(support, found, missing, weight_name is not None)
-            parts = zip((rows, labels, weight), drawn, strict=True)
+            drawn, *of_drawn = self._draw(support, found, missing, weight_name is not None)
+            parts = zip((rows, labels, weight), (columns.widen(drawn), *of_drawn), strict=True)
             rows, labels, weight = (np.concatenate([real[kept], made]) for real, made in parts)
             params = {weight_name: weight} if weight_name and (weighted or np.any(weight != 1)) else {}
             model = self._fit_classifier(context, rows, labels, params)
@@ -309,9 +320,9 @@ class DistributionCalibratedFewShot(
             "classes_": model.classes_,
             "base_classes_": base.labels,
             "calibrated_labels_": support.labels[support.codes],
-            "calibrated_means_": found.mean,
+            "calibrated_means_": columns.widen(found.mean),
             "nearest_base_": base.labels[found.nearest],
-            "_covariances": found.covariance,
+            "_covariances": columns.widen_covariances(found.covariance),
             "_covariance_of": found.shares,
             "_tukey": self.tukey,
         }
@@ -350,6 +361,18 @@ class DistributionCalibratedFewShot(
             name = type(estimator).__name__
             raise ValueError(f"{name} takes a precomputed kernel or distances, for which no rows can be drawn.")
         return weight_name
+
+    def _check_sizes(self, rows: NDArray, weight: NDArray) -> None:
+        """Refuse what would overflow in a covariance."""
+        if rows.size and np.abs(rows).max() > LARGEST:
+            raise ValueError(
+                f"X holds values as large as {np.abs(rows).max():.3g}, whose covariances overflow: scale the features, "
+                f"{LARGEST:g} is the largest possible."
+            )
+        with np.errstate(over="ignore"):
+            total = weight.sum()
+        if not np.isfinite(total):
+            raise ValueError("sample_weight adds up to infinity: scale the weights to a mean of 1.")
 
     def _of_large_classes(self, y: NDArray, weight: NDArray) -> NDArray[np.bool_]:
         """Return a mask of the rows whose class is a base class by its size."""
@@ -428,7 +451,6 @@ class DistributionCalibratedFewShot(
         model = QuadraticDiscriminantAnalysis()
         model.classes_, model.priors_ = labels[order], total[order] / total.sum()
         model.means_, model.rotations_, model.scalings_ = mean[order], list(axes), list(variances)
-        model.n_features_in_ = rows.shape[1]
         return model
 
     def _model_rows(self, X: Any) -> NDArray:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from skpapers._columns import constant_columns
+
 Floats = NDArray[np.float64]
 
 # Eigenvalues of a discriminant's covariance are at least this share of the variance of all rows.
@@ -30,6 +32,41 @@ class Classes(NamedTuple):
         """Return the rows of a class and their weights."""
         of = slice(*np.searchsorted(self.codes, [c, c + 1]))
         return self.rows[of], self.weight[of]
+
+
+class VaryingColumns:
+    """The columns that are not constant. The others have no distribution: rows drawn have their value."""
+
+    def __init__(self, rows: Floats) -> None:
+        varying = ~constant_columns(rows)
+        self.varying = varying if varying.any() else np.ones_like(varying)
+        self.values = rows[0]
+
+    def narrow(self, rows: Floats) -> Floats:
+        """Return the rows without constant columns."""
+        return rows if self.varying.all() else rows[:, self.varying]
+
+    def widen(self, rows: Floats) -> Floats:
+        """Return narrow rows with the constants in their places."""
+        if self.varying.all():
+            return rows
+        wide = np.tile(self.values, (len(rows), 1))
+        wide[:, self.varying] = rows
+        return wide
+
+    def widen_axes(self, axes: Floats) -> Floats:
+        """Return the axes of a discriminant, as columns, that no constant column has a part in."""
+        wide = np.zeros((len(self.varying), axes.shape[1]))
+        wide[self.varying] = axes
+        return wide
+
+    def widen_covariances(self, covariances: Floats) -> Floats:
+        """Return covariances that are 0 for constant columns."""
+        if self.varying.all():
+            return covariances
+        wide = np.zeros((len(covariances), *[len(self.varying)] * 2))
+        wide[:, self.varying[:, None] & self.varying] = covariances.reshape(len(covariances), -1)
+        return wide
 
 
 def tukey_transform(X: Floats, power: float | None) -> Floats:
@@ -202,7 +239,8 @@ def root(covariance: Floats) -> NDArray:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:  # not of full rank
         values, vectors = np.linalg.eigh(covariance)
-        return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+        symmetric = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+        return np.where(np.diag(covariance)[:, None] > 0, symmetric, 0.0)  # a constant column stays one
 
 
 def draw(rng: np.random.RandomState, found: Calibration, counts: NDArray[np.intp]) -> Floats:

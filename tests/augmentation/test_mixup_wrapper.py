@@ -621,6 +621,21 @@ class TestWeights:
         assert_array_equal(inner.params_["groups"][:4], inner.X_[:4, 0])
         assert len(inner.params_["sample_weight"]) == len(inner.X_)
 
+    @pytest.mark.parametrize("scale", [1e200, 1e306, 1e-200, 1e-310])
+    @pytest.mark.parametrize("params", [{}, {"within_class": True}, {"keep_original": False}])
+    def test_a_common_factor_changes_no_draw(self, scale, params):
+        weight = 2.0 ** np.random.default_rng(0).integers(-3, 3, size=150)
+        first, second = (
+            MixupWrapper(KNeighborsClassifier(), random_state=0, **params).fit(*IRIS, of).predict_proba(IRIS[0])
+            for of in (weight, weight * scale)
+        )
+        assert_array_equal(first, second)
+        plain, scaled = (
+            MixupWrapper(KNeighborsRegressor(), bandwidth=0.5, random_state=0).fit(*DIABETES, of).predict(DIABETES[0])
+            for of in (np.ones(442), np.full(442, scale))
+        )
+        assert_array_equal(plain, scaled)
+
     def test_they_reach_the_last_step_of_a_pipeline(self):
         table, y = IRIS
         weight = np.random.default_rng(0).uniform(size=150)

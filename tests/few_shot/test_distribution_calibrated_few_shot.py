@@ -231,6 +231,54 @@ class TestClosedForm:
         assert np.isfinite(model(method="closed_form").fit(0 * X, Y).predict_proba(X)).all()
 
 
+@pytest.mark.parametrize("value", [0.1, 0.0, -3.0, 1e9 + 0.1])
+class TestConstantColumns:
+    """One that is constant has no distribution, and changes nothing about those of the others."""
+
+    def with_constant(self, value, n=None):
+        return np.insert(X if n is None else X[:n], 1, value, axis=1)
+
+    @pytest.mark.parametrize("params", [{}, PAPER, {"alpha": 0.0}, {"min_base_samples": 100}])
+    def test_rows_drawn_have_its_value(self, value, params):
+        fitted, plain = (model(Records(), **params).fit(table, Y) for table in (self.with_constant(value), X))
+        assert_array_equal(fitted.estimator_.X_[:, 1], value)
+        assert_array_equal(np.delete(fitted.estimator_.X_, 1, axis=1), plain.estimator_.X_)
+        assert_array_equal(fitted.calibrated_means_[:, 1], value)
+        assert_array_equal(fitted.calibrated_covariances_[:, 1], 0.0)
+        assert_array_equal(fitted.calibrated_covariances_[:, :, 1], 0.0)
+        narrow = np.delete(np.delete(fitted.calibrated_covariances_, 1, axis=1), 1, axis=2)
+        assert_array_equal(narrow, plain.calibrated_covariances_)
+        drawn, _ = fitted._sample(20, np.random.RandomState(0))
+        assert_array_equal(drawn[:, 1], value)
+
+    def test_the_closed_form_ignores_it_whatever_comes_later(self, value):
+        wide, plain = (model(method="closed_form").fit(table, Y) for table in (self.with_constant(value), X))
+        assert_allclose(wide.predict_proba(self.with_constant(value)), plain.predict_proba(X), rtol=1e-9, atol=1e-12)
+        assert_array_equal(
+            wide.predict_proba(self.with_constant(value)), wide.predict_proba(self.with_constant(value + 7.0))
+        )
+
+    def test_rounding_does_not_make_it_vary(self, value):
+        table = self.with_constant(value)
+        table[::2, 1] = value * (1 + np.finfo(float).eps)
+        wide = model(method="closed_form").fit(table, Y)
+        plain = model(method="closed_form").fit(X, Y)
+        assert_allclose(wide.predict_proba(table), plain.predict_proba(X), rtol=1e-6, atol=1e-9)
+
+
+def test_tables_of_constant_columns_alone():
+    for method in ("sample", "closed_form"):
+        p = model(method=method).fit(np.full_like(X, 0.1), Y).predict_proba(np.full_like(X, 0.1))
+        assert np.isfinite(p).all()
+
+
+def test_values_and_weights_that_overflow_are_refused():
+    with pytest.raises(ValueError, match=r"X holds values as large as 1e\+200, whose covariances overflow"):
+        model().fit(np.where(X.max() == X, 1e200, X), Y)
+    with pytest.raises(ValueError, match="sample_weight adds up to infinity"):
+        model().fit(X, Y, sample_weight=np.full(len(Y), 1e308))
+
+
 class TestWeights:
     def test_weights_are_repeated_rows(self):
         times = np.random.default_rng(0).integers(0, 4, size=len(X))

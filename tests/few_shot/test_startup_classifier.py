@@ -322,6 +322,39 @@ class TestWeights:
     def test_equal_weights_leave_the_networks_alone(self):
         assert_allclose(fitted(weight=np.full(len(X), 3.0)).transform(X), fitted().transform(X), rtol=0, atol=1e-12)
 
+    @pytest.mark.parametrize("scale", [2.0**40, 1e200, 1e-200])
+    def test_a_common_factor_changes_no_feature(self, scale):
+        weight = np.random.default_rng(0).uniform(0.5, 1.5, size=len(X))
+        assert_allclose(
+            fitted(weight=scale * weight).transform(X), fitted(weight=weight).transform(X), rtol=0, atol=1e-12
+        )
+
+    @pytest.mark.parametrize("scaling", ["standard", "robust"])
+    def test_a_constant_column_has_no_part_whatever_comes_later(self, scaling):
+        wide = np.insert(X, 1, 0.1, axis=1)
+        model = fitted(X=wide, scaling=scaling)
+        assert_array_equal(model.transform(wide), model.transform(np.insert(X, 1, 5.0, axis=1)))
+
+    @pytest.mark.parametrize("scale", [1e-200, 1e9, 1e150])
+    def test_the_unit_of_the_columns_changes_nothing(self, scale):
+        unit = 2.0 ** np.round(np.log2(scale))
+        assert_allclose(fitted(X=X * unit).transform(X * unit), fitted().transform(X), rtol=0, atol=1e-9)
+
+    def test_strides_orders_and_dtypes_change_nothing(self):
+        right = fitted().transform(X)
+        for table in (X[::-1, ::-1].copy()[::-1, ::-1], np.asfortranarray(X), X.astype(np.float32), X.astype(np.uint8)):
+            assert_array_equal(fitted(X=table).transform(table), right)
+
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+    def test_the_default_dtype_of_torch_changes_nothing(self, dtype):
+        right = fitted().transform(X)
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(dtype)
+        try:
+            assert_array_equal(fitted().transform(X), right)
+        finally:
+            torch.set_default_dtype(before)
+
     @pytest.mark.parametrize("sign", [1, -1])
     def test_weights_of_source_and_of_target_rows_count(self, sign):
         weight = np.where(sign * DOMAIN > 0, np.random.default_rng(0).uniform(0.1, 3.0, len(X)), 1.0)
