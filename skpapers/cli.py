@@ -17,8 +17,12 @@ import skpapers
 
 if TYPE_CHECKING:
     from skpapers.comparison import Comparison
+    from skpapers.comparison._cells import Said
 
 _ROLES = ("target", "time_column", "groups", "weights")
+_FORMATS = ("sep", "decimal", "thousands", "na", "date_format")
+# Signs that a shell makes hard to write.
+_SIGNS = {"tab": "\t", "\\t": "\t", "space": " "}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -53,6 +57,11 @@ def _parser() -> _Parser:
     add("--methods", metavar="A,B", help="names of the methods to run; default: all")
     add("--n-jobs", type=int, metavar="N", help="worker processes; -1: all cores; default: 1")
     add("--time-budget", type=float, metavar="SECONDS", help="for each method, and each baseline, over all folds")
+    add("--sep", metavar="SIGN", help="what separates the columns of a .csv file (tab: tab); default: found out")
+    add("--decimal", metavar="SIGN", help="its decimal sign; default: found out for each column")
+    add("--thousands", metavar="SIGN", help="what stands between its groups of three digits (space: a space)")
+    add("--na", metavar="A,B", help="words that are missing values in it, in every column")
+    add("--date-format", metavar="FORMAT", help="how its dates are written, such as %%d/%%m/%%y")
     add("--out", metavar="DIR", help="write the table (.csv) and the picture (.png) there")
     return parser
 
@@ -66,6 +75,18 @@ def _cv(text: str | None) -> int | str | None:
         raise ValueError(f"--cv {text}: must be a number of folds or time.") from None
 
 
+def _said(options: argparse.Namespace) -> Said:
+    """Return what the options say about a .csv file."""
+    from skpapers.comparison._cells import Said
+
+    signs = {name: getattr(options, name) for name in ("sep", "decimal", "thousands")}
+    return Said(
+        **{name: _SIGNS.get(sign, sign) for name, sign in signs.items()},
+        na=() if options.na is None else tuple(word.strip() for word in options.na.split(",")),
+        date_format=options.date_format,
+    )
+
+
 def _own_table(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     """Return compare's X, y, time, groups and sample_weight from the user's file, and notes about it."""
     from skpapers.comparison._files import read_table
@@ -73,7 +94,7 @@ def _own_table(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     if options.target is None:
         raise ValueError("--target COLUMN is needed: the column to predict.")
     named = {role: getattr(options, role) for role in _ROLES if getattr(options, role) is not None}
-    frame, notes = read_table(options.table, list(named.values()))
+    frame, notes = read_table(options.table, list(named.values()), _said(options))
     for role, column in named.items():
         if column not in frame:
             names = ", ".join(map(str, frame.columns))
@@ -99,6 +120,9 @@ def _tables(options: argparse.Namespace) -> dict[str, tuple[dict[str, Any], list
     for role in _ROLES:
         if getattr(options, role) is not None:
             raise ValueError(f"--{role.replace('_', '-')} names a column of TABLE; there is no TABLE.")
+    for name in _FORMATS:
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} says how TABLE is written; there is no TABLE.")
     if options.task != "auto" or options.metric is not None:
         raise ValueError("--task and --metric need a TABLE: the built-in tables are one of each task.")
     from skpapers.datasets import load_concrete, load_raisin
@@ -145,21 +169,32 @@ def _print(name: str, result: Comparison) -> bool:
     return True
 
 
+@contextmanager
+def _explained(options: argparse.Namespace, notes: list[str]) -> Iterator[None]:
+    """Add to an error what is to be known about the columns that have a role."""
+    try:
+        yield
+    except ValueError as error:
+        heads = tuple(f"column {getattr(options, role)!r} " for role in _ROLES)
+        raise ValueError(" ".join([str(error), *(f"Note: {n}." for n in notes if n.startswith(heads))])) from error
+
+
 def _compare(options: argparse.Namespace) -> None:
     cv = _cv(options.cv)
     folder = _out_folder(options.out)
     for name, (data, notes) in _tables(options).items():
-        result = skpapers.comparison.compare(
-            **data,
-            task=options.task,
-            cv=cv,
-            gap=options.gap,
-            scoring=options.metric,
-            methods=None if options.methods is None else [m.strip() for m in options.methods.split(",")],
-            n_jobs=options.n_jobs,
-            time_budget=options.time_budget,
-            verbose=1,
-        )
+        with _explained(options, notes):
+            result = skpapers.comparison.compare(
+                **data,
+                task=options.task,
+                cv=cv,
+                gap=options.gap,
+                scoring=options.metric,
+                methods=None if options.methods is None else [m.strip() for m in options.methods.split(",")],
+                n_jobs=options.n_jobs,
+                time_budget=options.time_budget,
+                verbose=1,
+            )
         result = replace(result, notes=(*notes, *result.notes))
         try:
             if folder is not None:

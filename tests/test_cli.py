@@ -73,6 +73,9 @@ def test_version_and_help(capsys):
     out = capsys.readouterr().out
     for option in ("--target", "--cv", "--time-column", "--gap", "--groups", "--weights", "--metric", "--out"):
         assert option in out
+    for option in ("--sep", "--decimal", "--thousands", "--na", "--date-format"):
+        assert option in out
+    assert "%d/%m/%y" in out
 
 
 def test_options_become_arguments(calls, table):
@@ -106,6 +109,27 @@ def test_defaults(calls, table):
     assert call["cv"] == 5
     for name in ("time", "groups", "sample_weight", "scoring", "methods", "n_jobs", "time_budget"):
         assert call[name] is None
+
+
+def test_what_is_said_about_the_file(calls, tmp_path):
+    path = tmp_path / "said.csv"
+    path.write_text("a\tb\td\ty\n1 200,5\t-999\t01/02/24\t1\n900,5\tk\t02/03/24\t2\n")
+    options = "--sep tab --decimal , --thousands space --date-format %d/%m/%y --na=-999,k"
+    assert cli.main(["compare", str(path), "--target", "y", *options.split()]) == 0
+    X = calls[0]["X"]
+    assert X["a"].tolist() == [1200.5, 900.5]
+    assert X["b"].isna().all()
+    assert X["d"].tolist() == [pd.Timestamp("2024-02-01"), pd.Timestamp("2024-03-02")]
+
+
+def test_an_error_says_what_was_decided_about_a_column_with_a_role(tmp_path, capsys):
+    path = tmp_path / "odd.csv"
+    path.write_text("a,z,y\n" + "".join(f"{i},?,{i}.5\n" for i in range(20)) + "20,?,odd\n")
+    assert cli.main(["compare", str(path), "--target", "y", "--task", "regression"]) == 2
+    message = capsys.readouterr().err
+    assert "task='regression' needs numbers" in message
+    assert "Note: column 'y' is a category: 20 of 21 values are numbers, and 'odd' are not; --na names" in message
+    assert "'z'" not in message
 
 
 def test_without_arguments_help_and_an_error_code(capsys, monkeypatch):
@@ -187,6 +211,9 @@ def test_built_in_tables(calls, capsys, tmp_path):
         ("compare TABLE --target y --out TABLE", "cannot be made (File exists)"),
         ("compare --target y", "--target names a column of TABLE; there is no TABLE"),
         ("compare --metric r2", "--task and --metric need a TABLE"),
+        ("compare --sep ;", "--sep says how TABLE is written; there is no TABLE"),
+        ("compare TABLE --target y --decimal no", "--decimal no: must be one sign"),
+        ("compare TABLE --target y --date-format %H", "--date-format %H: no column has dates of this format"),
         ("compare nowhere.csv --target y", "nowhere.csv: there is no such file"),
         ("compare table.xlsx --target y", "table.xlsx: a table is a .csv or .parquet file"),
         ("compare EMPTY --target y", "cannot be read (Empty CSV file)"),

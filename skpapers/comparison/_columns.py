@@ -22,19 +22,28 @@ _FORMATS = (
     "%d %B %Y",
     "%b %d, %Y",
     "%B %d, %Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%y/%m/%d",
+    "%d.%m.%y",
+    "%m-%d-%y",
+    "%d-%m-%y",
+    "%y-%m-%d",
+    "%d %b %y",
+    "%d-%b-%y",
 )
 _CLOCKS = ("", " %H:%M", " %H:%M:%S")
 _HALF_DAY_CLOCKS = ("", " %I:%M %p", " %I:%M:%S %p")
 # Under such a name whole numbers YYYYMMDD are dates.
-_DATE_NAME = re.compile(r"date|day|time|yyyymmdd|(^|_)dt($|_)", re.IGNORECASE)
+DATE_NAME = re.compile(r"date|day|time|yyyymmdd|(^|_)dt($|_)", re.IGNORECASE)
 
 
 def _is_text_or_object(dtype: Any) -> bool:
     return isinstance(dtype, pd.StringDtype) or types.is_object_dtype(dtype)
 
 
-def _parsed(column: pd.Series, date_format: str) -> pd.Series | None:
-    """Return the dates, or None if a value does not fit; pandas takes "" and "nan" for missing dates."""
+def as_dates(column: pd.Series, date_format: str) -> pd.Series | None:
+    """Return the dates of one format, or None if a value does not fit; pandas takes "" and "nan" for missing dates."""
     try:
         dates = pd.to_datetime(column, format=date_format, utc=True).dt.tz_localize(None)
     except (ValueError, TypeError):
@@ -44,7 +53,7 @@ def _parsed(column: pd.Series, date_format: str) -> pd.Series | None:
 
 def _compact(strings: pd.Series) -> list[pd.Series]:
     """Read YYYYMMDD, between 1900 and 2100."""
-    dates = _parsed(strings, "%Y%m%d") if strings.dropna().str.fullmatch(r"(19|20|2100)\d+").all() else None
+    dates = as_dates(strings, "%Y%m%d") if strings.dropna().str.fullmatch(r"(19|20|2100)\d+").all() else None
     return [] if dates is None else [dates]
 
 
@@ -56,7 +65,7 @@ def _written(strings: pd.Series) -> list[pd.Series]:
     strings = strings.astype(object).where(strings.notna(), np.nan).str.strip()
     known = strings.dropna()
     if known.str.fullmatch(_ISO_DATE).all():
-        dates = _parsed(strings, "ISO8601")
+        dates = as_dates(strings, "ISO8601")
         return [] if dates is None else [dates]
     if known.str.fullmatch(r"\d{8}").all():
         return _compact(strings)
@@ -64,7 +73,7 @@ def _written(strings: pd.Series) -> list[pd.Series]:
     clocks = _HALF_DAY_CLOCKS if known.iloc[0][-1:] in "mM" else _CLOCKS
     readings: list[pd.Series] = []
     for date_format in _FORMATS if colons < len(clocks) else ():
-        dates = _parsed(strings, date_format + clocks[colons])
+        dates = as_dates(strings, date_format + clocks[colons])
         if dates is not None and not any(dates.equals(reading) for reading in readings):
             readings.append(dates)
     return readings
@@ -72,7 +81,7 @@ def _written(strings: pd.Series) -> list[pd.Series]:
 
 def _numbered(column: pd.Series) -> list[pd.Series]:
     """Read whole numbers YYYYMMDD under the name of a date."""
-    if not (isinstance(column.name, str) and _DATE_NAME.search(column.name)):
+    if not (isinstance(column.name, str) and DATE_NAME.search(column.name)):
         return []
     known = pd.Series(column.dropna().to_numpy(dtype=np.float64))
     if known.empty or not (known.between(19000101, 21001231) & (known == known.round())).all():
@@ -97,7 +106,7 @@ def date_readings(column: pd.Series) -> list[pd.Series]:
     kind = types.infer_dtype(column, skipna=True) if _is_text_or_object(dtype) else ""
     if kind == "string":
         return _written(column)
-    dates = _parsed(column, "ISO8601") if kind in ("date", "datetime", "datetime64") else None
+    dates = as_dates(column, "ISO8601") if kind in ("date", "datetime", "datetime64") else None
     return [] if dates is None else [dates]
 
 

@@ -2,68 +2,156 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from skpapers.comparison._cells import Said, has_plain_integers, is_plain, read_columns
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DELIMITERS = ",;\t|"
+# In this order: a tab, a semicolon or a bar within a field is rarer than a comma.
+_SEPARATORS = "\t;|,"
+_SAMPLE_LINES = 200
 # How pandas writes and reads an index without a name.
 _UNNAMED = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
 
 
-def _delimiter(path: str) -> str:
-    """Return the delimiter that stands most often in the header, outside of quotes; the comma where none does."""
-    with open(path, encoding="utf-8", newline="") as file:
-        header = re.sub(r'"[^"]*"', "", file.readline())
-    return max(_DELIMITERS, key=header.count)
+def _separators(path: str) -> list[str]:
+    """Return the separators that give the first lines as many fields as the header has, the likeliest first."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        lines = [line for line, _ in zip(file, range(_SAMPLE_LINES), strict=False) if line.strip()]
+    widths = {sep: [len(row) for row in csv.reader(lines, delimiter=sep, skipinitialspace=True)] for sep in _SEPARATORS}
+    if len(lines) == _SAMPLE_LINES:  # the last row may go on
+        widths = {sep: width[:-1] for sep, width in widths.items()}
+    even = [sep for sep, width in widths.items() if width and 1 < width[0] == min(width) == max(width)]
+    if even or not lines:
+        return even or [","]
+    ragged = [sep for sep, width in widths.items() if width[0] > 1 and max(width[1:], default=2) > 1]
+    if ragged:  # refused further down, by the separator that the header has most
+        return [max(ragged, key=lambda sep: widths[sep][0])]
+    return [min(_SEPARATORS, key=lambda sep: max(widths[sep]))]  # one column
 
 
-def _read_csv(path: str) -> pa.Table:
+class _CSV:
+    """One .csv file, read by pyarrow as often as is needed: typed, or its cells as text."""
+
+    def __init__(self, path: str, sep: str) -> None:
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        self.path, self.sep = path, sep
+        self.parse = arrow_csv.ParseOptions(delimiter=sep)
+        # NA is a word like others, outside of numbers
+        self.empty = [word for word in arrow_csv.ConvertOptions().null_values if word != "NA"]
+        with open(path, "rb") as file:
+            self.lines = b"".join(line for line, _ in zip(file, range(_SAMPLE_LINES), strict=False))
+        try:
+            first = self._read(BytesIO(self.lines))
+        except pa.ArrowInvalid:  # the last row may go on
+            self.lines = Path(path).read_bytes()
+            first = self._read(BytesIO(self.lines))
+        self.names = [_clean_name(name) for name in first.column_names]
+        _check(path, self.names, first.num_rows)
+        self.raw_names = dict(zip(self.names, first.column_names, strict=True))
+
+    def _read(self, source: Any, **options: Any) -> pa.Table:
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        # one block, so that a column's type is inferred from all of its rows
+        block = arrow_csv.ReadOptions(block_size=min(max(os.path.getsize(self.path), 1 << 20), (1 << 31) - 1))
+        convert = arrow_csv.ConvertOptions(**options)
+        try:
+            return arrow_csv.read_csv(source, read_options=block, parse_options=self.parse, convert_options=convert)
+        except pa.ArrowInvalid as error:
+            message = str(error).splitlines()[0]
+            if "Expected" in message:
+                message += f"; the columns were separated at {self.sep!r}, --sep names another sign"
+            raise pa.ArrowInvalid(message) from error
+
+    def typed(self, names: Sequence[str], decimal: str) -> pa.Table:
+        """Return some columns as pyarrow reads them."""
+        raw = [self.raw_names[name] for name in names]
+        table = self._read(self.path, include_columns=raw, decimal_point=decimal, strings_can_be_null=True)
+        return table.rename_columns(list(names))
+
+    def texts(self, names: Sequence[str], first: bool = False) -> pa.Table:
+        """Return some columns as text, nothing missing; of the first rows alone if asked."""
+        import pyarrow as pa
+
+        if not names:  # pyarrow would read all of them
+            return pa.table({})
+        raw = [self.raw_names[name] for name in names]
+        types = dict.fromkeys(raw, pa.binary())
+        table = self._read(BytesIO(self.lines) if first else self.path, include_columns=raw, column_types=types)
+        try:
+            return pa.table([column.cast(pa.string()) for column in table.columns], names=list(names))
+        except pa.ArrowInvalid as error:
+            raise UnicodeError("bytes that are no text") from error
+
+
+def _clean_name(name: str) -> str:
+    """Return the name of a column without padding, and without quotes that padding has protected."""
+    return re.sub(r'^"(.*)"$', r"\1", name.strip()) if name != name.strip() else name
+
+
+def _read_plain(file: _CSV) -> tuple[dict[str, pd.Series], set[str]]:
+    """Return the columns that can be read in one way only, and their decimal signs."""
     import pyarrow as pa
-    from pyarrow import csv
 
-    parse = csv.ParseOptions(delimiter=_delimiter(path))
-    # one block, so that a column's type is inferred from all of its rows
-    block = csv.ReadOptions(block_size=min(max(os.path.getsize(path), 1 << 20), (1 << 31) - 1))
+    columns: dict[str, pd.Series] = {}
+    shown: set[str] = set()
+    first = file.texts(file.names, first=True).to_pandas()
+    for decimal in ".,":
+        left = [name for name in file.names if name not in columns]
+        if decimal == ",":
+            left = [name for name in left if first[name].str.fullmatch(r"\s*-?\d+,\d+\s*").any()]
+        if not left:
+            continue
+        typed = file.typed(left, decimal)
+        whole = [name for name in left if pa.types.is_integer(typed[name].type)]
+        texts = file.texts(whole)
+        for name in left:
+            column = typed[name]
+            if is_plain(column, first[name]) or (name in whole and has_plain_integers(column, texts[name])):
+                columns[name] = column.to_pandas(date_as_object=False)
+                shown |= {decimal} if columns[name].dtype.kind == "f" and name not in whole else set()
+    return columns, shown
 
-    def read(**options: Any) -> pa.Table:
-        convert = csv.ConvertOptions(strings_can_be_null=True, **options)
-        return csv.read_csv(path, read_options=block, parse_options=parse, convert_options=convert)
 
-    table = read()
-    if pa.binary() in table.schema.types:
-        raise UnicodeError("bytes that are no text")
-    once = [name for name, count in Counter(table.column_names).items() if count == 1]
-    strings = [name for name in once if table.schema.field(name).type == pa.string()]
-    if parse.delimiter == ";" and strings:  # it stands where the comma is the decimal point
-        numbers = read(decimal_point=",", include_columns=strings)
-        for name in strings:
-            table = table.set_column(table.column_names.index(name), name, numbers[name])
-    return table
+def _read_csv(path: str, said: Said, named: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Take from pyarrow the columns that can be read in one way only, and look at the text of the others."""
+    separators = _separators(path) if said.sep is None else [said.sep]
+    file = _CSV(path, separators[0])
+    columns: dict[str, pd.Series] = {}
+    shown: set[str] = set()
+    if said == Said(sep=said.sep):
+        columns, shown = _read_plain(file)
+    texts = file.texts([name for name in file.names if name not in columns])
+    others, notes = read_columns(texts, said, file.sep, shown, named, file.empty)
+    columns |= others
+    if len(separators) > 1:
+        notes.insert(0, f"the columns are separated at {separators[0]!r}; --sep {separators[1]!r} fits as well")
+    return pd.DataFrame({name: columns[name] for name in file.names}), notes
 
 
-def _read(path: str) -> pa.Table:
-    import pyarrow as pa
+def _read_parquet(path: str, said: Said) -> tuple[pd.DataFrame, list[str]]:
     from pyarrow import parquet
 
-    if Path(path).suffix.lower() not in (".csv", ".parquet"):
-        raise ValueError(f"{path}: a table is a .csv or .parquet file.")
-    if not Path(path).is_file():
-        raise ValueError(f"{path}: there is no such file.")
-    try:
-        return _read_csv(path) if path.lower().endswith(".csv") else parquet.read_table(path)
-    except UnicodeError as error:
-        raise ValueError(f"{path}: is not UTF-8 text; save it in UTF-8.") from error
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path}: cannot be read ({str(error).splitlines()[0]}).") from error
+    if said != Said():
+        raise ValueError("--sep, --decimal, --thousands, --na and --date-format are for .csv files.")
+    table = parquet.read_table(path)
+    _check(path, table.column_names, table.num_rows)
+    return table.to_pandas(date_as_object=False, ignore_metadata=True), []
 
 
 def _counts_rows(column: pd.Series) -> bool:
@@ -71,7 +159,15 @@ def _counts_rows(column: pd.Series) -> bool:
     return bool(_UNNAMED.fullmatch(str(column.name))) and column.dtype.kind in "iu" and column.is_unique
 
 
-def read_table(path: str, named: Sequence[str] = ()) -> tuple[pd.DataFrame, list[str]]:
+def _check(path: str, names: Sequence[str], n_rows: int) -> None:
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise ValueError(f"{path}: column names must be unique; {', '.join(twice)} stands more than once.")
+    if not n_rows or not names:
+        raise ValueError(f"{path}: the table is empty ({n_rows} rows, {len(names)} columns).")
+
+
+def read_table(path: str, named: Sequence[str] = (), said: Said | None = None) -> tuple[pd.DataFrame, list[str]]:
     """Read a .csv or .parquet file; any failure is a ValueError of one line.
 
     Parameters
@@ -82,21 +178,30 @@ def read_table(path: str, named: Sequence[str] = ()) -> tuple[pd.DataFrame, list
     named : sequence of str, default=()
         Columns that have a role: they stay, row numbers or not.
 
+    said : Said, default=None
+        What the user says about a .csv file.
+
     Returns
     -------
     frame : DataFrame
         The table without unnamed columns of row numbers.
 
     notes : list of str
-        What was dropped.
+        What was dropped, and what was decided where a column can be read in several ways.
     """
-    table = _read(path)
-    twice = sorted(name for name, count in Counter(table.column_names).items() if count > 1)
-    if twice:
-        raise ValueError(f"{path}: column names must be unique; {', '.join(twice)} stands more than once.")
-    if 0 in table.shape:
-        raise ValueError(f"{path}: the table is empty ({table.num_rows} rows, {table.num_columns} columns).")
-    frame = table.to_pandas(date_as_object=False, ignore_metadata=True)
+    import pyarrow as pa
+
+    said = Said() if said is None else said
+    if Path(path).suffix.lower() not in (".csv", ".parquet"):
+        raise ValueError(f"{path}: a table is a .csv or .parquet file.")
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: there is no such file.")
+    try:
+        frame, notes = _read_csv(path, said, named) if path.lower().endswith(".csv") else _read_parquet(path, said)
+    except UnicodeError as error:
+        raise ValueError(f"{path}: is not UTF-8 text; save it in UTF-8.") from error
+    except (pa.ArrowException, csv.Error, OSError) as error:
+        raise ValueError(f"{path}: cannot be read ({str(error).splitlines()[0]}).") from error
     counts = [name for name in frame if name not in named and _counts_rows(frame[name])]
-    notes = [f"column {name!r} is a row number and not a feature" for name in counts]
+    notes = [f"column {name!r} is a row number and not a feature" for name in counts] + notes
     return frame.drop(columns=counts), notes

@@ -140,7 +140,9 @@ def make_problem(
     weights = _taken(sample_weight, "sample_weight", n_given, kept, _roles.clean_weights)
     features, kinds, notes = clean_features(frame.iloc[kept].reset_index(drop=True))
     scorer, metric, weightable = choose_scorer(scoring, task, labels)
-    plan = make_plan(cv, features, labels, task, ranks=ranks, gap=int(gap), groups=group_codes, rows=rows)
+    plan = make_plan(
+        cv, features, labels, task, ranks=ranks, gap=int(gap), groups=group_codes, rows=rows, time_name=time_name
+    )
     if len(kept) < n_given:
         notes.append(f"dropped, target missing: {n_given - len(kept)} of {n_given} rows")
     if weights is not None and not weightable:

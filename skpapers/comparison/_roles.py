@@ -120,10 +120,11 @@ def _index_time(frame: pd.DataFrame) -> pd.Series | None:
     return pd.Series(levels[0]).reset_index(drop=True) if len(levels) == 1 else None
 
 
-def _date_columns(frame: pd.DataFrame, kept: np.ndarray) -> tuple[list[str], list[str], list[str]]:
-    """Return the date columns without missing values, those with some, and those that can be read in two ways."""
+def _date_columns(frame: pd.DataFrame, kept: np.ndarray) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Return the date columns that can order rows, with missing values, with a single date, and with two readings."""
     whole: list[str] = []
     partly: list[str] = []
+    single: list[str] = []
     unclear: list[str] = []
     for name in frame:
         column = frame[name].iloc[kept]
@@ -131,8 +132,11 @@ def _date_columns(frame: pd.DataFrame, kept: np.ndarray) -> tuple[list[str], lis
         if len(readings) > 1:
             unclear.append(name)
         elif readings and column.notna().any():
-            (partly if column.isna().any() else whole).append(name)
-    return whole, partly, unclear
+            if readings[0].nunique() == 1 and len(column) > 1:
+                single.append(name)
+            else:
+                (partly if column.isna().any() else whole).append(name)
+    return whole, partly, single, unclear
 
 
 def find_time(
@@ -154,11 +158,12 @@ def find_time(
         return frame, index, "The index of X", []
     if cv is not None and not isinstance(cv, str):
         return frame, None, "", []
-    whole, partly, unclear = _date_columns(frame, kept)
+    whole, partly, single, unclear = _date_columns(frame, kept)
+    constant = [f"date column {name!r} has a single date and does not order the rows" for name in single]
     if len(whole) > 1:
         raise ValueError(f"X has several date columns ({', '.join(whole)}); name the one that orders the rows as time.")
     if whole:
-        return frame.drop(columns=whole), frame[whole[0]].reset_index(drop=True), f"Time column {whole[0]!r}", []
+        return frame.drop(columns=whole), frame[whole[0]].reset_index(drop=True), f"Time column {whole[0]!r}", constant
     holes = [f"date column {name!r} has missing values, so it is a feature and" for name in partly]
     holes += ["the index of X has missing values, so it"] * (index is not None)
     if cv == "time" and (holes or unclear):
@@ -167,4 +172,5 @@ def find_time(
             f"cv='time' needs a time in every row; {'; '.join(reasons)}. Repair it, or name what orders the rows as "
             "time (an array of their numbers if they stand in order)."
         )
-    return frame, None, "", [f"{hole} does not order the rows; {_IF_IT_SHOULD}" for hole in holes]
+    doubts = [f"{hole} does not order the rows; {_IF_IT_SHOULD}" for hole in holes]
+    return frame, None, "", doubts + constant

@@ -41,12 +41,16 @@ class Plan:
     gap: int = 0
 
 
-def time_folds(ranks: np.ndarray, gap: int = 0, n_splits: int = N_FOLDS) -> Folds:
-    """Expanding windows over distinct timestamps: all rows of a timestamp fall on the same side."""
+def time_folds(ranks: np.ndarray, gap: int = 0, n_splits: int = N_FOLDS, time_name: str = "") -> Folds:
+    """Expanding windows over distinct timestamps: all rows of a timestamp fall on the same side.
+
+    `time_name` is what the ranks were taken from, for the error where there are too few.
+    """
     n_times = int(ranks.max()) + 1
     if n_times - gap - n_splits * (n_times // (n_splits + 1)) <= 0 or n_times <= n_splits:
         raise ValueError(
-            f"cv='time' with gap={gap} needs more distinct timestamps for {n_splits} windows; there are {n_times}."
+            f"{time_name}{': ' * bool(time_name)}cv='time' with gap={gap} needs more distinct timestamps for "
+            f"{n_splits} windows; there are {n_times}. Name another time (--time-column), or a number of folds (--cv)."
         )
     windows = TimeSeriesSplit(n_splits, gap=gap).split(np.arange(n_times))
     return [(np.flatnonzero(np.isin(ranks, train)), np.flatnonzero(np.isin(ranks, test))) for train, test in windows]
@@ -132,6 +136,7 @@ def make_plan(
     gap: int,
     groups: np.ndarray | None,
     rows: np.ndarray,
+    time_name: str = "",
 ) -> Plan:
     """Choose the folds. The rows stand in time order where `ranks` are given; `rows` maps given to standing rows."""
     if gap and (isinstance(cv, Integral) or (cv is None and ranks is None)):
@@ -142,7 +147,7 @@ def make_plan(
         return _counted_folds(N_FOLDS if cv is None else _count(cv), y, task, groups)
     order = np.arange(len(y)) if ranks is None else ranks
     if cv is None or isinstance(cv, str):
-        folds = time_folds(order, gap)
+        folds = time_folds(order, gap, time_name=time_name)
         return Plan(folds, f"{len(folds)} expanding windows in time, gap {gap}", order, gap)
     folds = _given_folds(cv, X, y, groups, rows)
     name = f"{len(folds)} folds ({type(cv).__name__ if hasattr(cv, 'split') else 'given splits'})"

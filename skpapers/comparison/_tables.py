@@ -14,7 +14,10 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from skpapers.comparison._columns import as_categories, as_numbers, date_readings
 
-AMBIGUOUS = "holds dates whose day and month cannot be told apart; write them as YYYY-MM-DD"
+AMBIGUOUS = (
+    "holds dates whose day and month cannot be told apart; write them as YYYY-MM-DD, or give their format as "
+    "--date-format"
+)
 
 
 def to_frame(X: Any) -> pd.DataFrame:

@@ -30,6 +30,12 @@ DAY, OTHER = pd.Timestamp("2024-01-31"), pd.Timestamp("2024-12-01")
         ["31 January 2024", "1 December 2024"],
         ["Jan 31, 2024", "Dec 1, 2024"],
         ["January 31, 2024", "December 1, 2024"],
+        ["1/31/24", "12/1/24"],
+        ["1/31/24 0:00", "12/1/24 0:00"],
+        ["31.01.24", "01.12.24"],
+        ["01-31-24", "12-01-24"],
+        ["31 Jan 24", "1 Dec 24"],
+        ["31-Jan-24", "01-Dec-24"],
     ],
 )
 def test_formats(values):
@@ -68,6 +74,8 @@ def test_ambiguous_days_have_two_readings():
     assert [reading[0].month for reading in date_readings(pd.Series(["01-02-2024"]))] == [1, 2]
     assert len(date_readings(pd.Series(["02/02/2024", "03/03/2024"]))) == 1
     assert len(date_readings(pd.Series(["5 May 2024"]))) == 1
+    assert len(date_readings(pd.Series(["24-01-31", "23-12-01"]))) == 2  # which of 24 and 31 is the year?
+    assert len(date_readings(pd.Series(["15/03/24", "16/03/24"]))) == 2
 
 
 def test_whole_numbers_under_the_name_of_a_date():

@@ -1,9 +1,13 @@
 """A user's file becomes a table."""
 
+import csv
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from skpapers.comparison._cells import Said
 from skpapers.comparison._files import read_table
 
 
@@ -11,10 +15,10 @@ from skpapers.comparison._files import read_table
 def read(tmp_path):
     """Return a function that writes text or bytes to a file and reads the table in it."""
 
-    def read(text, named=(), name="table.csv"):
+    def read(text, named=(), name="table.csv", **said):
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return read_table(str(path), named)
+        return read_table(str(path), named, Said(**said))
 
     return read
 
@@ -87,3 +91,157 @@ def test_bytes_that_are_not_utf_8(read, data):
     with pytest.raises(ValueError, match=r"table\.csv: is not UTF-8 text; save it in UTF-8") as error:
         read(data)
     assert "\n" not in str(error.value)
+
+
+def test_a_sign_in_a_name_is_no_separator(read):
+    frame, notes = read("price (a, b, c);b;y\n" + "1;2;3\n" * 3)
+    assert frame.columns.tolist() == ["price (a, b, c)", "b", "y"]
+    assert notes == []
+    frame, notes = read("a;b,c\n1;2,5\n3;4,5\n")
+    assert frame["b,c"].tolist() == [2.5, 4.5]
+    assert notes == ["the columns are separated at ';'; --sep ',' fits as well"]
+    assert read("a;b,c\n1;2,5\n3;4,5\n", sep=",")[0].columns.tolist() == ["a;b", "c"]
+
+
+def test_ragged_rows_name_the_separator(read):
+    with pytest.raises(ValueError, match=r"Expected 3 columns, got 2: 1,2; the columns were separated at ',', --sep"):
+        read("a,b,c\n1,2\n")
+
+
+def test_padding_is_no_part_of_names_and_values(read):
+    frame, notes = read('a, b, "y"\n1, 2.5, "u"\n 2,3.5 , "v"\n')
+    assert frame.to_dict("list") == {"a": [1, 2], "b": [2.5, 3.5], "y": ["u", "v"]}
+    assert notes == []
+
+
+def test_rows_that_go_on_in_the_next_line(read):
+    text = "a,b\n" + '1,"u\nv"\n' * 300
+    frame, _ = read(text)
+    assert frame.shape == (300, 2)
+    assert frame["b"][0] == "u\nv"
+
+
+@pytest.mark.parametrize("word", ["?", "None", "-", "#DIV/0!", "n.a.", "NA", "nan", "", " ", "broken"])
+def test_words_among_numbers_and_dates_are_missing(read, word):
+    rows = [f"{i}.5,2024-01-{i + 1:02d}" for i in range(20)]
+    frame, notes = read("\n".join(["x,d", *rows, f"{word},{word}"]) + "\n")
+    assert frame["x"].tolist()[:20] == [i + 0.5 for i in range(20)]
+    assert frame["d"].dtype.kind == "M"
+    assert frame.isna().sum().tolist() == [1, 1]
+    said = [
+        f"column {c!r} has {word!r} among its {what}, taken as missing (1 row)"
+        for c, what in (("x", "numbers"), ("d", "dates"))
+    ]
+    assert notes == ([] if word in ("NA", "nan", "", " ") else said)
+
+
+def test_words_that_are_not_known_are_missing_where_they_are_few_and_have_no_role(read):
+    text = "x,y\n" + "".join(f"{i},{i}\n" for i in range(12)) + "odd,odd\n"
+    frame, notes = read(text, ["y"])
+    assert frame["x"].dtype == np.float64
+    near_miss = "12 of 13 values are numbers, and 'odd' are not; --na names words that are missing values"
+    assert f"column 'y' is a category: {near_miss}" in notes
+    assert read(text, ["y"], na=("odd",))[0]["y"].isna().sum() == 1
+    assert read(text.replace("11,", "even,").replace("10,", "bad,"), ["y"])[0]["x"].dtype != np.float64
+
+
+def test_a_word_in_a_category_is_a_value(read):
+    text = "a,y\n1,NA\n2,EU\n3,\n"
+    frame, notes = read(text, ["y"])
+    assert frame["y"].tolist()[:2] == ["NA", "EU"]
+    assert frame["y"].isna().tolist() == [False, False, True]
+    assert notes == ["column 'y' has 'NA' as a value in 1 row; --na=NA makes it missing"]
+    frame, notes = read(text, ["y"], na=("NA",))
+    assert frame["y"].isna().tolist() == [True, False, True]
+    assert notes == []
+
+
+def test_groups_of_thousands_beside_decimal_commas(read):
+    frame, notes = read("gehalt;quote;y\n900;0,5;a\n1.200;0,75;b\n12.500;1,25;a\n")
+    assert frame["gehalt"].tolist() == [900, 1200, 12500]
+    assert frame["quote"].tolist() == [0.5, 0.75, 1.25]
+    assert notes == ["column 'gehalt' can be read in two ways: '1.200' is read as 1200; --decimal decides"]
+    assert read("gehalt;y\n900;a\n1.200;b\n", decimal=".")[0]["gehalt"].tolist() == [900, 1.2]
+    assert read("gehalt;y\n900;a\n1.200;b\n", thousands=".")[0]["gehalt"].tolist() == [900, 1200]
+    assert read("x,z\n1.200,0.5\n1.300,1.5\n")[0]["x"].tolist() == [1.2, 1.3]
+
+
+def test_units_leading_zeros_and_long_numbers_are_named(read):
+    frame, notes = read('p,q,r,id,n\n$5,5%,$1,00123,99999999999999999999\n"$1,200.50",7%,€2,04567,1\n')
+    assert frame["p"].tolist() == [5.0, 1200.5]
+    assert frame["q"].tolist() == [5, 7]
+    assert frame["id"].tolist() == ["00123", "04567"]
+    assert [note.split("'")[1] for note in notes] == ["p", "q", "r", "id", "n"]
+
+
+def test_formats_of_dates(read):
+    text = "day,due,n\n3/15/24,01/02/2024,202401\n3/1/24,03/02/2024,202402\n"
+    frame, _ = read(text)
+    assert frame["day"].tolist() == [pd.Timestamp("2024-03-15"), pd.Timestamp("2024-03-01")]
+    assert frame["due"].tolist() == ["01/02/2024", "03/02/2024"]  # day and month cannot be told apart
+    frame, _ = read(text, date_format="%d/%m/%Y")
+    assert frame["due"].tolist() == [pd.Timestamp("2024-02-01"), pd.Timestamp("2024-02-03")]
+    assert read(text)[0]["n"].tolist() == [202401, 202402]
+    assert read(text, ["n"], date_format="%Y%m")[0]["n"][1] == pd.Timestamp("2024-02-01")
+    with pytest.raises(ValueError, match="--date-format %H: no column has dates of this format"):
+        read(text, date_format="%H")
+
+
+def test_truth_values(read):
+    frame, _ = read("a,b\nTrue,true\nFALSE,\n")
+    assert frame["a"].tolist() == [True, False]
+    assert frame["b"].tolist()[0] is True
+    assert frame["b"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"sep": "::"}, "--sep ::: must be one sign"),
+        ({"decimal": "1"}, "--decimal 1: must be one sign"),
+        ({"decimal": ",", "thousands": ","}, "--decimal and --thousands are both"),
+    ],
+)
+def test_signs_that_are_none(read, said, message):
+    with pytest.raises(ValueError, match=message):
+        read("a\n1\n", **said)
+
+
+def test_what_is_said_about_a_parquet_file(tmp_path):
+    path = tmp_path / "table.parquet"
+    pd.DataFrame({"x": [1]}).to_parquet(path)
+    with pytest.raises(ValueError, match=r"are for \.csv files"):
+        read_table(str(path), (), Said(decimal=","))
+
+
+def written(number, decimals, decimal, thousands):
+    """Write a number with groups of thousands."""
+    return f"{number:,.{decimals}f}".replace(",", "\0").replace(".", decimal).replace("\0", thousands)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_table_comes_back_or_a_note_names_the_column(read, seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(6, 40))
+    decimal, thousands = [(".", ","), (",", "."), (".", ""), (",", ""), (",", " "), (".", "'")][rng.integers(6)]
+    table, cells = {}, {}
+    for name, decimals in (("whole", 0), ("a, b", int(rng.integers(1, 5))), ("a;b", 2)):
+        table[name] = np.round(rng.normal(size=n) * 10.0 ** rng.integers(0, 7), decimals)
+        cells[name] = [written(x, decimals, decimal, thousands) for x in table[name]]
+    days = pd.Timestamp("2000-01-01") + pd.to_timedelta(rng.integers(0, 9000, n), unit="D")
+    table["when"] = days.to_numpy()
+    cells["when"] = list(days.strftime(str(rng.choice(["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%y", "%d %b %Y"]))))
+    table["word"] = rng.choice(["rot", "blau", "ä"], n)
+    cells["word"] = list(table["word"])
+    missing = {name: rng.random(n) < rng.choice([0.0, 0.1]) for name in table}
+    word = rng.choice(["", "NA", "?", "None", "-", "#DIV/0!"])
+    pad = rng.choice(["", " "])
+    rows = [[pad + (word if missing[c][i] else cells[c][i]) for c in cells] for i in range(n)]
+    text = io.StringIO()
+    csv.writer(text, delimiter=str(rng.choice(list(",;\t|")))).writerows([[pad + name for name in cells], *rows])
+    frame, notes = read(text.getvalue().encode(str(rng.choice(["utf-8", "utf-8-sig"]))))
+    assert frame.columns.tolist() == list(table)
+    for name, values in table.items():
+        known = ~missing[name]
+        same = np.array_equal(frame[name].isna(), missing[name]) and (frame[name][known] == values[known]).all()
+        assert same or any(note.startswith(f"column {name!r} ") for note in notes), (name, notes, frame[name])

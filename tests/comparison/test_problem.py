@@ -37,6 +37,25 @@ def test_without_cv_a_partly_filled_date_leaves_folds_without_time_and_a_note():
     assert "as time" in note
 
 
+def test_a_date_that_is_the_same_in_every_row_does_not_order_them():
+    note = "date column 'exported' has a single date and does not order the rows"
+    exported = np.full(N, "2024-05-01")
+    found = problem({"exported": exported})
+    assert found.plan.name == "5 folds (KFold, not shuffled)"
+    assert found.notes == (note,)
+    with_days = problem({"exported": exported, "day": DAYS[SHUFFLED].array})
+    assert note in with_days.notes
+    np.testing.assert_array_equal(with_days.frame["a"], np.argsort(SHUFFLED) * 1.5)
+    assert problem({"exported": exported}, cv="time").plan.name == "5 expanding windows in time, gap 0"
+
+
+def test_too_few_dates_are_named_with_the_ways_out():
+    with pytest.raises(
+        ValueError, match=r"^Time column 'quarter': cv='time' .* there are 2\. Name another time .*--cv"
+    ):
+        problem({"quarter": np.repeat(["2024-03-31", "2024-06-30"], N // 2)})
+
+
 def test_a_missing_date_where_the_target_is_missing_too_does_no_harm():
     X = pd.DataFrame({"a": np.arange(N) * 1.5, "day": DAYS.where(DAYS.index > 0)})
     y = pd.Series(np.arange(N) / 7).where(DAYS.index > 0)

@@ -1,0 +1,150 @@
+"""Numbers as people write them: with groups of thousands, a decimal comma, a currency or a percent sign."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+# (decimal, thousands); a number without groups fits as well
+_CONVENTIONS = ((".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
+_SPACES = "[\u00a0\u2007\u2009\u202f]"
+_UNIT = "[$€£¥₹%]|USD|EUR|GBP|CHF|JPY"
+_BEFORE = rf"^([+-]?)\s*(?:{_UNIT})\s*"
+_AFTER = rf"\s*(?:{_UNIT})$"
+_INFINITE = r"[+-]?(?i:inf|infinity)"
+_NUMERAL = rf"-?[\d., ']*\d[\d., ']*(?:[eE][+-]?\d+)?|{_INFINITE}"
+_WHOLE = r"-?\d+"
+# Beyond this many, whole numbers beside missing values would lose digits: such columns are float64.
+EXACT = 2**53
+_FIRST = 100
+
+
+def _pattern(decimal: str, thousands: str) -> str:
+    sign, group = re.escape(decimal), re.escape(thousands)
+    whole = rf"(?:\d+|[1-9]\d{{0,2}}(?:{group}\d{{3}})+)"
+    return rf"[+-]?(?:{whole}(?:{sign}\d*)?|{sign}\d+)(?:[eE][+-]?\d+)?|{_INFINITE}"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text column that may hold numbers.
+
+    `numerals` are its values without units, `looks` says which of them look like a number, `units` are the signs that
+    were taken off, and `mixed` says whether they are not the same in all rows.
+    """
+
+    numerals: pd.Series
+    looks: pd.Series
+    units: tuple[str, ...]
+    mixed: bool
+
+    @classmethod
+    def of(cls, strings: pd.Series) -> Written:
+        """Take units, brackets and unusual signs off strings; none is missing."""
+        if strings.str.fullmatch(_NUMERAL).all():
+            return cls(strings, pd.Series(True, index=strings.index), (), False)
+        plain = strings.str.replace(_SPACES, " ", regex=True).str.replace("\u2212", "-", regex=False)
+        units = plain.str.extract(f"({_UNIT})", expand=False).where(plain.str.contains(r"\d"))
+        found = tuple(sorted(units.dropna().unique()))
+        if found:
+            plain = plain.str.replace(_BEFORE, r"\1", regex=True).str.replace(_AFTER, "", regex=True)
+        plain = plain.str.replace(r"^\((\S*\d\S*)\)$", r"-\1", regex=True)  # an accountant's minus
+        plain = plain.str.replace(r"^(\d[\d., ']*)-$", r"-\1", regex=True).str.replace(r"^\+", "", regex=True)
+        plain = plain.str.strip()
+        looks = plain.str.fullmatch(_NUMERAL).astype(bool)
+        # 50% beside 0.5: nobody knows what the second means
+        some_percent = "%" in found and bool(units[looks].isna().any())
+        return cls(plain, looks, found, len(found) > 1 or some_percent)
+
+
+def readings(numerals: pd.Series, decimal: str | None = None, thousands: str | None = None) -> dict[str, pd.Series]:
+    """Return the numbers by their decimal sign, in every way that all numerals can be read; equal readings count once.
+
+    Parameters
+    ----------
+    numerals : Series of str
+        None missing.
+
+    decimal, thousands : str, default=None
+        What the user says the signs are.
+
+    Returns
+    -------
+    readings : dict of Series
+        Empty if these are no numbers; two where a dot or a comma may be either sign.
+    """
+    conventions = [
+        (point, group)
+        for point, group in _CONVENTIONS
+        if decimal in (None, point) and (thousands in (None, group) or (thousands == "\u00a0" and group == " "))
+    ]
+    if not conventions and thousands is not None:
+        conventions = [(decimal or ("," if thousands == "." else "."), thousands)]
+    found: dict[str, pd.Series] = {}
+    for point, group in conventions:
+        pattern = _pattern(point, group)
+        grouped = numerals.str.contains(group, regex=False).any()
+        if (point in found and not grouped) or not _fit(numerals, pattern):
+            continue
+        plain = numerals.str.replace(group, "", regex=False).str.replace(point, ".", regex=False)
+        numbers = _converted(plain)
+        if not any(np.array_equal(numbers, other) for other in found.values()):
+            found[point] = numbers
+    return found
+
+
+def _fit(numerals: pd.Series, pattern: str) -> bool:
+    """Whether all strings match, the first of them first."""
+    return bool(numerals.head(_FIRST).str.fullmatch(pattern).all() and numerals.str.fullmatch(pattern).all())
+
+
+def _converted(plain: pd.Series) -> pd.Series:
+    """Return whole numbers as int64 where they fit, others as float64: pyarrow's conversion is exact."""
+    import pyarrow as pa
+
+    strings = pa.array(plain.to_numpy(dtype=object), type=pa.string())
+    if plain.str.fullmatch(_WHOLE).all():
+        try:
+            return pd.Series(strings.cast(pa.int64()).to_numpy(zero_copy_only=False), index=plain.index)
+        except pa.ArrowInvalid:
+            pass
+    return pd.Series(strings.cast(pa.float64()).to_numpy(zero_copy_only=False), index=plain.index)
+
+
+def has_leading_zeros(numerals: pd.Series) -> bool:
+    """Whether whole numbers are written as identifiers are: 00123."""
+    return bool(numerals.str.fullmatch(r"\d+").all() and numerals.str.fullmatch(r"0\d+").any())
+
+
+def loses_digits(numerals: pd.Series, numbers: pd.Series, missing: bool) -> bool:
+    """Whether whole numbers are too long for the type that a column with or without missing values has."""
+    if not numerals.str.fullmatch(_WHOLE).all():
+        return False
+    return numbers.dtype.kind == "f" or (missing and bool((numbers.abs() > EXACT).any()))
+
+
+def likely_decimal(numerals: pd.Series, shown: set[str], sep: str) -> str:
+    """Choose the decimal sign where a dot or a comma may be either sign.
+
+    Parameters
+    ----------
+    numerals : Series of str
+        Such as 1.200 and 900.
+
+    shown : set of str
+        The decimal signs of the file's other columns.
+
+    sep : str
+        The separator of the columns.
+    """
+    if len(shown) == 1:
+        return next(iter(shown))
+    sign, other = (".", ",") if numerals.str.contains(".", regex=False).any() else (",", ".")
+    # fixed decimals stand in every value; groups only in those from 1000
+    without = numerals[~numerals.str.contains(sign, regex=False)]
+    if len(without) and (without.str.len() <= 3 + without.str.startswith("-")).all():
+        return other
+    return sign if sign == "." or sep == ";" else other
