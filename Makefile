@@ -59,4 +59,5 @@ benchmarks/.venv/installed: pyproject.toml benchmarks/constraints.txt
 	$(PYTHON) -m venv benchmarks/.venv
 	benchmarks/.venv/bin/python -m pip install --quiet -c benchmarks/constraints.txt -e '.[bench]'
 	benchmarks/.venv/bin/python -m pip install --quiet --no-deps pyscnn==0.0.10 linalg_backends==0.0.1b0 # torchvision, which it does not need
+	benchmarks/.venv/bin/python -m pip install --quiet --no-deps pystreed==1.4.0 scikit-survival==0.28.0 # solvers that their imports do not need
 	touch $@

@@ -269,7 +269,7 @@ class Problem:
         two, n = self.make_two(len(rows.base)), len(rows.base)
         root_cost = self.leaf(rows)
         limit = self.q if coarse else two_.NO_LIMIT
-        two_.start_two(two, rows, n, self.settings, np.inf, low, high, np.zeros(self.q + 1), limit)
+        two_.start_two(two, rows, n, self.settings, np.inf, low, high, np.zeros(self.q + 1), limit, 0)
         while True:
             margin = max(self.settings.margin, self.tol * (root_cost - two.num[BEST]))
             done = two_.run_two(two, rows, self.settings._replace(margin=margin), BUDGET)
@@ -285,7 +285,7 @@ class Problem:
         n, q = len(rows.base), self.q
         size = 2**depth - 1
         frame = search_.frame_at(search_.make_frame(1, search_.capacity(n, q), q, size), 0)
-        search_.start_frame(frame, rows, n, depth, self.settings, np.inf, low, high, np.zeros(q + 1))
+        search_.start_frame(frame, rows, n, depth, self.settings, np.inf, low, high, np.zeros(q + 1), 0)
         root_cost = float(frame.bounds[q])
         if start is not None and start.cost < frame.num[BEST]:
             frame.num[BEST] = start.cost

@@ -6,6 +6,11 @@ b), since fewer rows never cost more; for misclassification also at least what t
 and t. The first bound is kept for each child feature, so that a feature that cannot win in an interval is not scanned
 there again. The open intervals with the least bounds, of whatever root feature, share the next sixteen thresholds.
 
+Where leaves must have m rows, a leaf of the tree may have fewer in the rows left of a, but only as many fewer as there
+are rows between a and t: OPT1 is taken over leaves of m less so many rows. A threshold that this does not close is
+scanned again, for leaves of m rows. Where the search is for the branch of a larger tree, whose other thresholds send up
+to `EXTRA` more rows to this node, bounds hold for these, too, and leaves may have so many rows fewer.
+
 The search is a machine whose state stands in arrays: `run_two` returns when its budget is spent, and goes on when
 called again. A call hands over dozens of arrays, which takes as long as some dozen rows: what is called for each
 interval or scan is inlined.
@@ -68,6 +73,13 @@ class Two(NamedTuple):
     r: np.ndarray
     l_min: np.ndarray
     r_min: np.ndarray
+    own_l: np.ndarray  # bounds of each lane's threshold alone, where l and r hold for its neighbours, too
+    own_r: np.ndarray
+    own_l_min: np.ndarray
+    own_r_min: np.ndarray
+    fewest: np.ndarray  # (2, LANES): fewest rows of a leaf left and right of each lane's split
+    limits: np.ndarray  # between which the scans' counts of rows must lie
+    least: np.ndarray  # (2, LANES): which the product of the weights of both sides of a child split must exceed
     pos: np.ndarray
     total: np.ndarray
     lane_f: np.ndarray  # root feature of each lane
@@ -96,8 +108,9 @@ class Two(NamedTuple):
 
 # Integers of the machine: rows, phase, next child feature, lanes in use, open intervals, intervals in the batch,
 # whether there is a tree, its root where its branches are still to be written down, most passes, passes, rows scanned,
-# thresholds judged, the lane in hand.
-N, PHASE, G, NB, OPEN, BATCH, FOUND, ROOT, SPLIT, LIMIT, PASSES, WORK, EXPLORED, K = range(14)
+# thresholds judged, the lane in hand, more rows for which bounds hold, whether leaves are limited in the scan in hand,
+# whether the lanes have bounds of their own.
+N, PHASE, G, NB, OPEN, BATCH, FOUND, ROOT, SPLIT, LIMIT, PASSES, WORK, EXPLORED, K, EXTRA, COUNTED, OWN = range(17)
 CHOOSE, SCAN, JUDGE, DONE = range(4)
 # Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, least and
 # largest leaf value of the best tree, largest value allowed on the lower side of the monotonic threshold in hand.
@@ -113,7 +126,7 @@ def make_two(n, q, width, n_classes, kind, number):
     many = kind == CLASSES
     room = 2 * q + ROOM + SPARE
     return Two(
-        at=np.zeros(14, np.int64),
+        at=np.zeros(17, np.int64),
         num=np.zeros(7),
         code=np.zeros(n, np.uint32),
         st=np.zeros(LANES, number),
@@ -124,6 +137,13 @@ def make_two(n, q, width, n_classes, kind, number):
         r=np.zeros((LANES, q + 1)),
         l_min=np.zeros(LANES),
         r_min=np.zeros(LANES),
+        own_l=np.zeros((LANES, q + 1)),
+        own_r=np.zeros((LANES, q + 1)),
+        own_l_min=np.zeros(LANES),
+        own_r_min=np.zeros(LANES),
+        fewest=np.ones((2, LANES), np.int32),
+        limits=np.zeros(4 * LANES, np.int32),
+        least=np.zeros((2, LANES)),
         pos=np.zeros(LANES, np.int64),
         total=np.zeros((LANES + 1, width)),
         lane_f=np.zeros(LANES, np.int64),
@@ -303,8 +323,11 @@ def best_stump(rows, n, settings, code, lane, is_left, whole, count, floor, low,
 
 
 @njit(cache=True, nogil=True)
-def start_two(two, rows, n, settings, cutoff, low, high, floor, limit):
-    """Begin a search for trees that cost less than `cutoff`; `floor` is a lower bound for each root feature."""
+def start_two(two, rows, n, settings, cutoff, low, high, floor, limit, extra):
+    """Begin a search for trees that cost less than `cutoff`; `floor` is a lower bound for each root feature.
+
+    Bounds hold for sets of rows with up to `extra` more rows, too.
+    """
     at, num, q = two.at, two.num, settings.monotonic.size
     at[N] = n
     at[PHASE] = CHOOSE
@@ -314,6 +337,7 @@ def start_two(two, rows, n, settings, cutoff, low, high, floor, limit):
     at[ROOT] = -1
     at[LIMIT] = limit
     at[PASSES] = 0
+    at[EXTRA] = extra
     num[BEST] = cutoff
     num[SECOND] = np.inf
     num[LOW] = low
@@ -334,6 +358,7 @@ def start_two(two, rows, n, settings, cutoff, low, high, floor, limit):
     two.bounds[:q] = floor[:q]
     two.bounds[q] = leaf + settings.leaf_cost
     target = num[BEST] - settings.margin
+    first, last = possible_thresholds(n, settings, extra)
     for f in range(q):
         two.left_out[f] = np.inf
         two.constant[f] = not has_end(rows.order[f], -1, n - 1)
@@ -346,14 +371,21 @@ def start_two(two, rows, n, settings, cutoff, low, high, floor, limit):
         i = at[OPEN]
         at[OPEN] = i + 1
         two.open_at[i, 0] = f
-        two.open_at[i, 1] = -1
-        two.open_at[i, 2] = n - 1
+        two.open_at[i, 1] = first
+        two.open_at[i, 2] = last
         two.open_l[i] = 2.0 * settings.leaf_cost
         two.open_r[i] = 2.0 * settings.leaf_cost
         two.open_l[i, q] = settings.leaf_cost
         two.open_r[i, q] = settings.leaf_cost
         two.open_ends[i] = -np.inf
         two.open_bound[i] = bound
+
+
+@njit(cache=True, nogil=True)
+def possible_thresholds(n, settings, extra):
+    """The positions between which thresholds leave enough rows on both sides, if there may be `extra` more rows."""
+    fewest = max(settings.min_leaf - extra, 1)
+    return fewest - 2, n - fewest
 
 
 @njit(cache=True, nogil=True)
@@ -434,28 +466,40 @@ def write_code(two, rows, settings):
     two.total[nb:LANES] = 0.0
 
 
+@njit(cache=True, nogil=True)
+def call_scan(two, rows, settings, order, limits):
+    """Call the scan of the kind of loss."""
+    kind, n, code, total, out = settings.kind, two.at[N], two.code, two.total, two.out
+    weighted, val, st, counts, heaviest = settings.weighted, rows.val, two.st, two.counts, two.heaviest
+    if kind == TWO_CLASSES:
+        scan_two_classes(order, n, code, weighted, val, st, limits, out[0], out[1])
+    elif kind == CLASSES:
+        scan_classes(order, n, code, weighted, val, st, counts, heaviest, limits, out[0], out[1])
+    elif kind == SQUARED:
+        scan_squared(order, n, code, val, total, two.least, limits, out[0], out[1])
+    else:
+        scan_squared_multi(order, n, code, val, total, two.least, limits, out[0], out[1])
+
+
 @njit(cache=True, nogil=True, inline="always")
 def scan(two, rows, settings, g):
-    """Put the cost of the best split on g, left and right of every threshold, into two.l[:, g] and two.r[:, g]."""
-    kind, n, order, total, out = settings.kind, two.at[N], rows.order[g], two.total, two.out
-    if kind == TWO_CLASSES:
-        scan_two_classes(order, n, two.code, settings.weighted, rows.val, two.st, out[0], out[1])
-    elif kind == CLASSES:
-        scan_classes(order, n, two.code, settings.weighted, rows.val, two.st, two.counts, two.heaviest, out[0], out[1])
-    elif kind == SQUARED:
-        scan_squared(order, n, two.code, rows.val, total, out[0], out[1])
+    """Put the cost of the best split on g, left and right of every threshold, into l[:, g] and r[:, g]."""
+    kind, order, total, out = settings.kind, rows.order[g], two.total, two.out
+    if two.at[COUNTED]:
+        call_scan(two, rows, settings, order, two.limits)
     else:
-        scan_squared_multi(order, n, two.code, rows.val, total, out[0], out[1])
+        call_scan(two, rows, settings, order, None)
     leaves = 2.0 * settings.leaf_cost
     q = two.bounds.size - 1
+    l, r = (two.own_l, two.own_r) if two.at[OWN] else (two.l, two.r)  # noqa: E741
     for k in range(two.at[NB]):
         if kind <= CLASSES:
             share = 0.5 if kind == TWO_CLASSES else 1.0
-            two.l[k, g] = share * (total[k, 0] - out[0, k]) + leaves
-            two.r[k, g] = share * (total[LANES, 0] - total[k, 0] - out[1, k]) + leaves
+            l[k, g] = share * (total[k, 0] - out[0, k]) + leaves
+            r[k, g] = share * (total[LANES, 0] - total[k, 0] - out[1, k]) + leaves
         else:
-            two.l[k, g] = max(two.l[k, q] - settings.leaf_cost - out[0, k], 0.0) + leaves
-            two.r[k, g] = max(two.r[k, q] - settings.leaf_cost - out[1, k], 0.0) + leaves
+            l[k, g] = max(l[k, q] - settings.leaf_cost - out[0, k], 0.0) + leaves
+            r[k, g] = max(r[k, q] - settings.leaf_cost - out[1, k], 0.0) + leaves
 
 
 @njit(cache=True, nogil=True)
@@ -481,7 +525,9 @@ def judge_threshold(two, rows, settings, f, k, l_min, r_min):
     scanned = 0
     for turn in range(2):
         is_left = lower_is_left == (turn == 0)
-        floor = two.l[k] if is_left else two.r[k]
+        floor = two.own_l[k] if is_left else two.own_r[k]
+        if not two.at[OWN]:
+            floor = two.l[k] if is_left else two.r[k]
         other = (r_min if is_left else l_min) if turn == 0 else two.stump_num[0, 0]
         scanned += best_stump(
             rows,
@@ -524,7 +570,7 @@ def judge_threshold(two, rows, settings, f, k, l_min, r_min):
 @njit(cache=True, nogil=True)
 def is_free(two, settings):
     """Whether no constraint holds, so that the bound of a threshold is the cost of its best tree."""
-    free = settings.min_leaf == 1 and two.num[LOW] == -np.inf and two.num[HIGH] == np.inf
+    free = (settings.min_leaf == 1 or two.at[EXTRA] == 0) and two.num[LOW] == -np.inf and two.num[HIGH] == np.inf
     return free and not settings.monotonic.any()
 
 
@@ -551,21 +597,94 @@ def finish_two(two, rows, settings):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def begin_judging(two, settings):
-    """Add up the bounds of the thresholds that were scanned."""
-    nb, q = two.at[NB], settings.monotonic.size
+def begin_judging(two):
+    """Make the thresholds that were scanned ready to be judged."""
+    nb = two.at[NB]
     two.at[EXPLORED] += nb
+    l_min, r_min = (two.own_l_min, two.own_r_min) if two.at[OWN] else (two.l_min, two.r_min)
     for k in range(nb):
-        a, b = two.l[k, q], two.r[k, q]
-        for g in range(q):
-            a = min(a, two.l[k, g])
-            b = min(b, two.r[k, g])
-        two.l_min[k] = a
-        two.r_min[k] = b
         f = two.lane_f[k]
-        two.left_out[f] = min(two.left_out[f], a + b)
+        two.left_out[f] = min(two.left_out[f], l_min[k] + r_min[k])
     two.pending[:nb] = 1
     two.at[K] = -1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def add_bounds(two, l, r, l_min, r_min):  # noqa: E741
+    """Find the least bounds of both sides of each lane's threshold."""
+    q = two.bounds.size - 1
+    for k in range(two.at[NB]):
+        a, b = l[k, q], r[k, q]
+        for g in range(q):
+            a = min(a, l[k, g])
+            b = min(b, r[k, g])
+        l_min[k] = a
+        r_min[k] = b
+
+
+@njit(cache=True, nogil=True, inline="always")
+def begin_own(two, settings):
+    """Prepare a second scan, for each threshold alone; False where it would find what is known, or closed."""
+    l_min, r_min, own = two.l_min, two.r_min, max(settings.min_leaf - two.at[EXTRA], 1)
+    target = two.num[BEST] - settings.margin
+    needed = False
+    two.live[:] = 0
+    for k in range(two.at[NB]):
+        two.own_l[k] = two.l[k]
+        two.own_r[k] = two.r[k]
+        if l_min[k] + r_min[k] <= target and min(two.fewest[0, k], two.fewest[1, k]) < own:
+            needed = True
+            for g in range(two.live.size):
+                if two.l[k, g] + r_min[k] <= target or two.r[k, g] + l_min[k] <= target:
+                    two.live[g] = 1
+    if needed:
+        two.fewest[:] = own
+        limit_scan(two, settings)
+        two.at[OWN] = 1
+        two.at[G] = 0
+    return needed
+
+
+@njit(cache=True, nogil=True, inline="always")
+def limit_scan(two, settings):
+    """Tell the scans which splits they must pass over, so that no leaf has fewer rows than it must."""
+    n = two.at[N]
+    counted = settings.kind <= CLASSES or not settings.unit
+    two.at[COUNTED] = counted and two.fewest.max() > 1
+    for k in range(LANES):
+        for side in range(2):
+            fewest = two.fewest[side, k]
+            size = two.pos[k] + 1 if side == 0 else n - two.pos[k] - 1
+            two.limits[2 * side * LANES + k] = fewest - 1
+            two.limits[(2 * side + 1) * LANES + k] = size - fewest + 1
+            weight = two.total[k, 0] if side == 0 else two.total[LANES, 0] - two.total[k, 0]
+            # A side whose weight is rounding error is empty.
+            two.least[side, k] = 1e-13 * weight**2
+            if fewest > 1 and not counted:
+                # The weights are numbers of rows, whose product grows with the smaller of them.
+                two.least[side, k] = fewest * (weight - fewest) - 0.5 if 2 * fewest <= weight else np.inf
+
+
+@njit(cache=True, nogil=True, inline="always")
+def limit_leaves(two, rows, settings):
+    """Find how many rows a leaf has at least, for bounds that hold up to the next thresholds on both sides."""
+    own = settings.min_leaf - two.at[EXTRA]
+    two.fewest[:] = 1
+    for b in range(two.at[BATCH]):
+        start, stop = two.batch_lane[b], two.batch_lane[b + 1]
+        order = rows.order[two.batch_at[b, 0]]
+        for k in range(start, stop):
+            # the last threshold before the next one that is scanned, and the first one after the one before
+            i = (two.pos[k + 1] if k + 1 < stop else two.batch_at[b, 2]) - 1
+            stop_at = max(two.pos[k], i - own)
+            while i > stop_at and not order[i] & 1:
+                i -= 1
+            two.fewest[0, k] = max(own - (i - two.pos[k]), 1)
+            i = (two.pos[k - 1] if k > start else two.batch_at[b, 1]) + 1
+            stop_at = min(two.pos[k], i + own)
+            while i < stop_at and not order[i] & 1:
+                i += 1
+            two.fewest[1, k] = max(own - (two.pos[k] - i), 1)
 
 
 @njit(cache=True, nogil=True)
@@ -574,7 +693,7 @@ def judge(two, rows, settings):
 
     Also returns how many features were scanned for it.
     """
-    l_min, r_min = two.l_min, two.r_min
+    l_min, r_min = (two.own_l_min, two.own_r_min) if two.at[OWN] else (two.l_min, two.r_min)
     k = two.at[K]
     if k < 0:
         for i in range(two.at[NB]):
@@ -588,8 +707,8 @@ def judge(two, rows, settings):
             two.at[FOUND] = 1
             two.at[ROOT] = two.lane_f[k]
             two.at[SPLIT] = two.pos[k]
-            two.root_l[:] = two.l[k]
-            two.root_r[:] = two.r[k]
+            two.root_l[:] = two.own_l[k] if two.at[OWN] else two.l[k]
+            two.root_r[:] = two.own_r[k] if two.at[OWN] else two.r[k]
             return False, 0
         two.num[CAP] = two.num[HIGH]
     ended, scanned = judge_threshold(two, rows, settings, two.lane_f[k], k, l_min[k], r_min[k])
@@ -806,6 +925,10 @@ def begin_scan(two, rows, settings):
         two.l[k, q] = leaf_loss(settings.kind, total[k]) + settings.leaf_cost
         two.r[k, q] = leaf_loss(settings.kind, rest) + settings.leaf_cost
     two.at[G] = 0
+    two.at[OWN] = 0
+    if settings.min_leaf > 1:
+        limit_leaves(two, rows, settings)
+    limit_scan(two, settings)
 
 
 @njit(cache=True, nogil=True)
@@ -860,9 +983,16 @@ def run_two(two, rows, settings, budget):
                 work += effort
                 at[WORK] += effort
             at[G] += 1
-            if at[G] == q:
-                begin_judging(two, settings)
-                at[PHASE] = JUDGE
+            if at[G] < q:
+                continue
+            if at[OWN]:
+                add_bounds(two, two.own_l, two.own_r, two.own_l_min, two.own_r_min)
+            else:
+                add_bounds(two, two.l, two.r, two.l_min, two.r_min)
+                if settings.min_leaf > 1 and begin_own(two, settings):
+                    continue
+            begin_judging(two)
+            at[PHASE] = JUDGE
         more = True
         while more:
             if work >= budget:
@@ -876,6 +1006,10 @@ def run_two(two, rows, settings, budget):
         at[PHASE] = CHOOSE
     # A tree for more rows than these may split on a feature that is constant here, and is no cheaper for it.
     least = bound_two(two)
+    if settings.min_leaf - at[EXTRA] > 1:
+        # Nor may they: a split that leaves all of these rows on one side has too few on the other.
+        two.bounds[:q] = np.maximum(two.bounds[:q], two.left_out)
+        return True
     for f in range(q):
         found = least if two.constant[f] else for_more_rows(two.left_out[f], least, settings.leaf_cost, 1)
         two.bounds[f] = max(two.bounds[f], found)

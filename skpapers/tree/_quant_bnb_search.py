@@ -38,6 +38,7 @@ from skpapers.tree._quant_bnb_depth_two import (
     leaf_loss,
     leaf_second,
     leaf_value,
+    possible_thresholds,
     run_two,
     start_two,
 )
@@ -90,10 +91,11 @@ class Worker(NamedTuple):
     two: Two
 
 
-# Integers of a frame; its numbers are those of depth two.
-ROWS, DEPTH, OPEN, HAS_TREE = range(4)
+# Integers of a frame, the last one the number of more rows for which its bounds hold; its numbers are those of depth
+# two.
+ROWS, DEPTH, OPEN, HAS_TREE, EXTRA = range(5)
 # Integers of a job, and its numbers.
-F, LO, HI, T, STEP, FIRST, HAS_PAIR = range(7)
+F, LO, HI, T, STEP, FIRST, HAS_PAIR, JOB_EXTRA = range(8)
 CUTOFF, BOUND, JOB_LOW, JOB_HIGH, END_LO, END_HI, CAP, COST, COST_SECOND, COST_LOW, COST_HIGH = range(11)
 FIRST_COST, FIRST_SECOND, FIRST_LOW, FIRST_HIGH, MOVED = range(11, 16)
 # Integers of a worker: the level in hand, what comes next, thresholds judged, rows looked at.
@@ -113,7 +115,7 @@ def capacity(n, q):
 def make_frame(levels, capacity, q, size):
     """Frames of several levels in one; `size` is the number of nodes of a full tree."""
     return Frame(
-        at=np.zeros((levels, 4), np.int64),
+        at=np.zeros((levels, 5), np.int64),
         num=np.zeros((levels, 6)),
         interval=np.zeros((levels, capacity, 3), np.int64),
         l=np.zeros((levels, capacity, q + 1)),
@@ -128,7 +130,7 @@ def make_frame(levels, capacity, q, size):
 def make_job(levels, q, size):
     """Jobs of several levels in one."""
     return Job(
-        at=np.zeros((levels, 7), np.int64),
+        at=np.zeros((levels, 8), np.int64),
         num=np.zeros((levels, 16)),
         l=np.zeros((levels, q + 1)),
         r=np.zeros((levels, q + 1)),
@@ -207,14 +209,18 @@ def extract(rows, n, f, start, stop, has_labels, has_values, new, out):
 
 
 @njit(cache=True, nogil=True)
-def start_frame(frame, rows, n, depth, settings, cutoff, low, high, floor):
-    """Begin a search for trees that cost less than `cutoff`; `floor` is a lower bound for each root feature."""
+def start_frame(frame, rows, n, depth, settings, cutoff, low, high, floor, extra):
+    """Begin a search for trees that cost less than `cutoff`; `floor` is a lower bound for each root feature.
+
+    Bounds hold for sets of rows with up to `extra` more rows, too.
+    """
     q = settings.monotonic.size
     at, num = frame.at, frame.num
     at[ROWS] = n
     at[DEPTH] = depth
     at[OPEN] = 0
     at[HAS_TREE] = 0
+    at[EXTRA] = extra
     num[BEST] = cutoff
     num[SECOND] = np.inf
     num[LOW] = low
@@ -239,10 +245,11 @@ def start_frame(frame, rows, n, depth, settings, cutoff, low, high, floor):
         frame.tree[0, 0] = -1
     nothing = np.full(q + 1, 2.0 * settings.leaf_cost)
     nothing[q] = settings.leaf_cost
+    lo, hi = possible_thresholds(n, settings, extra)
     for f in range(q):
-        if has_end(rows.order[f], -1, n - 1):
-            push(frame, settings, f, -1, n - 1, nothing, nothing, -np.inf, -np.inf, max(floor[f], settings.leaf_cost))
-        else:
+        if has_end(rows.order[f], lo, hi):
+            push(frame, settings, f, lo, hi, nothing, nothing, -np.inf, -np.inf, max(floor[f], settings.leaf_cost))
+        elif settings.min_leaf - extra <= 1:
             # A tree for more rows than these may split on a feature that is constant here, and is no cheaper for it.
             frame.bounds[f] = -np.inf
 
@@ -329,6 +336,7 @@ def select(frame, rows, settings, target, job):
         job.at[HI] = hi
         job.at[STEP] = 0
         job.at[HAS_PAIR] = 0
+        job.at[JOB_EXTRA] = frame.at[EXTRA]
         job.num[CUTOFF] = target + settings.margin
         job.num[BOUND] = bound
         job.num[JOB_LOW] = frame.num[LOW]
@@ -420,7 +428,7 @@ def make_worker(n, q, depth, width, n_classes, kind, number, columns, two):
 
 
 @njit(cache=True, nogil=True)
-def start_branch(worker, rows, n, job, depth, settings, first, last, cutoff, low, high, floor):
+def start_branch(worker, rows, n, job, depth, settings, first, last, cutoff, low, high, floor, extra):
     """Take the rows at the positions first, ..., last - 1 one level down, and begin to search their best subtree."""
     level = worker.at[LEVEL]
     out = rows_at(worker, level)
@@ -428,11 +436,11 @@ def start_branch(worker, rows, n, job, depth, settings, first, last, cutoff, low
     worker.n[level] = last - first
     worker.at[LEVEL] = level + 1
     if depth == 3:
-        start_two(worker.two, out, last - first, settings, cutoff, low, high, floor, NO_LIMIT)
+        start_two(worker.two, out, last - first, settings, cutoff, low, high, floor, NO_LIMIT, extra)
         worker.at[NEXT] = IN_TWO
     else:
         frame = frame_at(worker.frames, level + 1)
-        start_frame(frame, out, last - first, depth - 1, settings, cutoff, low, high, floor)
+        start_frame(frame, out, last - first, depth - 1, settings, cutoff, low, high, floor, extra)
         worker.at[NEXT] = IN_FRAME
 
 
@@ -458,7 +466,9 @@ def start_side(worker, rows, n, job, depth, settings, turn):
         cutoff = best - job.side[job.at[FIRST]].min() + SLACK * min(job.num[MOVED], best)
         floor = other
     first, last = (0, t + 1) if is_left else (t + 1, n)
-    start_branch(worker, rows, n, job, depth, settings, first, last, cutoff, low, high, floor)
+    # The bounds are to hold for the other thresholds of the interval, too.
+    extra = job.at[JOB_EXTRA] + (job.at[HI] - 1 - t if is_left else t - job.at[LO] - 1)
+    start_branch(worker, rows, n, job, depth, settings, first, last, cutoff, low, high, floor, extra)
 
 
 @njit(cache=True, nogil=True)
@@ -506,7 +516,7 @@ def write_pair(worker, rows, n, job, depth, settings):
         if job.root[side, 0] < 0:
             continue
         first, last = (0, t + 1) if side == 0 else (t + 1, n)
-        start_branch(worker, rows, n, job, depth, settings, first, last, np.inf, -np.inf, np.inf, job.side[side])
+        start_branch(worker, rows, n, job, depth, settings, first, last, np.inf, -np.inf, np.inf, job.side[side], 0)
         worker.at[LEVEL] -= 1
         worker.at[NEXT] = IN_JOB
         two.at[FOUND] = 1
@@ -559,6 +569,8 @@ def remember_root(job, two):
 def close_frame(frame, settings):
     """Bounds for each root feature after the search; constant features cannot be cheaper than the rest."""
     least = lower_bound(frame)
+    if settings.min_leaf - frame.at[EXTRA] > 1:
+        return  # a split that leaves all of these rows on one side has too few on the other
     for f in range(frame.bounds.size - 1):
         if frame.bounds[f] == -np.inf:
             frame.bounds[f] = least

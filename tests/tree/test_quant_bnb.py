@@ -15,6 +15,7 @@ from tests.tree._optimal_tree_oracle import (
     depth_of_nodes,
     objective_scale,
     optimal_objective,
+    optimal_objective_of_depth_two,
     rows_of_nodes,
 )
 
@@ -162,6 +163,54 @@ def test_equals_the_best_of_all_trees(kind, setting, depth):
 @pytest.mark.parametrize(("kind", "setting", "depth"), GROUPS)
 def test_equals_the_best_of_all_trees_many_times(kind, setting, depth):
     check_group(kind, setting, depth, range(100, 110 if depth == 4 else 120))
+
+
+def draw_with_large_leaves(kind, weighted, depth, seed):
+    """Return a problem whose best trees would isolate wild rows, if leaves did not need so many."""
+    rng = np.random.default_rng([KINDS.index(kind), weighted, depth, seed])
+    n = int(rng.integers(60, 250)) if depth == 2 else int(rng.integers(20, 60))
+    p, levels = int(rng.integers(1, 4)), int(rng.choice([6, 1000] if depth == 2 else [4, 8]))
+    X = np.floor(rng.random((n, p)) * levels)
+    target = draw_target(rng, kind, X)
+    if kind in ("number", "outputs"):
+        target = 0.3 * target + rng.standard_t(1.5, size=target.shape)
+    weight = rng.uniform(0.01, 2.0, size=n) ** 3 if weighted else None
+    loss = "misclassification" if kind in ("two_classes", "classes") else "squared_error"
+    settings = {"loss": loss, "max_depth": depth, "min_samples_leaf": int(n * rng.uniform(0.0, 0.35)) + 1}
+    if rng.random() < 0.3:
+        settings["leaf_cost"] = 0.02 * objective_scale(X, target, weight, loss)
+    return X, target, weight, settings
+
+
+def check_large_leaves(kind, weighted, depth, seed):
+    X, target, weight, settings = draw_with_large_leaves(kind, weighted, depth, seed)
+    solution = solve(X, target, weight, **settings)
+    check_solution(solution, X, target, weight, **settings)
+    if depth == 2:
+        without_depth = {key: value for key, value in settings.items() if key != "max_depth"}
+        optimum = optimal_objective_of_depth_two(X, target, weight, **without_depth)
+    else:
+        optimum = optimal_objective(X, target, weight, **settings)
+    slack = slack_of(X, target, weight, settings)
+    assert abs(solution.objective - optimum) <= slack, f"objective {solution.objective!r}, optimum {optimum!r}"
+    assert abs(solution.lower_bound - optimum) <= slack, f"bound {solution.lower_bound!r}, optimum {optimum!r}"
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_large_leaves_equal_the_best_of_all_trees(kind, weighted, depth):
+    for seed in range(8):
+        check_large_leaves(kind, weighted, depth, seed)
+
+
+def test_the_oracle_of_depth_two_equals_the_best_of_all_trees():
+    for kind in KINDS:
+        for seed in range(3):
+            X, target, weight, settings = draw_with_large_leaves(kind, seed % 2, 3, seed)
+            del settings["max_depth"]
+            two = optimal_objective_of_depth_two(X, target, weight, **settings)
+            assert two == pytest.approx(optimal_objective(X, target, weight, max_depth=2, **settings), rel=1e-9)
 
 
 @pytest.mark.parametrize("n_jobs", [2, 3])
