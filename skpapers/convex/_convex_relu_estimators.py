@@ -42,9 +42,8 @@ from skpapers.convex._convex_relu_data import (
 )
 from skpapers.convex._duality import Certificate
 from skpapers.convex._export import cone_decomposition, fill_mlp, gated_to_torch, steep_gates, to_torch
-from skpapers.convex._gates import open_gates
 from skpapers.convex._program import Point, Program
-from skpapers.convex._row_products import row_products
+from skpapers.convex._row_products import network_outputs
 
 Array = NDArray[np.float64]
 
@@ -349,15 +348,11 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     def _scores(self, X: Any) -> Array:
         """Return the outputs of the network, of shape (n, c)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False) - self._center
-        hidden = row_products(X, self.coef_)
-        hidden += self._centred_intercept
+        X = validate_data(self, X, dtype=np.float64, reset=False)
         gates = self._gates_of_neurons()
-        if gates is None:
-            np.maximum(hidden, 0.0, out=hidden)
-        else:
-            hidden[~open_gates(X, gates)] = 0.0
-        return row_products(hidden, self.out_coef_) + self.intercept_
+        return network_outputs(
+            X, self._center, self.coef_, self._centred_intercept, gates, self.out_coef_, self.intercept_
+        )
 
     def _gates_of_neurons(self) -> Array | None:
         """Return the gates of neurons for centred rows; None if the fit made a ReLU network."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skpapers.convex._gates import ROUNDING
+from skpapers.convex._row_products import ROUNDING
 
 Array = NDArray[np.float64]
 CELLS = 1 << 19  # of rows times neurons that are looked at together

@@ -4,36 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpapers.convex._products import pack
-from skpapers.convex._row_products import row_products
+from skpapers.convex._row_products import open_gates
 
 Array = NDArray[np.float64]
-ROUNDING = 1e-13  # of the terms' absolute values: a sum this close to zero is zero but for rounding
-
-
-def open_gates(X: Array, G: Array) -> NDArray[np.bool_]:
-    """Return for which rows gates are open; a row on the gate, but for rounding, finds it closed.
-
-    The answer for a row depends on that row alone, in training and in prediction.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-
-    G : ndarray of shape (d, P) or (d + 1, P)
-        One gate a column; a last row are intercepts.
-
-    Returns
-    -------
-    open : ndarray of bool of shape (n, P)
-    """
-    d = X.shape[1]
-    place = row_products(X, G[:d])
-    size = row_products(np.abs(X), np.abs(G[:d]))
-    if len(G) > d:
-        place += G[d]
-        size += np.abs(G[d])
-    size *= ROUNDING
-    return place > size
 
 
 def patterns(X: Array, G: Array) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:

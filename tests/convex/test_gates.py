@@ -7,7 +7,8 @@ from numpy.testing import assert_array_equal
 
 from skpapers.convex import ConvexReLUClassifier, ConvexReLURegressor
 from skpapers.convex._convex_relu_data import centred
-from skpapers.convex._gates import open_gates, patterns
+from skpapers.convex._gates import patterns
+from skpapers.convex._row_products import open_gates
 
 GRID = np.array([[i, j] for i in range(-6, 7) for j in range(-6, 7)], float)
 STEPS = np.where(GRID @ [1, -1] > 0, GRID[:, 0] * 3 + 1, -GRID[:, 1] * 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skpapers.convex._row_products import row_products
+from skpapers.convex._row_products import ROUNDING, network_outputs, open_gates, row_products
 
 
 def one_by_one(X, W):
@@ -48,3 +48,30 @@ def test_columns_of_weight_zero_are_as_if_they_were_not_there():
     X, W = rng.normal(size=(20, 7)), rng.normal(size=(7, 5))
     at = [0, 1, 4, 7]
     assert_array_equal(row_products(np.insert(X, at, 1e200, axis=1), np.insert(W, at, 0.0, axis=0)), row_products(X, W))
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 10])
+@pytest.mark.parametrize(("m", "c"), [(0, 2), (1, 1), (7, 1), (8, 3)])
+@pytest.mark.parametrize("gated", [False, True])
+def test_outputs_are_those_of_the_network_row_by_row(n, m, c, gated):
+    rng = np.random.default_rng(n)
+    X, center, W, b, G = (rng.normal(size=size) for size in ((n, 5), 5, (5, m), m, (6, m)))
+    out, intercept = rng.normal(size=(m, c)), rng.normal(size=c)
+    hidden = (X - center) @ W + b
+    opened = (X - center) @ G[:5] + G[5] > 0 if gated else hidden > 0
+    found = network_outputs(X, center, W, b, G if gated else None, out, intercept)
+    assert_allclose(found, (hidden * opened) @ out + intercept, atol=1e-12)
+    for i in range(n):
+        assert_array_equal(network_outputs(X[i:], center, W, b, G if gated else None, out, intercept), found[i:])
+
+
+def test_gates_are_judged_by_the_size_of_all_terms_of_the_row():
+    rng = np.random.default_rng(0)
+    X, G = rng.normal(size=(200, 4)) * 10.0 ** rng.integers(-6, 7, size=(200, 4)), rng.normal(size=(5, 9))
+    factor = 10.0 ** rng.uniform(-3, 3, size=(200, 9))  # of the slab in which gates are closed
+    for i in range(200):
+        G[4] = 0.0
+        size = np.abs(X[i]) @ np.abs(G[:4])
+        G[4] = factor[i] * ROUNDING * size - row_products(X[i : i + 1], G[:4])[0]
+        place = row_products(X[i : i + 1], G[:4])[0] + G[4]
+        assert_array_equal(open_gates(X[i : i + 1], G)[0], place > ROUNDING * (size + np.abs(G[4])))
