@@ -16,6 +16,7 @@ from skpapers.convex._row_products import row_products
 
 Array = NDArray[np.float64]
 LOSSES: dict[str, type] = {"squared_error": SquaredError, "log_loss": LogLoss, "multinomial": MultinomialLogLoss}
+LARGEST = 1e60  # of a scaled value: squares of products of X, y and their gradients are finite
 
 
 class Data(NamedTuple):
@@ -74,6 +75,11 @@ def prepare(
     """Merge equal rows, which makes a weight of 2 the same as a row that stands there twice, and scale columns.
 
     Rows of weight 0 are dropped. The order of rows, and so every bit of the result, does not depend on how they came.
+
+    Raises
+    ------
+    ValueError
+        If values that are not standardised are too large to be squared.
     """
     given: Array = np.ones(len(X)) if weight is None else weight / _power_of_two(weight)  # sums stay finite
     counts = given > 0
@@ -89,6 +95,12 @@ def prepare(
     scaled, mean, scale = _scaled(raw, share, centre=standardize and intercept, scale=standardize)
     # the same program, without what targets far from zero lose to rounding
     Y, y_mean, y_scale = _scaled(Y, share, centre=centre_y, scale=standardize and scale_y)
+    for name, columns in (("X", scaled), ("y", Y)):
+        largest = np.abs(columns).max(initial=0.0)
+        if not largest <= LARGEST:
+            raise ValueError(
+                f"{name} holds values up to {largest:.3g}: with standardize=False they must be at most {LARGEST:g}."
+            )
     if intercept:
         scaled = np.hstack([scaled, np.ones((len(raw), 1))])
     return Data(raw, np.ascontiguousarray(scaled), Y, share, mean, scale, y_mean, y_scale, kept, X[0, ~kept])

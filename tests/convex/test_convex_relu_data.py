@@ -197,3 +197,77 @@ def test_columns_of_any_size_are_standardised_alike(factor):
         )
     assert_allclose(data.X, plain.X, rtol=1e-9, atol=1e-9)
     assert_allclose(data.Y, plain.Y, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("activation", ["relu", "gated_relu"])
+def test_values_too_large_to_be_squared_are_named_where_nothing_scales_them(activation):
+    X, y = NUMBERS
+    model = ConvexReLURegressor(activation, standardize=False, **SMALL)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=r"X holds values up to .*: with standardize=False they must be at most 1e"):
+        model.fit(X * 1e300, y)
+    with pytest.raises(ValueError, match=r"y holds values up to .*: with standardize=False"):
+        model.fit(X, y * 1e200)
+    with pytest.raises(ValueError, match="X holds values up to"):
+        ConvexReLUClassifier(activation, standardize=False, **SMALL).fit(X * 1e100, y > 100)
+    assert vars(model) == before
+
+
+@pytest.mark.parametrize("activation", ["relu", "gated_relu"])
+def test_a_common_factor_of_weights_targets_or_columns_changes_nothing(activation):
+    X, y = NUMBERS
+    weight = np.arange(1.0, len(X) + 1)
+    new = lambda: ConvexReLURegressor(activation, **SMALL)  # noqa: E731
+    expected = new().fit(X, y, sample_weight=weight).predict(X)
+    for size in (2.0**664, 2.0**-664, 2.0**990, 2.0**-990):
+        assert_allclose(new().fit(X, y, sample_weight=weight * size).predict(X), expected, rtol=1e-9)
+        assert_allclose(new().fit(X, y * size, sample_weight=weight).predict(X) / size, expected, rtol=1e-9)
+        factor = np.array([size] + [1.0] * (X.shape[1] - 1))
+        assert_allclose(new().fit(X * factor, y, sample_weight=weight).predict(X * factor), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("activation", ["relu", "gated_relu"])
+@pytest.mark.parametrize("value", [0.0, 1 / 3, -1e9, 1e300])
+def test_constant_targets_are_predicted_exactly(activation, value):
+    X = NUMBERS[0]
+    model = ConvexReLURegressor(activation, **SMALL).fit(X, np.full(len(X), value))
+    assert_array_equal(model.predict(X * 7.0), np.full(len(X), value))
+    assert model.n_active_neurons_ == 0
+    assert model.gap_ == 0
+
+
+@pytest.mark.parametrize(("kind", "options", "data"), MODELS[:5])
+def test_dtypes_strides_ties_and_one_row(kind, options, data):
+    X, y = data
+    whole = np.rint(10.0 * X / X.std(axis=0))
+    expected = outputs(kind(**options).fit(whole, y), whole)
+    for same in (
+        whole.astype(np.float32),
+        whole.astype(np.int64),
+        np.asfortranarray(whole),
+        whole[::-1].copy()[::-1],
+        np.ascontiguousarray(whole[:, ::-1])[:, ::-1],
+    ):
+        assert_array_equal(outputs(kind(**options).fit(same, y), same), expected)
+    twice = outputs(kind(**options).fit(np.repeat(whole, 2, axis=0), np.repeat(y, 2)), whole)
+    assert_allclose(twice, expected, rtol=1e-9, atol=1e-9)
+    if kind is ConvexReLURegressor:
+        lonely = kind(**options).fit(X[:1], y[:1])
+        if options.get("output_intercept", True):
+            assert_array_equal(lonely.predict(X[:1] + 1.0), y[:1])
+        assert np.isfinite(lonely.predict(X)).all()
+
+
+def test_predictions_far_from_zero_keep_the_digits_of_the_rows():
+    rng = np.random.default_rng(0)
+    X = rng.integers(-512, 513, size=(150, 2)) * 2.0**-20
+    y = np.abs(X[:, 0]) / X[:, 0].std() + rng.normal(size=150) * 0.1
+    for activation in ("relu", "gated_relu"):
+        plain = ConvexReLURegressor(activation, alpha=0.02, n_gates=20, n_refine=0, random_state=0).fit(X, y)
+        far = ConvexReLURegressor(activation, alpha=0.02, n_gates=20, n_refine=0, random_state=0).fit(X + 1e9, y)
+        predicted = far.predict(X + 1e9)
+        loss = 0.5 * np.mean((y - predicted) ** 2) / far.target_scale_**2
+        weights = np.vstack([far.coef_ * (X + 1e9 - 1e9).std(axis=0)[:, np.newaxis], far._centred_intercept])
+        norms = np.linalg.norm(weights, axis=0) * np.abs(far.out_coef_[:, 0]) / far.target_scale_
+        assert_allclose(loss + 0.02 * norms.sum(), far.objective_, rtol=1e-5)
+        assert_allclose(far.objective_, plain.objective_, rtol=0.05)
