@@ -28,7 +28,7 @@ from skpapers._torch.mixup import mixed
 from skpapers._torch.modules import ACTIVATIONS, MLP, FixedScaling, PatchedScaling, Predictor
 from skpapers._torch.running import ENOUGH, MeanWeight, mean_weight, no_statistics, update
 from skpapers._torch.scaling import fit_scaling, fit_target
-from skpapers._torch.state import choose_device, load_arrays, own_modes, to_arrays
+from skpapers._torch.state import choose_device, load_arrays, own_modes, own_precision, to_arrays
 from skpapers._torch.training import (
     EarlyStopping,
     Gradient,
@@ -305,7 +305,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         scaling = fit_scaling(X, weight, self.scaling)
         return to_arrays(scaling) | {"limit": scaling.limit}  # type: ignore[union-attr, arg-type]
 
-    @own_modes()
+    @own_precision()
     def _run(
         self,
         X: NDArray,
@@ -461,7 +461,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     def _predictor(self, scaling: nn.Module | None, network: nn.Module) -> nn.Module:
         return Predictor(scaling, network, self._combine)
 
-    @own_modes()
+    @own_precision()
     def _outputs(self, X: Any) -> NDArray:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=NUMBERS, reset=False)

@@ -14,7 +14,14 @@ from torch import nn
 
 @contextmanager
 def own_modes() -> Iterator[None]:
-    """Gradients are on, tensors are made on the CPU and keep their dtype, whatever the caller's ``with torch...`` says.
+    """Gradients are on, tensors are made on the CPU and keep their dtype, whatever ``with torch...`` is around."""
+    with own_precision(), torch.device("cpu"):
+        yield
+
+
+@contextmanager
+def own_precision() -> Iterator[None]:
+    """Do the same without the device, which costs every operation time: for code that names the device of each tensor.
 
     The default dtype of torch belongs to the process and not to the thread, so that it is not changed here: every
     tensor made in this package names its dtype.
@@ -22,7 +29,6 @@ def own_modes() -> Iterator[None]:
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
-        torch.device("cpu"),
         torch.autocast("cpu", enabled=False),
         torch.autocast("cuda", enabled=False),
     ):
