@@ -322,6 +322,11 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         rows = network_inputs(_scaling(told), device, dtype)
         X_t, y_t = rows(X), torch.from_numpy(self._encode(y, told)).to(device)
         y_t = y_t.to(dtype) if y_t.is_floating_point() else y_t
+        if not bool(torch.isfinite(y_t).all()):
+            raise ValueError(
+                f"y holds values as large as {np.abs(y).max():.3g}, which is too many times the scale of the targets, "
+                f"{told['y_scale_'].max():.3g}, for training in dtype={self.dtype!r}."
+            )
         w_t = None if weight is None else torch.from_numpy(weight).to(device, dtype)
         network = self._started(told, dtype, seeds[0]).to(device)
         trainer = self._trainer(network, told, seeds[1], len(X), None if report is None else n_epochs)

@@ -61,8 +61,7 @@ class Group:
         rows, weight = (X, new) if not len(self.rows) else (np.vstack([self.rows, X]), np.append(self.weight, new))
         if len(rows) < self.n_fitted + self.n_fitted // 8:
             return replace(self, rows=rows, weight=weight)
-        equal = weight.min() == weight.max()
-        fitted = fit(rows, None if equal else np.ldexp(weight, -np.frexp(weight.max())[1]))
+        fitted = fit(rows, None if weight.min() == weight.max() else weight)
         return replace(self, rows=rows, weight=weight, n_fitted=len(rows), fitted=fitted)
 
 
@@ -114,7 +113,9 @@ def update(old: Statistics, X: NDArray, weight: NDArray | None, fit: Fit, enough
     enough : int
         Rows after which statistics stand.
     """
-    moved = ~constant_columns(np.vstack([old.constants, X[:, old.waiting]]))
+    moved = np.zeros(len(old.waiting), dtype=bool)
+    if len(moved):
+        moved = ~constant_columns(np.vstack([old.constants, X[:, old.waiting]]))
     groups, waiting, constants = list(old.groups), [old.waiting[~moved]], [old.constants[~moved]]
     if moved.any():
         late = old.waiting[moved]

@@ -10,6 +10,11 @@ from skpapers._torch.rank_scaling import needs_ranks, rank_knots
 LIMIT = 3.0  # scaled values lie between -3 and 3: interquartile ranges
 
 
+def in_unit(weight: NDArray | None) -> NDArray | None:
+    """Return weights divided by a power of two, which rounds nothing: the sum of huge ones may be infinite."""
+    return None if weight is None else np.ldexp(weight, -np.frexp(weight.max())[1])
+
+
 def weighted_quantiles(X: NDArray, weight: NDArray | None, levels: tuple[float, ...]) -> NDArray:
     """Return quantiles of each column, of shape (n_levels, n_features).
 
@@ -35,6 +40,7 @@ def fit_scaling(X: NDArray, weight: NDArray | None, kind: str | None) -> FixedSc
     """
     if kind is None:
         return None
+    weight = in_unit(weight)
     constant = constant_columns(X, weight)
     if kind == "standard":
         center = np.average(X, axis=0, weights=weight)
@@ -66,6 +72,7 @@ def fit_target(y: NDArray, weight: NDArray | None, robust: bool) -> tuple[NDArra
 
     A constant output has itself as location, exactly, and scale 0.
     """
+    weight = in_unit(weight)
     unit = np.exp2(np.frexp(np.abs(y).max(axis=0))[1])  # a power of two: sums in this unit round the same
     low, median, high = weighted_quantiles(y, weight, (0.25, 0.5, 0.75))
     mean = np.average(y / unit, axis=0, weights=weight) * unit

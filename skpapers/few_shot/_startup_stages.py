@@ -16,6 +16,7 @@ from skpapers._callbacks import begin_step, end_step, is_watched
 from skpapers._torch.chunks import chunk_length, in_chunks, network_inputs, to_tensor
 from skpapers._torch.losses import cross_entropy
 from skpapers._torch.modules import FixedScaling
+from skpapers._torch.running import mean_weight
 from skpapers._torch.state import choose_device, load_arrays, own_modes, to_arrays
 from skpapers._torch.training import Objective, Trainer, batch_starts, supervised
 from skpapers.few_shot._startup import Features, FewShotNetwork, StudentObjective, rounds, student_epoch
@@ -194,7 +195,7 @@ class Stages:
     def _mean_one(self, weight: NDArray | None) -> Tensor | None:
         if weight is None or weight.min() == weight.max():
             return None
-        return torch.tensor(weight / weight.mean()).to(self.device, self.dtype)
+        return torch.tensor(weight / mean_weight(weight)).to(self.device, self.dtype)
 
     def _network(self, projection_dim: int, seed: int) -> FewShotNetwork:
         network = FewShotNetwork(**self.told["_fitted_architecture"], projection_dim=projection_dim, dtype=self.dtype)

@@ -68,6 +68,15 @@ def test_dtype_strides_and_memory_order_of_rows_do_not_matter(make, change):
     assert_array_equal(*drawn)
 
 
+def test_frames_of_nullable_columns_are_predicted():
+    pd = pytest.importorskip("pandas")
+    model = classifier().fit(pd.DataFrame(WHOLE, columns=list("abc")), SIGN)
+    frame = pd.DataFrame({"a": WHOLE[:, 0], "b": WHOLE[:, 1], "c": WHOLE[:, 2]}).astype(
+        {"a": "Int64", "b": "Float32", "c": "int8"}
+    )
+    assert_array_equal(model.predict_proba(frame), classifier().fit(WHOLE, SIGN).predict_proba(WHOLE))
+
+
 def test_strides_of_targets_and_weights_do_not_matter():
     X, y = DIABETES
     Y, weight = np.column_stack([y, X[:, 0]]), np.arange(1.0, len(y) + 1)
@@ -126,6 +135,18 @@ def test_huge_targets_work_or_are_refused():
     with pytest.raises(ValueError, match=r"y holds values as large as 1.8e\+308; at most 1e\+300"):
         model.fit(X, np.where(y > 300, np.finfo(float).max, y))
     assert not hasattr(model, "n_features_in_")
+    with pytest.raises(ValueError, match=r"y holds values as large as 1e\+200, which is too many times the scale"):
+        regressor(loss="huber").fit(X, np.where(np.arange(len(y)) == 7, 1e200, y))
+
+
+@pytest.mark.parametrize("scaling", ["robust", "standard"])
+@pytest.mark.parametrize("make", MAKE[:2])
+def test_a_common_factor_of_weights_of_any_size_changes_nothing(make, scaling):
+    X, y = IRIS
+    weight = np.arange(150.0) % 7
+    expected = make(scaling=scaling).fit(X, y, sample_weight=weight).predict(X)
+    for factor in (2.0**1021, 2.0**-900):
+        assert_array_equal(make(scaling=scaling).fit(X, y, sample_weight=factor * weight).predict(X), expected)
 
 
 @pytest.mark.parametrize("scaling", ["robust", "standard", None])
