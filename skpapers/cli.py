@@ -195,7 +195,8 @@ def _compare(options: argparse.Namespace) -> None:
                 time_budget=options.time_budget,
                 verbose=1,
             )
-        result = replace(result, notes=(*notes, *result.notes))
+        said = {note.split(":")[0] for note in notes}  # once is enough for a column that is a category
+        result = replace(result, notes=(*notes, *(n for n in result.notes if n.split(":")[0] not in said)))
         try:
             if folder is not None:
                 _save(name, result, folder)

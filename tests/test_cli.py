@@ -132,6 +132,13 @@ def test_an_error_says_what_was_decided_about_a_column_with_a_role(tmp_path, cap
     assert "'z'" not in message
 
 
+def test_a_category_is_noted_once(tmp_path, capsys):
+    path = tmp_path / "zeros.csv"
+    path.write_text("id,a,y\n" + "".join(f"0{i:02d},{i % 7},{i % 2}\n" for i in range(30)))
+    assert cli.main(["compare", str(path), "--target", "y", "--cv", "2", "--methods", "HS tree"]) == 0
+    assert capsys.readouterr().out.count("column 'id' is a category") == 1
+
+
 def test_without_arguments_help_and_an_error_code(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["skpapers"])
     assert cli.main() == 2

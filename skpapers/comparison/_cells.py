@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 
 from skpapers.comparison._columns import DATE_NAME, as_dates, date_readings
-from skpapers.comparison._numbers import EXACT, Written, has_leading_zeros, likely_decimal, loses_digits, readings
+from skpapers.comparison._numbers import (
+    EXACT,
+    LEADING_ZEROS,
+    Written,
+    has_leading_zeros,
+    likely_decimal,
+    loses_digits,
+    readings,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,8 +36,9 @@ _LETTERS = {"x", "*", "error", "unknown", "missing"}
 _MOST_WORDS = 3
 _MOST_ROWS = 0.1
 _SHOWN = 3
+_DATE_DIGITS = 6
 _FIRST = 100
-_AMBIGUOUS = r"-?\d+|-?[1-9]\d{0,2}[.,]\d{3}"
+_AMBIGUOUS = r"-?[0-9]+|-?[1-9][0-9]{0,2}[.,][0-9]{3}"
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,7 @@ def is_plain(column: pa.ChunkedArray, first: pd.Series) -> bool:
         return True
     if not pa.types.is_float64(column.type) or not compute.all(compute.is_finite(column)).as_py():
         return False
-    known = first[first.str.contains(r"\d")].str.strip()
+    known = first[first.str.contains(r"[0-9]")].str.strip()
     return len(known) > 0 and not known.str.fullmatch(_AMBIGUOUS).all()
 
 
@@ -119,8 +128,8 @@ def has_plain_integers(column: pa.ChunkedArray, text: pa.ChunkedArray) -> bool:
     from pyarrow import compute
 
     text = compute.ascii_trim_whitespace(text)
-    zeros = text.filter(compute.starts_with(text, "0"))
-    if compute.any(compute.not_equal(zeros, "0")).as_py():
+    zeros = text.filter(compute.or_(compute.starts_with(text, "0"), compute.starts_with(text, "-0")))
+    if compute.any(compute.match_substring_regex(zeros, f"^{LEADING_ZEROS}")).as_py():
         return False
     return not column.null_count or compute.max(compute.abs(column)).as_py() <= EXACT
 
@@ -194,8 +203,13 @@ class _Reader:
             )
 
     def _first_of_all_dates(self, name: str) -> pd.Series | None:
-        """Return dates in the user's format where digits alone may be dates, before they are taken for numbers."""
-        if self.said.date_format is None or not (name in self.named or DATE_NAME.search(name)):
+        """Return dates in the user's format, before digits are taken for numbers.
+
+        Few digits, such as a year, are dates only in a column with a role or the name of a date.
+        """
+        if self.said.date_format is None:
+            return None
+        if not (name in self.named or DATE_NAME.search(name)) and (self.known[name].str.len() < _DATE_DIGITS).any():
             return None
         return self._dates(name)
 
@@ -219,7 +233,7 @@ class _Reader:
             self._note(name, f"is a category: its numbers do not all have the same unit ({' '.join(written.units)})")
             return None
         if has_leading_zeros(numerals):
-            example = numerals[numerals.str.fullmatch(r"0\d+")].iloc[0]
+            example = numerals[numerals.str.fullmatch(LEADING_ZEROS)].iloc[0]
             self._note(name, f"is a category: whole numbers with leading zeros are identifiers ({example!r})")
             return None
         found = readings(numerals, self.said.decimal, self.said.thousands)
@@ -255,7 +269,7 @@ class _Reader:
     def _dates(self, name: str) -> pd.Series | None:
         """Return the dates of a column; None if it has none, or if day and month cannot be told apart."""
         known = self.known[name]
-        dated = known.str.contains(r"\d", regex=True).astype(bool) & ~known.str.casefold().isin(_WORDS)
+        dated = known.str.contains(r"[0-9]", regex=True).astype(bool) & ~known.str.casefold().isin(_WORDS)
         words, written = known[~dated], known[dated]
         if written.empty or (len(words) and not self._are_missing(name, words)):
             return None
@@ -269,8 +283,13 @@ class _Reader:
 
     def _booleans(self, name: str) -> pd.Series | None:
         known = self.known[name]
-        lower = known.str.lower()
-        return lower == "true" if len(known) and lower.isin(["true", "false"]).all() else None
+        lower = known.str.casefold()
+        words = known[lower.isin(_WORDS)]
+        values = lower.drop(words.index)
+        if values.empty or not values.isin(["true", "false"]).all():
+            return None
+        self._leave_out(name, words, "truth values")
+        return values == "true"
 
     def _text(self, name: str) -> pd.Series:
         known = self.known[name]

@@ -38,7 +38,7 @@ _HALF_DAY_CLOCKS = ("", " %I:%M %p", " %I:%M:%S %p")
 DATE_NAME = re.compile(r"date|day|time|yyyymmdd|(^|_)dt($|_)", re.IGNORECASE)
 
 
-def _is_text_or_object(dtype: Any) -> bool:
+def is_text_or_object(dtype: Any) -> bool:
     return isinstance(dtype, pd.StringDtype) or types.is_object_dtype(dtype)
 
 
@@ -103,7 +103,7 @@ def date_readings(column: pd.Series) -> list[pd.Series]:
         return [column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)]
     if types.is_any_real_numeric_dtype(dtype) and not isinstance(dtype, pd.SparseDtype):
         return _numbered(column)
-    kind = types.infer_dtype(column, skipna=True) if _is_text_or_object(dtype) else ""
+    kind = types.infer_dtype(column, skipna=True) if is_text_or_object(dtype) else ""
     if kind == "string":
         return _written(column)
     dates = as_dates(column, "ISO8601") if kind in ("date", "datetime", "datetime64") else None

@@ -29,6 +29,8 @@ def _separators(path: str) -> list[str]:
     """Return the separators that give the first lines as many fields as the header has, the likeliest first."""
     with open(path, encoding="utf-8-sig", newline="") as file:
         lines = [line for line, _ in zip(file, range(_SAMPLE_LINES), strict=False) if line.strip()]
+    if lines and re.match(r"sep=.$", lines[0].strip()):
+        raise ValueError(f"{path}: its first line, {lines[0].strip()}, is for a spreadsheet; remove it.")
     widths = {sep: [len(row) for row in csv.reader(lines, delimiter=sep, skipinitialspace=True)] for sep in _SEPARATORS}
     if len(lines) == _SAMPLE_LINES:  # the last row may go on
         widths = {sep: width[:-1] for sep, width in widths.items()}

@@ -11,12 +11,16 @@ import pandas as pd
 # (decimal, thousands); a number without groups fits as well
 _CONVENTIONS = ((".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 _SPACES = "[\u00a0\u2007\u2009\u202f]"
-_UNIT = "[$€£¥₹%]|USD|EUR|GBP|CHF|JPY"
+_UNIT = (
+    "(?:US|CA|AU|NZ|HK|R|A|C|S)?[$]|[€£¥₹₽₩₺₱₪₴฿%]|kr|zł|"
+    "USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|KRW|SGD|HKD"
+)
 _BEFORE = rf"^([+-]?)\s*(?:{_UNIT})\s*"
 _AFTER = rf"\s*(?:{_UNIT})$"
 _INFINITE = r"[+-]?(?i:inf|infinity)"
-_NUMERAL = rf"-?[\d., ']*\d[\d., ']*(?:[eE][+-]?\d+)?|{_INFINITE}"
-_WHOLE = r"-?\d+"
+_NUMERAL = rf"-?[0-9., ']*[0-9][0-9., ']*(?:[eE][+-]?[0-9]+)?|{_INFINITE}"
+_WHOLE = r"-?[0-9]+"
+LEADING_ZEROS = r"-?0[0-9]+"
 # Beyond this many, whole numbers beside missing values would lose digits: such columns are float64.
 EXACT = 2**53
 _FIRST = 100
@@ -24,8 +28,8 @@ _FIRST = 100
 
 def _pattern(decimal: str, thousands: str) -> str:
     sign, group = re.escape(decimal), re.escape(thousands)
-    whole = rf"(?:\d+|[1-9]\d{{0,2}}(?:{group}\d{{3}})+)"
-    return rf"[+-]?(?:{whole}(?:{sign}\d*)?|{sign}\d+)(?:[eE][+-]?\d+)?|{_INFINITE}"
+    whole = rf"(?:[0-9]+|[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+)"
+    return rf"[+-]?(?:{whole}(?:{sign}[0-9]*)?|{sign}[0-9]+)(?:[eE][+-]?[0-9]+)?|{_INFINITE}"
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,12 @@ class Written:
         if strings.str.fullmatch(_NUMERAL).all():
             return cls(strings, pd.Series(True, index=strings.index), (), False)
         plain = strings.str.replace(_SPACES, " ", regex=True).str.replace("\u2212", "-", regex=False)
-        units = plain.str.extract(f"({_UNIT})", expand=False).where(plain.str.contains(r"\d"))
+        units = plain.str.extract(f"({_UNIT})", expand=False).where(plain.str.contains(r"[0-9]"))
         found = tuple(sorted(units.dropna().unique()))
         if found:
             plain = plain.str.replace(_BEFORE, r"\1", regex=True).str.replace(_AFTER, "", regex=True)
-        plain = plain.str.replace(r"^\((\S*\d\S*)\)$", r"-\1", regex=True)  # an accountant's minus
-        plain = plain.str.replace(r"^(\d[\d., ']*)-$", r"-\1", regex=True).str.replace(r"^\+", "", regex=True)
+        plain = plain.str.replace(r"^\((\S*[0-9]\S*)\)$", r"-\1", regex=True)  # an accountant's minus
+        plain = plain.str.replace(r"^([0-9][0-9., ']*)-$", r"-\1", regex=True).str.replace(r"^\+", "", regex=True)
         plain = plain.str.strip()
         looks = plain.str.fullmatch(_NUMERAL).astype(bool)
         # 50% beside 0.5: nobody knows what the second means
@@ -116,7 +120,7 @@ def _converted(plain: pd.Series) -> pd.Series:
 
 def has_leading_zeros(numerals: pd.Series) -> bool:
     """Whether whole numbers are written as identifiers are: 00123."""
-    return bool(numerals.str.fullmatch(r"\d+").all() and numerals.str.fullmatch(r"0\d+").any())
+    return bool(numerals.str.fullmatch(_WHOLE).all() and numerals.str.fullmatch(LEADING_ZEROS).any())
 
 
 def loses_digits(numerals: pd.Series, numbers: pd.Series, missing: bool) -> bool:

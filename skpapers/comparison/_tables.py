@@ -12,8 +12,11 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from skpapers.comparison._columns import as_categories, as_numbers, date_readings
+from skpapers.comparison._columns import as_categories, as_numbers, date_readings, is_text_or_object
+from skpapers.comparison._numbers import Written
 
+# Different values of a text column that are looked at.
+_FIRST = 1000
 AMBIGUOUS = (
     "holds dates whose day and month cannot be told apart; write them as YYYY-MM-DD, or give their format as "
     "--date-format"
@@ -75,12 +78,23 @@ def clean_features(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[st
                 raise ValueError(f"Column {name!r} holds infinite values; make them finite or missing (NaN).")
         else:
             kind, columns[name] = "categories", as_categories(frame[name])
+            if is_text_or_object(frame[name].dtype) and (note := _near_numbers(columns[name])):
+                notes.append(f"column {name!r} is a category: {note}")
         if len(readings) > 1:
             notes.append(f"column {name!r} is a category: it {AMBIGUOUS}")
         kinds[kind].append(name)
     if not columns:
         raise ValueError("X has no feature with a value in it.")
     return pd.DataFrame(columns, index=frame.index), kinds, notes
+
+
+def _near_numbers(strings: pd.Series) -> str:
+    """Return what to say where most of a column's strings look like numbers; nothing where they do not."""
+    distinct = strings.drop_duplicates().dropna().head(_FIRST)
+    numbers = distinct[Written.of(distinct).looks]
+    if len(distinct) <= 2 or len(numbers) < 0.5 * len(distinct):
+        return ""
+    return f"its values are text, and most are numbers such as {numbers.iloc[0]!r}; make it numbers if it should be"
 
 
 def calendar_parts(dates: pd.DataFrame, hours: tuple[str, ...] = ()) -> np.ndarray:

@@ -103,6 +103,23 @@ def test_a_sign_in_a_name_is_no_separator(read):
     assert read("a;b,c\n1;2,5\n3;4,5\n", sep=",")[0].columns.tolist() == ["a;b", "c"]
 
 
+def test_the_first_line_of_a_spreadsheet_is_named(read):
+    with pytest.raises(ValueError, match=r"its first line, sep=;, is for a spreadsheet; remove it"):
+        read("sep=;\na;b\n1;2\n")
+
+
+@pytest.mark.parametrize("text", ["00123\n45", "-0123\n456", "0\n-07", " 01 \n 2 "])
+def test_leading_zeros_make_identifiers(read, text):
+    frame, notes = read(f"id\n{text}\n")
+    assert frame["id"].tolist() == [value.strip() for value in text.split("\n")]
+    assert "column 'id' is a category: whole numbers with leading zeros are identifiers" in notes[0]
+    assert read("id\n0\n-0\n10\n")[0]["id"].tolist() == [0, 0, 10]
+
+
+def test_digits_of_other_scripts_are_text(read):
+    assert read("x,y\n\u0661\u0662,1\n\u0663,2\n")[0]["x"].tolist() == ["\u0661\u0662", "\u0663"]
+
+
 def test_ragged_rows_name_the_separator(read):
     with pytest.raises(ValueError, match=r"Expected 3 columns, got 2: 1,2; the columns were separated at ',', --sep"):
         read("a,b,c\n1,2\n")
@@ -183,12 +200,14 @@ def test_formats_of_dates(read):
     assert frame["due"].tolist() == [pd.Timestamp("2024-02-01"), pd.Timestamp("2024-02-03")]
     assert read(text)[0]["n"].tolist() == [202401, 202402]
     assert read(text, ["n"], date_format="%Y%m")[0]["n"][1] == pd.Timestamp("2024-02-01")
+    assert read("x,z\n20240131,2024\n20240201,2025\n", date_format="%Y%m%d")[0]["x"][1] == pd.Timestamp("2024-02-01")
     with pytest.raises(ValueError, match="--date-format %H: no column has dates of this format"):
         read(text, date_format="%H")
 
 
 def test_truth_values(read):
-    frame, _ = read("a,b\nTrue,true\nFALSE,\n")
+    frame, notes = read("a,b\nTrue,true\nFALSE,?\n")
+    assert notes == ["column 'b' has '?' among its truth values, taken as missing (1 row)"]
     assert frame["a"].tolist() == [True, False]
     assert frame["b"].tolist()[0] is True
     assert frame["b"].isna().tolist() == [False, True]

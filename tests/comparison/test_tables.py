@@ -196,3 +196,12 @@ def test_a_column_named_self():
 def test_ranks_of_times():
     assert clean_time(pd.Series(["2024-01-03", "2024-01-01", "2024-01-03"]), "t").tolist() == [1, 0, 1]
     assert clean_time(pd.Series([20.5, 3.0]), "t").tolist() == [1, 0]
+
+
+def test_a_text_column_of_numbers_is_named():
+    texts = ["1.5", "2.5", "?", "3.5"]
+    frame = pd.DataFrame({"a": texts, "b": pd.Series(texts, dtype="category"), "c": ["x1", "x2", "x3", "4"]})
+    _, kinds, notes = clean_features(to_frame(frame))
+    assert kinds["categories"] == ["a", "b", "c"]
+    (note,) = notes
+    assert note.startswith("column 'a' is a category: its values are text, and most are numbers such as '1.5'; make")
