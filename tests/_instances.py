@@ -67,7 +67,16 @@ FURTHER = [
     ),
     ("STARTUPClassifier", {"activation": "silu", "scaling": "robust", "normalize": False}),
     ("SAMMLPClassifier", {"n_ensemble": 2, "batch_norm": True, "dropout": 0.1, "mixup_alpha": 0.2}),
-    ("SAMMLPClassifier", {"batch_size": 10**6, "dtype": "float64", "dropout": 0.0, "learning_rate_init": 0.02}),
+    (
+        "SAMMLPClassifier",
+        {
+            "batch_size": 10**6,
+            "dtype": "float64",
+            "dropout": 0.0,
+            "learning_rate_init": 0.02,
+            "calibration": None,
+        },
+    ),
     ("SAMMLPRegressor", {"batch_size": 10**6, "dtype": "float64", "dropout": 0.0, "learning_rate_init": 0.02}),
 ]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from itertools import repeat
 from math import ceil
 from numbers import Integral, Real
 from time import perf_counter
@@ -23,12 +25,14 @@ from torch import Tensor, nn
 from skpapers._callbacks import begin_fit, begin_step, end_fit, end_step, is_watched
 from skpapers._labels import check_labels
 from skpapers._torch import losses
+from skpapers._torch.automatic import Settings, automatic_settings
 from skpapers._torch.chunks import NUMBERS, chunk_length, in_chunks, network_inputs
 from skpapers._torch.mixup import mixed
 from skpapers._torch.modules import ACTIVATIONS, MLP, FixedScaling, PatchedScaling, Predictor
 from skpapers._torch.running import ENOUGH, MeanWeight, mean_weight, no_statistics, update
 from skpapers._torch.scaling import fit_scaling, fit_target
 from skpapers._torch.state import choose_device, load_arrays, own_modes, own_precision, to_arrays
+from skpapers._torch.temperature import MANY_ROWS, fit_temperature, rows_held_back
 from skpapers._torch.training import (
     EarlyStopping,
     Gradient,
@@ -59,8 +63,9 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         "solver": [StrOptions({"adamw", "adam", "sgd"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "sam_fraction": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "shuffle": ["boolean"],
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
@@ -114,7 +119,8 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     def _objective(self, told: dict[str, Any]) -> Objective:
         return mixed(supervised(self._loss(told)), self.mixup_alpha)
 
-    def _gradient(self) -> Gradient:
+    def _gradient(self, settings: Settings, n_steps: int | None) -> Gradient:
+        """Return the gradient of a fit of `n_steps` steps, or of one call of `partial_fit`."""
         return backward
 
     def _update(self) -> Update:
@@ -173,7 +179,9 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         held = self._read_validation(X_val, y_val, told)
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=(2, self.n_ensemble))
-        context = begin_fit(self, self.max_iter, X, y)
+        told["_settings"] = self._training_settings(len(X))
+        n_epochs = told["_settings"]["n_epochs"]
+        context = begin_fit(self, n_epochs, X, y)
         of_callbacks = X, y
         holds_out = self.early_stopping and held is None
         if holds_out:
@@ -181,16 +189,44 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         X, y, weight = self._without_weightless(X, y, self._weigh(y, told, weight), told)
         if holds_out:
             self._warn_of_held(held[1], held[2], told)  # type: ignore[index]
+        untrained = dict(told)
         self._fit_statistics(X, y, weight, told, 0)
         told["_mean_weight"] = MeanWeight(mean_weight(weight), ENOUGH)
         if weight is not None:
             weight = None if weight.min() == weight.max() else weight / told["_mean_weight"].value
-        fitted = self._run(X, y, weight, held, told, seeds, self.max_iter, self._report(context, *of_callbacks))
+        report = self._report(context, n_epochs, *of_callbacks)
+        fitted = self._run(X, y, weight, held, told, seeds, n_epochs, report)
+        if not going_on:
+            fitted |= self._fit_calibration(X, y, weight, held, untrained, fitted, seeds, rng)
         end_fit(self, context, *of_callbacks, lambda: fitted)
         self.__dict__.update(fitted)
         if "feature_names_in_" not in fitted:
             self.__dict__.pop("feature_names_in_", None)
         return self
+
+    def _training_settings(self, n: int) -> dict[str, Any]:
+        """Return the fields of `Settings` for n rows: the parameters, and what "auto" means."""
+        given = {
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate_init,
+            "n_epochs": self.max_iter,
+            "sam_fraction": self.sam_fraction,
+        }
+        return asdict(automatic_settings(n)) | {field: value for field, value in given.items() if value != "auto"}
+
+    def _fit_calibration(
+        self,
+        X: NDArray,
+        y: NDArray,
+        weight: NDArray | None,
+        held: tuple | None,
+        told: dict[str, Any],
+        fitted: dict[str, Any],
+        seeds: NDArray,
+        rng: np.random.RandomState,
+    ) -> dict[str, Any]:
+        """Return what is learned of the trained network from rows that it has not seen; for a regressor nothing."""
+        return {}
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, first: dict[str, Any]) -> Any:
         """Visit the rows once; `first` is what a first call has to be told."""
@@ -207,6 +243,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         told["_mean_weight"] = mean = told.get("_mean_weight", MeanWeight()).after(weight, len(X))
         if weight is not None or mean.value != 1.0:
             weight = (np.ones(len(X)) if weight is None else weight) / mean.value
+        told["_settings"] = self._training_settings(1)
         self.__dict__.update(self._run(X, y, weight, None, told, seeds, 1, None))
         return self
 
@@ -316,6 +353,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         seeds: NDArray,
         n_epochs: int,
         report: Callable[[Callable[[], dict[str, Any]]], Iterator[bool]] | None,
+        silent: bool = False,
     ) -> dict[str, Any]:
         """Train, and return the attributes of the fitted estimator; without `report` it is one call of many."""
         dtype, device = getattr(torch, self.dtype), choose_device(self.device)
@@ -352,12 +390,12 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             except FloatingPointError:
                 raise ValueError(
                     f"{type(self).__name__}: the loss became NaN or infinite in epoch {len(curve) + 1}; lower "
-                    f"learning_rate_init={self.learning_rate_init}, or scale X (scaling={self.scaling!r})."
+                    f"learning_rate_init={told['_settings']['learning_rate']:g}, or scale X (scaling={self.scaling!r})."
                 ) from None
             if stopper:
                 outputs = self._outputs_now(network, X_held)  # type: ignore[arg-type]
                 scores.append(self._validation_score(outputs, held[1], held[2], told))  # type: ignore[index]
-            if self.verbose:
+            if self.verbose and not silent:
                 score = f", validation score {scores[-1]:.6g}" if scores else ""
                 told_so = f"epoch {len(curve)}, loss {curve[-1]:.6g}{score}, {perf_counter() - start:.1f} s"
                 print(f"{type(self).__name__}: {told_so}")
@@ -375,12 +413,12 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         return torch.cat(parts).double().cpu().numpy()
 
     def _report(
-        self, context: CallbackContext, X: Any, y: Any
+        self, context: CallbackContext, n_epochs: int, X: Any, y: Any
     ) -> Callable[[Callable[[], dict[str, Any]]], Iterator[bool]]:
         """Return what counts the epochs, and tells the callbacks of each; one of them may end the fit."""
 
         def epochs(fitted: Callable[[], dict[str, Any]]) -> Iterator[bool]:
-            for _ in range(self.max_iter):
+            for _ in range(n_epochs):
                 if not is_watched(self):
                     yield True
                     continue
@@ -418,15 +456,17 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     ) -> Trainer:
         """Return the trainer of n rows; without a number of epochs it goes on where the last one stood."""
         device = next(network.parameters()).device
-        batch_size = min(AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size, n)
+        settings = Settings(**told["_settings"])
+        batch_size = min(settings.batch_size, n)
+        n_steps = None if n_epochs is None else n_epochs * (len(batch_starts(n, batch_size)) - 1)
         trainer = Trainer(
             network,
             self._objective(told),
-            gradient=self._gradient(),
+            gradient=self._gradient(settings, n_steps),
             update=self._update(),
             solver=self.solver,
-            learning_rate=self.learning_rate_init,
-            n_steps=None if n_epochs is None else n_epochs * (len(batch_starts(n, batch_size)) - 1),
+            learning_rate=settings.learning_rate,
+            n_steps=n_steps,
             batch_size=batch_size,
             shuffle=self.shuffle,
             generators=tuple(torch.Generator(device).manual_seed(int(seed)) for seed in seeds),
@@ -451,9 +491,9 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         module : torch.nn.Module
             It maps rows as `predict` takes them, a float64 tensor of shape (n, n_features), to what `predict` decides
             by, scaling included: log-odds of the second class, of shape (n,); for more classes logits of shape (n,
-            n_classes); for regression predictions of shape (n,) or (n, n_outputs). An ensemble's probabilities are the
-            means of its members', and these logits their logarithms; its predictions are means. The module is a copy:
-            training it leaves the estimator alone.
+            n_classes); for regression predictions of shape (n,) or (n, n_outputs). `predict_proba` divides the logits
+            by `temperature_`. An ensemble's probabilities are the means of its members', and these logits their
+            logarithms; its predictions are means. The module is a copy: training it leaves the estimator alone.
         """
         check_is_fitted(self)
         return self._predictor(_scaling(vars(self)), self._fitted_network()).eval()
@@ -466,10 +506,12 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     def _predictor(self, scaling: nn.Module | None, network: nn.Module) -> nn.Module:
         return Predictor(scaling, network, self._combine)
 
-    @own_precision()
     def _outputs(self, X: Any) -> NDArray:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=NUMBERS, reset=False)
+        return self._outputs_of(validate_data(self, X, dtype=NUMBERS, reset=False))
+
+    @own_precision()
+    def _outputs_of(self, X: NDArray) -> NDArray:
         module = self.to_torch()
         with torch.no_grad():
             return in_chunks(module, X, chunk_length(module.network)).numpy()  # type: ignore[arg-type]
@@ -492,7 +534,6 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         return self._fitted_network().eval(), supervised(self._loss(told)), X_t, y_t, w_t
 
 
-AUTO_BATCH_SIZE = 64
 LARGEST_TARGET = 1e300  # the differences of larger ones may be infinite
 
 
@@ -527,6 +568,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         **NetworkEstimator._parameter_constraints,
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "calibration": [StrOptions({"auto", "temperature"}), None],
     }
     _y_dtype = None
 
@@ -565,6 +607,48 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             UserWarning,
             stacklevel=2,
         )
+
+    def _fit_statistics(
+        self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any], enough: int
+    ) -> None:
+        super()._fit_statistics(X, y, weight, told, enough)
+        told.setdefault("temperature_", 1.0)
+
+    def _fit_calibration(
+        self,
+        X: NDArray,
+        y: NDArray,
+        weight: NDArray | None,
+        held: tuple | None,
+        told: dict[str, Any],
+        fitted: dict[str, Any],
+        seeds: NDArray,
+        rng: np.random.RandomState,
+    ) -> dict[str, Any]:
+        """Return the temperature: rows of `early_stopping` judge the network itself, otherwise one trained for it."""
+        if self.calibration is None:
+            return {}
+        if held is None:
+            if self.calibration == "auto" and len(X) >= MANY_ROWS:
+                return {}
+            order = np.arange(len(X)) if self.validation_split == "last" else rng.permutation(len(X))
+            train, kept = rows_held_back(y, weight, order)
+            if len(kept) == 0:
+                return {}
+            w_train, w_kept = (None, None) if weight is None else (weight[train], weight[kept])
+            self._fit_statistics(X[train], y[train], w_train, told, 0)
+            w_train = None if w_train is None else w_train / w_train.mean()
+            of_epochs = repeat(True, fitted["n_iter_"])  # as many as the network had, on the same schedule
+            n_epochs = told["_settings"]["n_epochs"]
+            fitted = self._run(
+                X[train], y[train], w_train, None, told, seeds, n_epochs, lambda _: of_epochs, silent=True
+            )
+            held = X[kept], y[kept], w_kept
+        elif held[2] is not None or self.class_weight is not None:
+            held = held[0], held[1], self._weigh(held[1], fitted, held[2])
+        scratch = type(self).__new__(type(self))
+        scratch.__dict__.update(fitted)
+        return {"temperature_": fit_temperature(scratch._outputs_of(held[0]), *held[1:])}
 
     def _encode(self, y: NDArray, told: dict[str, Any]) -> NDArray:
         if told["_n_units"] == 1:
@@ -634,7 +718,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         p : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        logits = torch.from_numpy(self._outputs(X))
+        logits = torch.from_numpy(self._outputs(X)) / self.temperature_
         if logits.ndim == 2:
             return torch.softmax(logits, dim=1).numpy()
         return torch.stack([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1).numpy()

@@ -18,7 +18,7 @@ same batch twice with the same masks and partners. `tests/_torch/test_seams.py` 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import count, pairwise
 from math import cos, pi
 from typing import Any
 
@@ -95,6 +95,16 @@ def backward(network: nn.Module, objective: Objective, batch: Batch) -> Tensor:
     for parameter, gradient in zip(parameters, found, strict=True):  # type: ignore[arg-type]
         parameter.grad.copy_(gradient)
     return losses.detach()
+
+
+def switched(first: Gradient, then: Gradient, n_first: int) -> Gradient:
+    """Return a gradient that is `first` in its first `n_first` steps, and `then` afterwards."""
+    step = count()
+
+    def gradient(network: nn.Module, objective: Objective, batch: Batch) -> Tensor:
+        return (first if next(step) < n_first else then)(network, objective, batch)
+
+    return gradient
 
 
 def apply_step(network: nn.Module, optimizer: Optimizer) -> None:

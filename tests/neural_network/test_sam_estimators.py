@@ -30,7 +30,7 @@ CANCER = load_breast_cancer(return_X_y=True)
 
 
 def classifier(**kwargs):
-    return SAMMLPClassifier(**{**QUICK, **kwargs})
+    return SAMMLPClassifier(**{**QUICK, "calibration": None, **kwargs})  # temperatures: see test_sam_defaults.py
 
 
 def regressor(**kwargs):
@@ -166,7 +166,7 @@ def test_a_radius_of_zero_runs_the_base_optimiser_to_the_bit():
     plain = classifier(rho=0.0).fit(X, y)
 
     class Plain(SAMMLPClassifier):
-        def _gradient(self):
+        def _gradient(self, settings, n_steps):
             from skpapers._torch.training import backward
 
             return backward
