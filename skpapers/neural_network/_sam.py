@@ -51,14 +51,15 @@ def top_eigenvalues(
         return torch.cat([part.reshape(members, -1) for part in parts], dim=1)
 
     flat = gradient(*batches[0])
+    kept = flat if len(batches) == 1 else None
+    flat = flat.detach()
 
     def product(v: Tensor) -> Tensor:
         total = torch.zeros_like(v)
         for of_batch in batches:
-            gradients = flat if len(batches) == 1 else gradient(*of_batch)
-            keeps = len(batches) == 1
+            gradients = gradient(*of_batch) if kept is None else kept
             parts = torch.autograd.grad(
-                gradients, parameters, grad_outputs=v, retain_graph=keeps, materialize_grads=True
+                gradients, parameters, grad_outputs=v, retain_graph=kept is not None, materialize_grads=True
             )
             total += torch.cat([part.reshape(members, -1) for part in parts], dim=1)
         return total
