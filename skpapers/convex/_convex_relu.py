@@ -11,11 +11,14 @@ FISTA, with Newton steps by conjugate gradients where it is compiled, or by inte
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skpapers.convex._block_descent import block_descent
+from skpapers.convex._clock import ENDLESS, Clock
 from skpapers.convex._cones import project_all
 from skpapers.convex._duality import Certificate, screen
 from skpapers.convex._fista import fista
@@ -31,6 +34,8 @@ Array = NDArray[np.float64]
 GRAM_CELLS = 3000**2  # of the largest Gram matrix: 72 MB
 SLACK_CELLS = 1 << 21  # of the slacks of an interior-point method: 16 MB, some fifteen times
 ROUGH = 1e-2  # tolerance of the programs before the last one, when patterns are added
+FIRST = 0.1  # the same of the first one, whose patterns are random: the network goes far from its optimum
+EASY = 0.4  # effort of searches that find something, at the beginning
 EASY_ROUNDS = 5  # rounds of column generation before searches become harder
 HARDEST = 20.0  # a search: its starts take a gigabyte
 HARDER = 5.0  # factor on the effort of a search after one that has found nothing
@@ -85,6 +90,7 @@ def solve(
     max_iter: int = 1000,
     solver: str = "auto",
     report: Callable[[Certificate, int, int], None] | None = None,
+    clock: Clock = ENDLESS,
 ) -> Solution:
     """Solve a sampled program to a relative duality gap of `tol`.
 
@@ -110,6 +116,9 @@ def solve(
     report : callable, default=None
         Gets the certificate, the steps so far and the size of the working set after each round.
 
+    clock : Clock, default=ENDLESS
+        When its time is over, the best point of those that were looked at is the solution.
+
     Returns
     -------
     solution : Solution
@@ -119,6 +128,7 @@ def solve(
     spectral = float(np.sqrt(max(np.linalg.eigvalsh((X * loss.weight[:, np.newaxis]).T @ X)[-1], 0.0)))
     alive, B = np.arange(program.B.shape[1]), program.B  # the patterns that are not excluded
     bound, n_iter = -np.inf, 0
+    best: tuple[float, float, Point] | None = None  # objective, largest supremum, point
     while True:
         Z = program.scores(point)
         point.b = loss.best_intercept(Z, point.b)
@@ -133,7 +143,14 @@ def solve(
         certificate = Certificate(here.objective, min(bound, here.objective))
         if report is not None:
             report(certificate, n_iter, len(point.pool))
-        if certificate.gap <= tol or n_iter >= max_iter:
+        top = float(norms.max(initial=0.0))
+        if best is None or here.objective < best[0]:  # steps towards the optimum may pass by worse points
+            best = here.objective, top, replace(point, W=point.W.copy(), b=point.b.copy(), H=None)
+        if certificate.gap <= tol:
+            break
+        if n_iter >= max_iter or clock.is_over:
+            objective, top, point = best
+            certificate = Certificate(objective, min(bound, objective))
             break
         # without the excluded patterns, zero at the optimum, the program has the same optimal value: bounds stay bounds
         kept = screen(norms, scale, here.absolute, spectral, loss.smoothness, alpha)
@@ -143,10 +160,9 @@ def solve(
         worst = norms.max(axis=(1, 2), initial=0.0)
         order = np.argsort(-worst, kind="stable")
         _choose(program, point, alive[order[: np.count_nonzero(worst > alpha)]])
-        goal = max(0.25 * tol * here.objective, 0.05 * certificate.absolute)
-        n_iter += _improve(program, point, alpha, goal, max_iter - n_iter, solver)
-    violation, supremum = largest_violation(program, point), float(norms.max(initial=0.0))
-    return Solution(point, certificate, n_iter, certificate.gap <= tol, violation, supremum)
+        goal = max(0.5 * tol * here.objective, 0.05 * certificate.absolute)
+        n_iter += _improve(program, point, alpha, goal, max_iter - n_iter, solver, clock)
+    return Solution(point, certificate, n_iter, certificate.gap <= tol, largest_violation(program, point), top)
 
 
 def _choose(program: Program, point: Point, violators: NDArray[np.intp]) -> None:
@@ -165,24 +181,28 @@ def _choose(program: Program, point: Point, violators: NDArray[np.intp]) -> None
     point.W = np.concatenate([point.W, np.zeros((len(new), program.sides, d, c))])
 
 
-def _improve(program: Program, point: Point, alpha: float, goal: float, max_iter: int, solver: str) -> int:
+def _improve(
+    program: Program, point: Point, alpha: float, goal: float, max_iter: int, solver: str, clock: Clock
+) -> int:
     """Solve the program of the pool to an absolute gap of `goal`, and return the number of steps."""
     steps, hard, point.U = 0, point.U is not None, None  # where the last program was hard, this one is
     if solver == "newton" or (solver == "auto" and not hard and _newton_is_cheaper(program, point)):
-        steps, useful = newton(program, point, alpha, goal, max_iter)
-        if useful or steps == max_iter:
+        steps, useful = newton(program, point, alpha, goal, max_iter, clock)
+        if useful or steps == max_iter or clock.is_over:
             return steps
+    single = program.relu and (point.b.size == 1 or program.loss.separable)
+    first = block_descent if single and solver != "fista" else fista
     if solver in ("auto", "interior_point") and _fits_interior_point(program, point):
         patience = 0 if hard or solver == "interior_point" else min(_patience(program, point), max_iter - steps)
-        tried = fista(program, point, alpha, goal, patience) if patience else 0
+        tried = first(program, point, alpha, goal, patience, clock) if patience else 0
         steps += tried
-        if tried < patience or steps == max_iter:
+        if tried < patience or steps == max_iter or clock.is_over:
             return steps
-        more, useful = interior_point(program, point, alpha, goal, max_iter - steps)
+        more, useful = interior_point(program, point, alpha, goal, max_iter - steps, clock)
         steps += more
-        if useful or steps == max_iter:
+        if useful or steps == max_iter or clock.is_over:
             return steps
-    return steps + fista(program, point, alpha, goal, max_iter - steps)
+    return steps + first(program, point, alpha, goal, max_iter - steps, clock)
 
 
 def _fits_interior_point(program: Program, point: Point) -> bool:
@@ -227,6 +247,7 @@ def refine(
     solver: str,
     point: Point | None = None,
     report: Callable[[Certificate, int, int], None] | None = None,
+    clock: Clock = ENDLESS,
 ) -> tuple[Program, Array, Solution]:
     """Solve a ReLU program and add patterns to it, `rounds` times or until searches find none that is missing.
 
@@ -249,7 +270,7 @@ def refine(
 
     rounds : int
 
-    tol, max_iter, solver, point, report
+    tol, max_iter, solver, point, report, clock
         See `solve`.
 
     Returns
@@ -260,28 +281,36 @@ def refine(
 
     solution : Solution
     """
-    given, used, effort, failed, accuracy = program.B.shape[1], 0, 1.0, False, max(tol, ROUGH)
+    given, used, effort, failed, accuracy = program.B.shape[1], 0, EASY, False, max(tol, ROUGH)
     for turn in range(rounds):
         effort = min(max(effort, (turn + 1) / EASY_ROUNDS), HARDEST)
         solution = solve(
-            program, alpha, point=point, tol=accuracy, max_iter=max_iter - used, solver=solver, report=report
+            program,
+            alpha,
+            point=point,
+            tol=accuracy if turn else max(accuracy, FIRST),
+            max_iter=max_iter - used,
+            solver=solver,
+            report=report,
+            clock=clock,
         )
         point = solution.point
         used += solution.n_iter
-        if used > max_iter // 2:  # the rest is for the patterns that there are
+        if used > max_iter // 2 or clock.is_over:  # the rest is for the patterns that there are
             break
-        W, A, found = _with_violators(program, point, alpha, (1.0 + 0.1 * tol) * alpha, random_state, effort)
+        in_time = min(effort, max(clock.left, GLANCE))  # an effort of 1 takes about half a second
+        W, A, found = _with_violators(program, point, alpha, (1.0 + 0.1 * tol) * alpha, random_state, in_time)
         if not found:
             if accuracy > tol:
                 accuracy = tol
             elif failed:
                 break
             else:
-                failed, effort = True, HARDER * effort
+                failed, effort = True, HARDER * max(effort, 1.0)
             continue
-        failed, effort = False, 1.0
+        failed, effort = False, EASY
         free = np.ones_like(A, dtype=bool) if program.shared else A != 0
-        W_down, A_down, objective = descend_network(program.X, program.loss, W, A, free, point.b, alpha)
+        W_down, A_down, objective = descend_network(program.X, program.loss, W, A, free, point.b, alpha, clock)
         if objective < (1.0 - 1e-6) * solution.certificate.objective:
             size = np.linalg.norm(W_down, axis=1) * np.linalg.norm(A_down, axis=1)
             kept = size > 1e-6 * size.max(initial=0.0)
@@ -291,7 +320,9 @@ def refine(
         else:
             program, gates, _ = extended(program, gates, W[-found:], A[-found:])
             point.borders = _longer(program, point.borders)
-    solution = solve(program, alpha, point=point, tol=tol, max_iter=max_iter - used, solver=solver, report=report)
+    solution = solve(
+        program, alpha, point=point, tol=tol, max_iter=max_iter - used, solver=solver, report=report, clock=clock
+    )
     solution = solution._replace(n_iter=solution.n_iter + used)
     return _without_idle(program, gates, solution, given)
 

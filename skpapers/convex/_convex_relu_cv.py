@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+from math import ceil
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.callback import with_callbacks
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names, log_loss, make_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, check_random_state, indexable
@@ -29,6 +33,7 @@ from skpapers._validation import (
 )
 from skpapers._weights import weigh_classes
 from skpapers.convex import _convex_relu as programs
+from skpapers.convex._clock import Clock
 from skpapers.convex._convex_relu_estimators import (
     BaseConvexReLU,
     ConvexReLUClassifier,
@@ -50,7 +55,8 @@ def convex_relu_path(
     Parameters
     ----------
     estimator : ConvexReLUClassifier or ConvexReLURegressor
-        Its parameters but alpha are those of all models; it is not changed. All start from the same gates.
+        Its parameters but alpha are those of all models; it is not changed. All start from the same gates. `time_limit`
+        is that of the whole path: each model may take an equal share of what is left.
 
     X : array-like of shape (n_samples, n_features)
         Training rows.
@@ -98,7 +104,11 @@ def convex_relu_path(
     if not 0 < eps < 1:
         raise ValueError(f"eps must be above 0 and below 1, got {eps}.")
     with one_thread:
-        models = [model for model, _ in _follow(clone(estimator), X, y, alphas, eps, sample_weight)]
+        clock = Clock(estimator.time_limit)
+        models = []
+        for model, _ in _follow(clone(estimator), X, y, alphas, eps, sample_weight, clock):
+            model._warn(vars(model))
+            models.append(model)
     return np.array([model.alpha for model in models]), models, np.array([model.gap_ for model in models])
 
 
@@ -115,8 +125,10 @@ def _grid(alphas: Any, eps: float, largest: float) -> Array:
     return np.sort(values)[::-1]
 
 
-def _follow(estimator: Any, X: Any, y: Any, alphas: Any, eps: float, sample_weight: Any, report: Any = None) -> Any:
-    """Yield a fitted clone for each alpha, and what is left to report of it."""
+def _follow(
+    estimator: Any, X: Any, y: Any, alphas: Any, eps: float, sample_weight: Any, clock: Clock, report: Any = None
+) -> Any:
+    """Yield a fitted clone for each alpha, and what is left to report of it; each may take its share of the time."""
     kind: Any = type(estimator)
     blank = kind.__new__(kind)
     data, loss, told = estimator._prepare(blank, X, y, sample_weight)
@@ -124,14 +136,16 @@ def _follow(estimator: Any, X: Any, y: Any, alphas: Any, eps: float, sample_weig
     program, gates = estimator._program(data, loss, estimator._gates(data, state))
     most = programs.alpha_max(program)
     point = None
-    for alpha in _grid(alphas, eps, most):
+    grid = _grid(alphas, eps, most)
+    for i, alpha in enumerate(grid):
         progress = Progress(estimator, None) if report is None else report
-        program, gates, solution = estimator._extend(data, program, gates, alpha, state, point, progress)
+        program, gates, solution = estimator._extend(
+            data, program, gates, alpha, state, point, progress, clock.share(len(grid) - i)
+        )
         point = solution.point
         model = clone(estimator).set_params(alpha=float(alpha))
         fitted = estimator._fitted(data, program, gates, solution, alpha, state, most)
         model.__dict__.update(fitted | vars(blank) | told | {"history_": list(progress.history)})
-        model._warn(fitted)
         yield model, progress
 
 
@@ -159,15 +173,20 @@ def _score_fold(
     scorer: Any,
     params: dict,
     classes: NDArray | None,
-) -> list[float]:
-    """Return the score on the rows left out, of every alpha."""
+    seconds: float | None,
+) -> tuple[list[float], int]:
+    """Return the score on the rows left out, of every alpha, and how many of their fits have not converged."""
+    clock = Clock(seconds)
     X_train, y_train, X_test, y_test = (safe_indexing(A, rows) for rows in (train, test) for A in (X, y))
     params = check_method_params(X, params=params, indices=test)
     weight = None if weight is None else weight[train]
     with one_thread:
-        path = _follow(estimator, X_train, y_train, alphas, 1.0, weight)
-        models = (model if classes is None else _OfAllClasses(model, classes) for model, _ in path)
-        return [float(scorer(model, X_test, y_test, **params)) for model in models]
+        scores, unfinished = [], 0
+        for model, _ in _follow(estimator, X_train, y_train, alphas, 1.0, weight, clock):
+            judged = model if classes is None else _OfAllClasses(model, classes)
+            scores.append(float(scorer(judged, X_test, y_test, **params)))
+            unfinished += not model.converged_
+    return scores, unfinished
 
 
 class BaseConvexReLUCV(BaseConvexReLU):
@@ -232,8 +251,10 @@ class BaseConvexReLUCV(BaseConvexReLU):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` steps did not bring the gap of a model down to `tol`.
+            If `max_iter` or `time_limit` ended the fit of a model before its gap came down to `tol`; the warning says
+            of how many models, and the gap of the last one.
         """
+        clock = Clock(self.time_limit)
         one = self._one()
         one.random_state = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         blank = type(self).__new__(type(self))
@@ -252,14 +273,19 @@ class BaseConvexReLUCV(BaseConvexReLU):
             check_cv(self.cv, y_all, classifier=is_classifier(self)).split(X_all, y_all, **routed.splitter.split)
         )
         context = begin_fit(self, None, X, y)
+        seconds = self._seconds_of_a_fold(clock, len(splits))
         folds = Parallel(n_jobs=self.n_jobs, return_as="generator")(
-            delayed(_score_fold)(one, X_all, y_all, weight, *split, alphas, scorer, routed.scorer.score, classes)
+            delayed(_score_fold)(
+                one, X_all, y_all, weight, *split, alphas, scorer, routed.scorer.score, classes, seconds
+            )
             for split in splits
         )
-        scores = []
+        scores, unfinished = [], 0
         for _ in splits:
             with report_step(self, context, "fold"):
-                scores.append(next(folds))
+                row, n_open = next(folds)
+            scores.append(row)
+            unfinished += n_open
         table = np.array(scores)
         mean = table.mean(axis=0)
         if np.all(np.isnan(mean)):
@@ -267,7 +293,7 @@ class BaseConvexReLUCV(BaseConvexReLU):
         best = int(np.nanargmax(mean))  # of several the first, the largest alpha
         progress = Progress(self, context)
         with one_thread:
-            *_, (model, _) = _follow(one, X, y, alphas[: best + 1], 1.0, sample_weight, progress)
+            *_, (model, _) = _follow(one, X, y, alphas[: best + 1], 1.0, sample_weight, clock, progress)
         own = set(model.get_params())
         fitted = {name: value for name, value in vars(model).items() if name not in own}
         fitted |= {
@@ -280,10 +306,29 @@ class BaseConvexReLUCV(BaseConvexReLU):
                 **{f"split{i}_test_score": row for i, row in enumerate(table)},
             },
         }
+        self._warn_of_folds(fitted, unfinished, table.size)
         end_fit(self, context, X, y, lambda: fitted)
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update(fitted)
         return self
+
+    def _seconds_of_a_fold(self, clock: Clock, n_splits: int) -> float | None:
+        """Return the time for a fold: the folds, so many at a time as there are workers, and the last fit share it."""
+        if self.time_limit is None:
+            return None
+        turns = ceil(n_splits / min(effective_n_jobs(self.n_jobs), n_splits))
+        return clock.left / (turns + 1)
+
+    def _warn_of_folds(self, fitted: dict[str, Any], unfinished: int, n_models: int) -> None:
+        if not unfinished and fitted["converged_"]:
+            return
+        limit = f"max_iter={self.max_iter}" if self.time_limit is None else f"time_limit={self.time_limit:g} s"
+        warnings.warn(
+            f"{type(self).__name__}: {limit} ended {unfinished} of {n_models} fits of the folds before their gaps were "
+            f"at most tol={self.tol:g}; the last fit has a relative duality gap of {fitted['gap_']:.2e}.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
 
     def to_relu(self) -> Any:
         """Return a ReLU network for a gated one, with the alpha chosen; see the estimator of one alpha.
@@ -371,8 +416,9 @@ class ConvexReLUClassifierCV(_ClassifierMixin, BaseConvexReLUCV):
 
     n_refine : int, default=1
         Most rounds of column generation, for "relu"; 0 keeps the sample as it is, like the paper. Rounds after the
-        fifth search harder and harder. It ends when searches find no missing pattern, or half of `max_iter` is spent.
-        The gates of "gated_relu" are given, so that it has no such rounds.
+        fifth search harder and harder. Programs before the last one are solved roughly. It ends when searches find no
+        missing pattern, or half of `max_iter` is spent. The gates of "gated_relu" are given, so that it has no such
+        rounds.
 
     fit_intercept : bool, default=True
         Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
@@ -386,16 +432,23 @@ class ConvexReLUClassifierCV(_ClassifierMixin, BaseConvexReLUCV):
         columns as they came.
 
     solver : {"auto", "newton", "fista", "interior_point", "cvxpy"}, default="auto"
-        "auto" chooses between the others by their cost. "newton" factors Gram matrices; "fista" takes Newton steps,
-        too, by conjugate gradients, for gated networks and the squared error; "interior_point" is for "relu", where
-        small values of `alpha` make the others slow, and up to 3000 rows times outputs. "cvxpy" hands the program to
-        Clarabel, an independent interior-point solver: slow, for checks, and with `n_refine=0` only.
+        "auto" chooses between the others by their cost, and takes block descent with Newton steps for "relu" where the
+        outputs are problems of their own, in place of "fista". "newton" factors Gram matrices; "fista" takes Newton
+        steps, too, by conjugate gradients, for gated networks and the squared error; "interior_point" is for "relu",
+        where small values of `alpha` make the others slow, and up to 3000 rows times outputs. "cvxpy" hands the program
+        to Clarabel, an independent interior-point solver: slow, for checks, and with `n_refine=0` only.
 
     max_iter : int, default=20000
         Most Newton and interior-point steps and FISTA iterations, together.
 
     tol : float, default=0.001
         The fit ends where `gap_`, the relative duality gap, is at most this.
+
+    time_limit : float or None, default=None
+        Seconds for the whole of `fit`. The folds and the last fit get equal parts of it (folds of parallel workers run
+        at the same time), each alpha of a fold an equal share of what is left to the fold, so that every alpha is
+        scored: with the best network found in its time. One look at all patterns and one short search for missing ones
+        come on top for each. None means no limit. "cvxpy" knows no limit.
 
     cv : int, cross-validation generator or iterable, default=None
         How folds are made; None means 5 folds. Give `TimeSeriesSplit` for rows in the order of time.
@@ -520,10 +573,11 @@ class ConvexReLUClassifierCV(_ClassifierMixin, BaseConvexReLUCV):
     Cost: a look at all patterns is O(n p P / 8) additions on packed bits, for n rows, p features and P patterns; there
     are less than ten of them as a rule. Between two looks the active patterns S and some violators are solved for:
     Newton's method takes O(n S^2 p^2 / 32) once (for each step with the log loss) and O(S^3 p^3), FISTA O(n S p) an
-    iteration, whichever is less. For "relu" every neuron is projected onto its cone exactly, O(n p) where the last
-    projection helps; where FISTA does not end soon, some twenty interior-point steps of O(n^2 S p) each do, n being the
-    rows times the outputs. Memory: n P / 8 bytes of patterns, at most 72 MB for a Gram matrix, and at most
-    some 300 MB for interior-point steps. BLAS uses one thread, so that the model does not depend on their number.
+    iteration, and block descent the same a sweep, whichever is less. For "relu" every neuron is projected onto its cone
+    exactly, O(n p) where the last projection helps; where first-order methods do not end soon, some twenty
+    interior-point steps of O(n^2 S p) each do, n being the rows times the outputs. Memory: n P / 8 bytes of patterns,
+    at most 72 MB for a Gram matrix, and at most some 300 MB for interior-point steps. BLAS uses one thread, so that the
+    model does not depend on their number.
 
     Every fold costs a path of `alphas` models, each of which starts from the one before; its program keeps the patterns
     that were generated on the way. The last fit follows the path down to the chosen alpha.
@@ -574,6 +628,7 @@ class ConvexReLUClassifierCV(_ClassifierMixin, BaseConvexReLUCV):
         solver: str = "auto",
         max_iter: int = 20000,
         tol: float = 0.001,
+        time_limit: float | None = None,
         cv: Any = None,
         scoring: Any = None,
         random_state: Any = None,
@@ -594,6 +649,7 @@ class ConvexReLUClassifierCV(_ClassifierMixin, BaseConvexReLUCV):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.time_limit = time_limit
         self.cv = cv
         self.scoring = scoring
         self.random_state = random_state
@@ -645,8 +701,9 @@ class ConvexReLURegressorCV(_RegressorMixin, BaseConvexReLUCV):
 
     n_refine : int, default=1
         Most rounds of column generation, for "relu"; 0 keeps the sample as it is, like the paper. Rounds after the
-        fifth search harder and harder. It ends when searches find no missing pattern, or half of `max_iter` is spent.
-        The gates of "gated_relu" are given, so that it has no such rounds.
+        fifth search harder and harder. Programs before the last one are solved roughly. It ends when searches find no
+        missing pattern, or half of `max_iter` is spent. The gates of "gated_relu" are given, so that it has no such
+        rounds.
 
     fit_intercept : bool, default=True
         Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
@@ -660,16 +717,23 @@ class ConvexReLURegressorCV(_RegressorMixin, BaseConvexReLUCV):
         Fitted weights are for columns as they came.
 
     solver : {"auto", "newton", "fista", "interior_point", "cvxpy"}, default="auto"
-        "auto" chooses between the others by their cost. "newton" factors Gram matrices; "fista" takes Newton steps,
-        too, by conjugate gradients, for gated networks and the squared error; "interior_point" is for "relu", where
-        small values of `alpha` make the others slow, and up to 3000 rows times outputs. "cvxpy" hands the program to
-        Clarabel, an independent interior-point solver: slow, for checks, and with `n_refine=0` only.
+        "auto" chooses between the others by their cost, and takes block descent with Newton steps for "relu" where the
+        outputs are problems of their own, in place of "fista". "newton" factors Gram matrices; "fista" takes Newton
+        steps, too, by conjugate gradients, for gated networks and the squared error; "interior_point" is for "relu",
+        where small values of `alpha` make the others slow, and up to 3000 rows times outputs. "cvxpy" hands the program
+        to Clarabel, an independent interior-point solver: slow, for checks, and with `n_refine=0` only.
 
     max_iter : int, default=20000
         Most Newton and interior-point steps and FISTA iterations, together.
 
     tol : float, default=0.001
         The fit ends where `gap_`, the relative duality gap, is at most this.
+
+    time_limit : float or None, default=None
+        Seconds for the whole of `fit`. The folds and the last fit get equal parts of it (folds of parallel workers run
+        at the same time), each alpha of a fold an equal share of what is left to the fold, so that every alpha is
+        scored: with the best network found in its time. One look at all patterns and one short search for missing ones
+        come on top for each. None means no limit. "cvxpy" knows no limit.
 
     cv : int, cross-validation generator or iterable, default=None
         How folds are made; None means 5 folds. Give `TimeSeriesSplit` for rows in the order of time.
@@ -788,10 +852,11 @@ class ConvexReLURegressorCV(_RegressorMixin, BaseConvexReLUCV):
     Cost: a look at all patterns is O(n p P / 8) additions on packed bits, for n rows, p features and P patterns; there
     are less than ten of them as a rule. Between two looks the active patterns S and some violators are solved for:
     Newton's method takes O(n S^2 p^2 / 32) once (for each step with the log loss) and O(S^3 p^3), FISTA O(n S p) an
-    iteration, whichever is less. For "relu" every neuron is projected onto its cone exactly, O(n p) where the last
-    projection helps; where FISTA does not end soon, some twenty interior-point steps of O(n^2 S p) each do, n being the
-    rows times the outputs. Memory: n P / 8 bytes of patterns, at most 72 MB for a Gram matrix, and at most
-    some 300 MB for interior-point steps. BLAS uses one thread, so that the model does not depend on their number.
+    iteration, and block descent the same a sweep, whichever is less. For "relu" every neuron is projected onto its cone
+    exactly, O(n p) where the last projection helps; where first-order methods do not end soon, some twenty
+    interior-point steps of O(n^2 S p) each do, n being the rows times the outputs. Memory: n P / 8 bytes of patterns,
+    at most 72 MB for a Gram matrix, and at most some 300 MB for interior-point steps. BLAS uses one thread, so that the
+    model does not depend on their number.
 
     Every fold costs a path of `alphas` models, each of which starts from the one before; its program keeps the patterns
     that were generated on the way. The last fit follows the path down to the chosen alpha.
@@ -841,6 +906,7 @@ class ConvexReLURegressorCV(_RegressorMixin, BaseConvexReLUCV):
         solver: str = "auto",
         max_iter: int = 20000,
         tol: float = 0.001,
+        time_limit: float | None = None,
         cv: Any = None,
         scoring: Any = None,
         random_state: Any = None,
@@ -860,6 +926,7 @@ class ConvexReLURegressorCV(_RegressorMixin, BaseConvexReLUCV):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.time_limit = time_limit
         self.cv = cv
         self.scoring = scoring
         self.random_state = random_state

@@ -26,6 +26,7 @@ from skpapers._validation import Interval, StrOptions, check_sample_weight, fit_
 from skpapers._weights import weigh_classes
 from skpapers.base import DocLinkMixin
 from skpapers.convex import _convex_relu as programs
+from skpapers.convex._clock import ENDLESS, Clock
 from skpapers.convex._convex_relu_cvxpy import solve_with_cvxpy
 from skpapers.convex._convex_relu_data import (
     Data,
@@ -118,6 +119,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         "solver": [StrOptions({"auto", "newton", "fista", "interior_point", "cvxpy"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -135,6 +137,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     solver: str
     max_iter: int
     tol: float
+    time_limit: float | None
     warm_start: bool
     random_state: Any
     verbose: int
@@ -194,6 +197,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         state: np.random.RandomState,
         point: Point | None,
         report: Any,
+        clock: Clock,
     ) -> tuple[Program, Array, programs.Solution]:
         """Solve the program, with `n_refine` rounds of column generation; gates are those of the scaled rows."""
         if self.solver == "cvxpy":
@@ -201,6 +205,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         if self.solver == "interior_point" and self.activation == "gated_relu":
             raise ValueError('solver="interior_point" is for activation="relu" only: take another with "gated_relu".')
         options = {"tol": self.tol, "max_iter": self.max_iter, "solver": self.solver, "point": point, "report": report}
+        options["clock"] = clock
         if self.activation == "gated_relu" or not self.n_refine:
             return program, gates, programs.solve(program, alpha, **options)
         return programs.refine(program, alpha, gates, state, rounds=self.n_refine, **options)
@@ -241,8 +246,9 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` steps did not bring the gap down to `tol`; the warning says what it is.
+            If `max_iter` or `time_limit` ended the fit before the gap came down to `tol`; the warning says what it is.
         """
+        clock = Clock(self.time_limit)
         blank = type(self).__new__(type(self))  # an error further down must leave self alone
         with one_thread:
             data, loss, told = self._prepare(blank, X, y, sample_weight)
@@ -256,7 +262,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             point = None
             if warm is not None:  # on other rows some patterns may have become equal: neurons have lost their places
                 program, gates, point = restart(data, program, gates, warm[1], gates.shape == warm[0].shape)
-            program, gates, solution = self._extend(data, program, gates, self.alpha, state, point, progress)
+            program, gates, solution = self._extend(data, program, gates, self.alpha, state, point, progress, clock)
             fitted = self._fitted(data, program, gates, solution, self.alpha, state, most)
         fitted |= vars(blank) | told | {"history_": progress.history}
         self._warn(fitted)
@@ -274,10 +280,11 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         state: np.random.RandomState,
         point: Point | None,
         report: Any,
+        clock: Clock = ENDLESS,
     ) -> tuple[Program, Array, programs.Solution]:
         """Solve the program; gates come and go as those of rows as they came."""
         n_given = gates.shape[1]
-        program, scaled, solution = self._solve(program, from_raw(data, gates), alpha, state, point, report)
+        program, scaled, solution = self._solve(program, from_raw(data, gates), alpha, state, point, report, clock)
         # the gates that were given stay as they are, to the last bit
         return program, np.hstack([gates, to_raw(data, scaled[:, n_given:])]), solution
 
@@ -326,8 +333,10 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     def _warn(self, fitted: dict[str, Any]) -> None:
         if not fitted["converged_"]:
+            timed = self.time_limit is not None and fitted["n_iter_"] < self.max_iter
+            limit = f"time_limit={self.time_limit:g} s" if timed else f"max_iter={self.max_iter}"
             warnings.warn(
-                f"{type(self).__name__}: max_iter={self.max_iter} ended the fit at a relative duality gap of "
+                f"{type(self).__name__}: {limit} ended the fit at a relative duality gap of "
                 f"{fitted['gap_']:.2e}, above tol={self.tol:g}.",
                 ConvergenceWarning,
                 stacklevel=5,
@@ -580,8 +589,9 @@ class ConvexReLUClassifier(_ClassifierMixin, BaseConvexReLU):
 
     n_refine : int, default=5
         Most rounds of column generation, for "relu"; 0 keeps the sample as it is, like the paper. Rounds after the
-        fifth search harder and harder. It ends when searches find no missing pattern, or half of `max_iter` is spent.
-        The gates of "gated_relu" are given, so that it has no such rounds.
+        fifth search harder and harder. Programs before the last one are solved roughly. It ends when searches find no
+        missing pattern, or half of `max_iter` is spent. The gates of "gated_relu" are given, so that it has no such
+        rounds.
 
     fit_intercept : bool, default=True
         Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
@@ -595,16 +605,21 @@ class ConvexReLUClassifier(_ClassifierMixin, BaseConvexReLU):
         columns as they came.
 
     solver : {"auto", "newton", "fista", "interior_point", "cvxpy"}, default="auto"
-        "auto" chooses between the others by their cost. "newton" factors Gram matrices; "fista" takes Newton steps,
-        too, by conjugate gradients, for gated networks and the squared error; "interior_point" is for "relu", where
-        small values of `alpha` make the others slow, and up to 3000 rows times outputs. "cvxpy" hands the program to
-        Clarabel, an independent interior-point solver: slow, for checks, and with `n_refine=0` only.
+        "auto" chooses between the others by their cost, and takes block descent with Newton steps for "relu" where the
+        outputs are problems of their own, in place of "fista". "newton" factors Gram matrices; "fista" takes Newton
+        steps, too, by conjugate gradients, for gated networks and the squared error; "interior_point" is for "relu",
+        where small values of `alpha` make the others slow, and up to 3000 rows times outputs. "cvxpy" hands the program
+        to Clarabel, an independent interior-point solver: slow, for checks, and with `n_refine=0` only.
 
     max_iter : int, default=20000
         Most Newton and interior-point steps and FISTA iterations, together.
 
     tol : float, default=0.001
         The fit ends where `gap_`, the relative duality gap, is at most this.
+
+    time_limit : float or None, default=None
+        Seconds after which the fit ends with the best network so far and the bound proved so far; one look at all
+        patterns and one short search for missing ones come on top. None means no limit. "cvxpy" knows no limit.
 
     warm_start : bool, default=False
         Whether to start from the gates and neurons of the last fit, where it had as many columns and outputs; `gates`
@@ -712,10 +727,11 @@ class ConvexReLUClassifier(_ClassifierMixin, BaseConvexReLU):
     Cost: a look at all patterns is O(n p P / 8) additions on packed bits, for n rows, p features and P patterns; there
     are less than ten of them as a rule. Between two looks the active patterns S and some violators are solved for:
     Newton's method takes O(n S^2 p^2 / 32) once (for each step with the log loss) and O(S^3 p^3), FISTA O(n S p) an
-    iteration, whichever is less. For "relu" every neuron is projected onto its cone exactly, O(n p) where the last
-    projection helps; where FISTA does not end soon, some twenty interior-point steps of O(n^2 S p) each do, n being the
-    rows times the outputs. Memory: n P / 8 bytes of patterns, at most 72 MB for a Gram matrix, and at most
-    some 300 MB for interior-point steps. BLAS uses one thread, so that the model does not depend on their number.
+    iteration, and block descent the same a sweep, whichever is less. For "relu" every neuron is projected onto its cone
+    exactly, O(n p) where the last projection helps; where first-order methods do not end soon, some twenty
+    interior-point steps of O(n^2 S p) each do, n being the rows times the outputs. Memory: n P / 8 bytes of patterns,
+    at most 72 MB for a Gram matrix, and at most some 300 MB for interior-point steps. BLAS uses one thread, so that the
+    model does not depend on their number.
 
     **Differences from the paper.** The paper keeps ReLU neurons near their cones by an augmented Lagrangian and ends it
     by the size of a gradient; here they are projected, so that every iterate is feasible (`max_violation_` is rounding)
@@ -765,6 +781,7 @@ class ConvexReLUClassifier(_ClassifierMixin, BaseConvexReLU):
         solver: str = "auto",
         max_iter: int = 20000,
         tol: float = 0.001,
+        time_limit: float | None = None,
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
@@ -782,6 +799,7 @@ class ConvexReLUClassifier(_ClassifierMixin, BaseConvexReLU):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.time_limit = time_limit
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -816,8 +834,9 @@ class ConvexReLURegressor(_RegressorMixin, BaseConvexReLU):
 
     n_refine : int, default=5
         Most rounds of column generation, for "relu"; 0 keeps the sample as it is, like the paper. Rounds after the
-        fifth search harder and harder. It ends when searches find no missing pattern, or half of `max_iter` is spent.
-        The gates of "gated_relu" are given, so that it has no such rounds.
+        fifth search harder and harder. Programs before the last one are solved roughly. It ends when searches find no
+        missing pattern, or half of `max_iter` is spent. The gates of "gated_relu" are given, so that it has no such
+        rounds.
 
     fit_intercept : bool, default=True
         Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
@@ -831,16 +850,21 @@ class ConvexReLURegressor(_RegressorMixin, BaseConvexReLU):
         Fitted weights are for columns as they came.
 
     solver : {"auto", "newton", "fista", "interior_point", "cvxpy"}, default="auto"
-        "auto" chooses between the others by their cost. "newton" factors Gram matrices; "fista" takes Newton steps,
-        too, by conjugate gradients, for gated networks and the squared error; "interior_point" is for "relu", where
-        small values of `alpha` make the others slow, and up to 3000 rows times outputs. "cvxpy" hands the program to
-        Clarabel, an independent interior-point solver: slow, for checks, and with `n_refine=0` only.
+        "auto" chooses between the others by their cost, and takes block descent with Newton steps for "relu" where the
+        outputs are problems of their own, in place of "fista". "newton" factors Gram matrices; "fista" takes Newton
+        steps, too, by conjugate gradients, for gated networks and the squared error; "interior_point" is for "relu",
+        where small values of `alpha` make the others slow, and up to 3000 rows times outputs. "cvxpy" hands the program
+        to Clarabel, an independent interior-point solver: slow, for checks, and with `n_refine=0` only.
 
     max_iter : int, default=20000
         Most Newton and interior-point steps and FISTA iterations, together.
 
     tol : float, default=0.001
         The fit ends where `gap_`, the relative duality gap, is at most this.
+
+    time_limit : float or None, default=None
+        Seconds after which the fit ends with the best network so far and the bound proved so far; one look at all
+        patterns and one short search for missing ones come on top. None means no limit. "cvxpy" knows no limit.
 
     warm_start : bool, default=False
         Whether to start from the gates and neurons of the last fit, where it had as many columns and outputs; `gates`
@@ -942,10 +966,11 @@ class ConvexReLURegressor(_RegressorMixin, BaseConvexReLU):
     Cost: a look at all patterns is O(n p P / 8) additions on packed bits, for n rows, p features and P patterns; there
     are less than ten of them as a rule. Between two looks the active patterns S and some violators are solved for:
     Newton's method takes O(n S^2 p^2 / 32) once (for each step with the log loss) and O(S^3 p^3), FISTA O(n S p) an
-    iteration, whichever is less. For "relu" every neuron is projected onto its cone exactly, O(n p) where the last
-    projection helps; where FISTA does not end soon, some twenty interior-point steps of O(n^2 S p) each do, n being the
-    rows times the outputs. Memory: n P / 8 bytes of patterns, at most 72 MB for a Gram matrix, and at most
-    some 300 MB for interior-point steps. BLAS uses one thread, so that the model does not depend on their number.
+    iteration, and block descent the same a sweep, whichever is less. For "relu" every neuron is projected onto its cone
+    exactly, O(n p) where the last projection helps; where first-order methods do not end soon, some twenty
+    interior-point steps of O(n^2 S p) each do, n being the rows times the outputs. Memory: n P / 8 bytes of patterns,
+    at most 72 MB for a Gram matrix, and at most some 300 MB for interior-point steps. BLAS uses one thread, so that the
+    model does not depend on their number.
 
     **Differences from the paper.** The paper keeps ReLU neurons near their cones by an augmented Lagrangian and ends it
     by the size of a gradient; here they are projected, so that every iterate is feasible (`max_violation_` is rounding)
@@ -994,6 +1019,7 @@ class ConvexReLURegressor(_RegressorMixin, BaseConvexReLU):
         solver: str = "auto",
         max_iter: int = 20000,
         tol: float = 0.001,
+        time_limit: float | None = None,
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
@@ -1010,6 +1036,7 @@ class ConvexReLURegressor(_RegressorMixin, BaseConvexReLU):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.time_limit = time_limit
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose

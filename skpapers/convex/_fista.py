@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from skpapers.convex._clock import Clock
 from skpapers.convex._cones import project_all
 from skpapers.convex._newton_squared import solve_squared
 from skpapers.convex._products import Operator
@@ -11,6 +12,7 @@ from skpapers.convex._quadratic import Cones, net
 
 Array = NDArray[np.float64]
 LOOK = 10  # iterations between two looks at the gap
+PIECE = 500_000_000  # operations between two looks at the clock
 
 
 def prox(V: Array, least: float, cones: Cones, borders: NDArray[np.int64]) -> Array:
@@ -29,7 +31,7 @@ def prox(V: Array, least: float, cones: Cones, borders: NDArray[np.int64]) -> Ar
     return V * np.where(norms > least, 1.0 - least / np.where(norms > 0, norms, 1.0), 0.0)
 
 
-def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: int) -> int:
+def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock) -> int:
     """Solve the program of the pool to an absolute duality gap of `goal`, in place of `point`.
 
     Backtracking and growing steps, restarts where the gradient mapping points against the momentum. The scores of the
@@ -46,6 +48,8 @@ def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: i
     max_iter : int
         Most iterations.
 
+    clock : Clock
+
     Returns
     -------
     n_iter : int
@@ -56,7 +60,7 @@ def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: i
         curvature = _largest_curvature(A, loss.weight, B.shape[1]) * loss.smoothness
         point.step = 1.0 / max(curvature, 1e-300)
     if not program.relu and loss.quadratic and A.kept is not None:
-        return _by_outputs(program, point, A, alpha, goal, max_iter)
+        return _by_outputs(program, point, A, alpha, goal, max_iter, clock)
     cones = program.cones(point.pool)
     borders = point.borders[point.pool if program.relu else slice(0)]
     W = V = point.W
@@ -86,32 +90,40 @@ def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: i
         beta = (t - 1.0) / t_new
         V, Z_V = W_new + beta * (W_new - W), Z_new + beta * (Z_new - Z)
         W, Z, t = W_new, Z_new, t_new
-        if n_iter % LOOK == 0 or n_iter == max_iter:
+        if n_iter % LOOK == 0 or n_iter == max_iter or clock.is_over:
             point.W, point.b = W, b_new
             U = loss.gradient(Z + b_new)
             if program.relu:
                 point.borders[point.pool] = borders
             norms, _ = suprema(program, point.pool, B, U, point, alpha)
-            if certify(program, point, Z, U, norms, alpha)[0].absolute <= goal:
+            if certify(program, point, Z, U, norms, alpha)[0].absolute <= goal or clock.is_over:
                 break
     point.step = step
     return n_iter
 
 
-def _by_outputs(program: Program, point: Point, A: Operator, alpha: float, goal: float, max_iter: int) -> int:
+def _by_outputs(
+    program: Program, point: Point, A: Operator, alpha: float, goal: float, max_iter: int, clock: Clock
+) -> int:
     """Solve one output of a gated network with the squared error after the other."""
     loss, c = program.loss, point.b.size
     D = A.zeros_and_ones()
     E, used = np.ascontiguousarray(D.T), 0
     # norms do not change with the coordinates, and in these X' diag(omega) X is diagonal
+    # compiled iterations see no clock: then they run in pieces of some tenths of a second
+    piece = max(LOOK, PIECE // max(1, D.size * A.X.shape[1])) if clock.limited else max_iter
     spectrum, Q = np.linalg.eigh((A.X * loss.weight[:, np.newaxis]).T @ A.X)
     X, spectrum = A.X @ Q, np.maximum(spectrum, 1e-10 * spectrum[-1])
     for k in range(c):
         W, y = point.W[:, 0, :, k] @ Q, np.ascontiguousarray(loss.Y[:, k])
-        n_iter, point.step = solve_squared(
-            D, E, X, y, loss.weight, loss.intercept, W, alpha, spectrum, point.step, goal / c, max_iter - used
-        )
-        used += n_iter
+        while used < max_iter:
+            most = min(max_iter - used, piece)
+            n_iter, point.step = solve_squared(
+                D, E, X, y, loss.weight, loss.intercept, W, alpha, spectrum, point.step, goal / c, most
+            )
+            used += n_iter
+            if n_iter < most or clock.is_over:
+                break
         point.W[:, 0, :, k] = W @ Q.T
     return used
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from skpapers.convex._clock import ENDLESS, Clock
 from skpapers.convex._cones import project_all
 from skpapers.convex._losses import SquaredError
 from skpapers.convex._products import Operator
@@ -33,7 +34,9 @@ ROUNDING = 1e-5  # of the goal: products of that size say that more steps are of
 CHUNK = 1 << 20  # cells of the factor of A M^-1 A' at a time
 
 
-def interior_point(program: Program, point: Point, alpha: float, goal: float, max_iter: int) -> tuple[int, bool]:
+def interior_point(
+    program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock = ENDLESS
+) -> tuple[int, bool]:
     """Solve the ReLU program of the pool to an absolute duality gap of `goal`, in place of `point`.
 
     `point.U` becomes the gradient at the last iterate: it proves more than the gradient at the point, where neurons
@@ -50,6 +53,8 @@ def interior_point(program: Program, point: Point, alpha: float, goal: float, ma
     max_iter : int
         Most steps.
 
+    clock : Clock, default=ENDLESS
+
     Returns
     -------
     steps : int
@@ -65,7 +70,7 @@ def interior_point(program: Program, point: Point, alpha: float, goal: float, ma
         own = SquaredError(loss.Y[:, at], loss.weight, loss.intercept) if loss.separable else loss
         part = Point(np.arange(len(pool)), point.W[..., at], point.b[at], point.borders[pool][..., at])
         method = _InteriorPoint(Program(program.X, B, own, True, T), part, alpha)
-        steps += method.run(goal / len(parts), max_iter - steps)
+        steps += method.run(goal / len(parts), max_iter - steps, clock)
         useful &= part.U is not None
         if part.U is not None:
             point.W[..., at], point.b[at], U[:, at] = part.W, part.b, part.U
@@ -139,7 +144,7 @@ class _InteriorPoint:
         self.gamma = np.full_like(self.s, alpha)
         self.infeasible = 1e-6 * bound
 
-    def run(self, goal: float, max_iter: int) -> int:
+    def run(self, goal: float, max_iter: int, clock: Clock) -> int:
         """Take steps until the neurons that are not almost zero have a gap of `goal`, and return their number."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # of programs beyond all scales
             self._look()
@@ -147,7 +152,8 @@ class _InteriorPoint:
                 feasible = np.abs(self.missing).max(initial=0.0) <= self.infeasible
                 if feasible and self.products <= CENTRED * goal and self._offer(goal):
                     break
-                if step == min(max_iter, MAX_STEPS) or self.products <= ROUNDING * goal or not self._step():
+                last = step == min(max_iter, MAX_STEPS) or clock.is_over
+                if last or self.products <= ROUNDING * goal or not self._step():
                     if feasible and CENTRED * goal < self.products <= goal:
                         self._offer(goal)
                     break

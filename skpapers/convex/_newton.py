@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from skpapers.convex._clock import Clock
 from skpapers.convex._products import adjoint, forward, gram
 from skpapers.convex._program import Point, Program, certify, suprema
 from skpapers.convex._quadratic import Cones, net, penalty, solve_quadratic
@@ -11,7 +12,7 @@ Array = NDArray[np.float64]
 MAX_STEPS = 40  # between two looks at all patterns
 
 
-def newton(program: Program, point: Point, alpha: float, goal: float, max_iter: int) -> tuple[int, bool]:
+def newton(program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock) -> tuple[int, bool]:
     """Solve the program of the pool to an absolute duality gap of `goal`, in place of `point`.
 
     Parameters
@@ -24,6 +25,8 @@ def newton(program: Program, point: Point, alpha: float, goal: float, max_iter: 
 
     max_iter : int
         Most steps; each goes once through the outputs.
+
+    clock : Clock
 
     Returns
     -------
@@ -39,12 +42,12 @@ def newton(program: Program, point: Point, alpha: float, goal: float, max_iter: 
         cones = cones._replace(signs=np.tile(cones.signs, (c, 1)))
     Z = program.scores(point)
     step, useful = 0, True
-    while step < min(max_iter, MAX_STEPS):
+    while step < min(max_iter, MAX_STEPS) and not (step and clock.is_over):
         step += 1
         before, useful = Z, True
         for outputs in models:
             point.b = loss.best_intercept(Z, point.b)
-            Z, reached = _step(program, point, B, cones, Z, outputs, alpha, goal / (2 * c))
+            Z, reached = _step(program, point, B, cones, Z, outputs, alpha, goal / (2 * c), clock)
             useful &= reached <= goal / c
         if loss.quadratic or Z is before or not useful:
             break
@@ -65,6 +68,7 @@ def _step(
     outputs: range,
     alpha: float,
     goal: float,
+    clock: Clock,
 ) -> tuple[Array, float]:
     """Solve the quadratic model in some outputs, go towards its solution; return the new scores and the model's gap."""
     loss, X, (S, sides, d, _), q = program.loss, program.X, point.W.shape, len(outputs)
@@ -81,7 +85,7 @@ def _step(
     c = H @ net(W).ravel() - program.turn_back(point.pool, adjoint(B, X, U)).transpose(2, 0, 1).ravel()
     at = point.pool if program.relu else slice(0)
     borders = _split(point.borders[at][..., outputs])
-    reached = solve_quadratic(H, c, max(square, 0.0), W, alpha, cones, borders, gap=goal)
+    reached = solve_quadratic(H, c, max(square, 0.0), W, alpha, cones, borders, clock, gap=goal)
     new = np.moveaxis(W.reshape(q, S, sides, d), 0, 3)
     if program.relu:
         point.borders[np.ix_(point.pool, np.arange(2), np.arange(d + 2), np.array(outputs))] = np.moveaxis(
@@ -92,7 +96,7 @@ def _step(
     if loss.quadratic:
         point.W[..., outputs] = new
         return Z + along, reached
-    return _search(program, point, Z, along, new, alpha), reached
+    return line_search(program, point, Z, along, new, alpha), reached
 
 
 def _split(W: NDArray) -> NDArray:
@@ -100,7 +104,7 @@ def _split(W: NDArray) -> NDArray:
     return np.ascontiguousarray(np.moveaxis(W, 3, 0)).reshape(-1, *W.shape[1:3])
 
 
-def _search(program: Program, point: Point, Z: Array, along: Array, W: Array, alpha: float) -> Array:
+def line_search(program: Program, point: Point, Z: Array, along: Array, W: Array, alpha: float) -> Array:
     """Go towards W as far as the objective falls, by halves."""
     loss, was = program.loss, point.W
     start = loss.value(Z + point.b) + alpha * penalty(was)

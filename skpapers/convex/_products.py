@@ -131,6 +131,17 @@ class Operator:
         return A.reshape(S, d, c)
 
 
+def blocks(B: Bits, X: Array, weight: Array) -> Array:
+    """Return X' D_i diag(weight) X for every pattern, of shape (P, d, d)."""
+    d, every = X.shape[1], np.arange(B.shape[1])
+    left, right = np.triu_indices(d)
+    out, full = np.empty((every.size, left.size)), np.empty((every.size, d, d))
+    _pattern_sums(B, every, every, X, weight[:, np.newaxis] * X, left, right, out)
+    full[:, left, right] = out
+    full[:, right, left] = out
+    return full
+
+
 def gram(B: Bits, X: Array, weight: Array, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
     """Return X' D_i diag(weight) D_j X for i in `rows`, j in `columns`, of shape (rows, columns, d, d)."""
     d = X.shape[1]

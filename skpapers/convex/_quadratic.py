@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from skpapers.convex._clock import ENDLESS, Clock
 from skpapers.convex._cones import project, project_all
 
 Array = NDArray[np.float64]
@@ -119,7 +120,7 @@ def _newton(H: Array, g: Array, W: Array, alpha: float, cones: Cones, borders: N
     slope = (side[:, np.newaxis] * g.reshape(-1, d)[blocks] + alpha * unit).ravel()
     bases = None
     if cones.present:
-        bases = [_null_space(cones, int(i), borders[i, q]) for i, q in zip(blocks, sides, strict=True)]
+        bases = [_null_space(cones, borders[i, q]) for i, q in zip(blocks, sides, strict=True)]
         edges = np.cumsum([0] + [basis.shape[1] for basis in bases])
         left = np.empty((edges[-1], len(rows)))
         for k, basis in enumerate(bases):
@@ -157,7 +158,7 @@ def _newton(H: Array, g: Array, W: Array, alpha: float, cones: Cones, borders: N
     return False
 
 
-def _null_space(cones: Cones, pattern: int, border: NDArray[np.int64]) -> Array:
+def _null_space(cones: Cones, border: NDArray[np.int64]) -> Array:
     """Return an orthonormal basis of the directions that keep a neuron on the border where it stands."""
     d = cones.X.shape[1]
     size = int(np.argmax(border < 0))
@@ -176,6 +177,7 @@ def solve_quadratic(
     alpha: float,
     cones: Cones,
     borders: NDArray[np.int64],
+    clock: Clock = ENDLESS,
     *,
     gap: float,
     max_rounds: int = 100,
@@ -200,6 +202,8 @@ def solve_quadratic(
 
     borders : ndarray of shape (blocks, sides, d + 2)
         Where projections start; changed.
+
+    clock : Clock, default=ENDLESS
 
     gap : float
         Absolute duality gap at which to stop.
@@ -226,7 +230,7 @@ def solve_quadratic(
         scale = min(max(square - inner, 0.0) / residual, alpha / top if top > alpha else 1.0) if residual else 0.0
         dual = scale * (square - inner) - 0.5 * scale * scale * residual
         reached = 0.5 * residual + alpha * penalty(W) - dual
-        if reached <= gap or failures == MAX_FAILURES:
+        if reached <= gap or failures == MAX_FAILURES or clock.is_over:
             break
         if w.any():
             failures = 0 if _newton(H, g, W, alpha, cones, borders) else failures + 1

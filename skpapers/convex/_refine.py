@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from skpapers.convex._clock import Clock
 from skpapers.convex._losses import Loss
 
 Array = NDArray[np.float64]
@@ -16,7 +17,7 @@ SEARCH = {"maxiter": 300, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-9}
 
 
 def descend_network(
-    X: Array, loss: Loss, W: Array, A: Array, free: NDArray[np.bool_], b: Array, alpha: float
+    X: Array, loss: Loss, W: Array, A: Array, free: NDArray[np.bool_], b: Array, alpha: float, clock: Clock
 ) -> tuple[Array, Array, float]:
     """Go down from a network to a local minimum of its regularised objective, by L-BFGS.
 
@@ -41,6 +42,8 @@ def descend_network(
 
     alpha : float
 
+    clock : Clock
+
     Returns
     -------
     W : ndarray of shape (m, d)
@@ -63,6 +66,11 @@ def descend_network(
         back = (U @ second.T) * (hidden > 0)
         return value, np.concatenate([(back.T @ X).ravel(), (hidden.T @ U)[free]]) + alpha * theta
 
-    done = minimize(objective, np.concatenate([W.ravel(), A[free]]), jac=True, method="L-BFGS-B", options=SEARCH)
+    def look(_: Array) -> None:
+        if clock.is_over:
+            raise StopIteration
+
+    start = np.concatenate([W.ravel(), A[free]])
+    done = minimize(objective, start, jac=True, method="L-BFGS-B", callback=look, options=SEARCH)
     second[free] = done.x[size:]
     return done.x[:size].reshape(W.shape), second, float(done.fun)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, TimeSeriesSplit
 
@@ -128,3 +128,39 @@ def test_nothing_is_exported_before_the_fit():
     for method in ("to_relu", "to_torch", "to_sklearn_mlp"):
         with pytest.raises(NotFittedError):
             getattr(ConvexReLURegressorCV("gated_relu"), method)()
+
+
+@pytest.mark.parametrize("activation", ["relu", "gated_relu"])
+@pytest.mark.parametrize("kind", [ConvexReLUClassifierCV, ConvexReLURegressorCV])
+def test_a_time_limit_still_scores_every_alpha(kind, activation):
+    X, y = load_breast_cancer(return_X_y=True)
+    alphas = [0.3, 0.1, 0.03]
+    model = kind(activation, alphas, cv=3, **OPTIONS | {"n_refine": 1}, time_limit=1e-9)
+    with pytest.warns(ConvergenceWarning, match=r"time_limit=1e-09 s ended \d of 9 fits of the folds") as caught:
+        model.fit(X, y)
+    assert len(caught) == 1
+    assert np.isfinite(model.cv_results_["mean_test_score"]).all()
+    assert model.alpha_ in alphas
+    assert not model.converged_
+    options = {"gates": model.gates_, "n_refine": 0, "tol": 1e-6}
+    best = kind._single(activation, model.alpha_, **options).fit(X, y)
+    assert model.lower_bound_ <= best.objective_ * (1 + 1e-9)
+    assert model.objective_ >= best.lower_bound_
+    assert model.gap_ > 0.0
+
+
+def test_a_long_time_limit_changes_nothing():
+    X, y = load_diabetes(return_X_y=True)
+    model = ConvexReLURegressorCV(alphas=3, eps=0.1, cv=3, **OPTIONS)
+    free = clone(model).fit(X, y)
+    assert_array_equal(free.coef_, clone(model).set_params(time_limit=1e6).fit(X, y).coef_)
+
+
+def test_a_path_shares_its_time():
+    X, y = load_diabetes(return_X_y=True)
+    model = ConvexReLURegressor(**OPTIONS | {"time_limit": 1e-9})
+    with pytest.warns(ConvergenceWarning, match="time_limit=1e-09 s ended the fit"):
+        _, models, gaps = convex_relu_path(model, X, y, alphas=[10.0, 0.1, 0.01])
+    assert gaps[0] == 0.0
+    assert (gaps[1:] > OPTIONS["tol"]).all()
+    assert [one.converged_ for one in models] == [True, False, False]

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skpapers.convex import ConvexReLUClassifier, ConvexReLURegressor, convex_relu_path
+from skpapers.convex import _convex_relu as programs
 from skpapers.convex._convex_relu_estimators import one_thread
 from tests._asserts import assert_same_predictions, assert_unchanged_by
 
@@ -432,3 +433,80 @@ def test_a_network_for_scikit_learn_knows_the_names_of_columns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert_array_equal(model.to_sklearn_mlp().predict(X), model.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("time_limit", [1e-9, 0.02])
+@pytest.mark.parametrize(("name", "activation"), SETTINGS)
+def test_a_time_limit_leaves_a_network_and_a_true_bound(name, activation, time_limit):
+    rounds = 0 if name == "three classes" else 2  # patterns that column generation adds there serve all outputs
+    model, X, y = setting(name, activation, n_refine=rounds, tol=1e-9, time_limit=time_limit)
+    model.fit(X, y)
+    assert_allclose(loss_of(model, X, y) + penalty_of(model, X, model.alpha), model.objective_, rtol=1e-9)
+    options = model.get_params() | {"gates": model.gates_, "n_refine": 0, "time_limit": None, "tol": 1e-6}
+    best = type(model)(**options).fit(X, y)
+    assert best.converged_
+    assert model.lower_bound_ <= best.objective_ * (1 + 1e-9)
+    assert model.objective_ >= best.lower_bound_ * (1 - 1e-9)
+    assert_allclose(model.gap_, (model.objective_ - model.lower_bound_) / model.objective_, atol=1e-15)
+    assert model.gap_ >= 0.0
+    assert model.converged_ == (model.gap_ <= 1e-9)
+    assert time_limit > 1e-9 or not model.converged_
+
+
+def test_a_time_limit_is_told_and_a_long_one_changes_nothing():
+    X, y = load_diabetes(return_X_y=True)
+    model = ConvexReLURegressor(alpha=0.05, n_gates=40, random_state=0, time_limit=1e-9)
+    with pytest.warns(ConvergenceWarning, match="time_limit=1e-09 s ended the fit at a relative duality gap of"):
+        model.fit(X, y)
+    assert len(model.history_) == 2  # one look before column generation, and one at its end
+    with pytest.warns(ConvergenceWarning, match="max_iter=2 ended the fit"):
+        model.set_params(time_limit=1e6, max_iter=2).fit(X, y)
+    for activation in ("relu", "gated_relu"):
+        free = ConvexReLURegressor(activation, 0.05, n_gates=40, random_state=0).fit(X, y)
+        limited = ConvexReLURegressor(activation, 0.05, n_gates=40, random_state=0, time_limit=1e6).fit(X, y)
+        assert_array_equal(free.coef_, limited.coef_)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("time_limit", [None, 1e-9])
+@pytest.mark.parametrize("activation", ["relu", "gated_relu"])
+def test_an_optimum_that_needs_no_search_has_a_gap_of_zero(activation, time_limit):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 3)), rng.normal(size=30)
+    model = ConvexReLURegressor(activation, n_gates=20, random_state=0, time_limit=time_limit)
+    for rows, targets in ((X, np.full(30, 7.3)), (X[:1], y[:1]), (np.repeat(X[:1], 30, axis=0), np.full(30, -1e9))):
+        model.fit(rows, targets)
+        assert model.objective_ == model.lower_bound_ == model.gap_ == 0.0
+        assert model.converged_
+        assert_array_equal(model.predict(rows), targets)
+    model.set_params(alpha=10.0).fit(X, y)  # the empty model
+    assert model.gap_ == 0.0
+    assert model.converged_
+    assert model.n_active_neurons_ == 0
+
+
+@pytest.mark.parametrize("activation", ["relu", "gated_relu"])
+def test_equal_rows_with_different_targets_have_their_mean(activation):
+    y = np.arange(30.0)
+    X = np.ones((30, 3))
+    model = ConvexReLURegressor(activation, n_gates=20, random_state=0).fit(X, y)
+    assert model.converged_
+    assert 0.0 <= model.gap_ <= 1e-3
+    assert_allclose(model.predict(X), y.mean(), atol=0.2)
+
+
+def test_an_interrupted_fit_leaves_the_estimator_as_it_was(monkeypatch):
+    X, y = load_diabetes(return_X_y=True)
+    model = ConvexReLURegressor(alpha=0.05, n_gates=40, random_state=0, time_limit=60.0).fit(X, y)
+    before = vars(model).copy()
+    descend = programs.descend_network
+
+    def interrupted(*args):
+        descend(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(programs, "descend_network", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[:, :4], y)
+    assert vars(model) == before

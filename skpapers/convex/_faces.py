@@ -1,0 +1,140 @@
+"""Newton steps on the faces of the cones where the neurons of a point stand.
+
+A neuron v_j that is not zero and stands on some borders of its cone moves in the null space of these rows: v_j = N_j
+c_j. On these coordinates the objective is smooth, with the Hessian
+
+    C'QC - C'q q'C / sum(q) + alpha / ||v_j|| N_j'(I - v_j v_j' / ||v_j||²) N_j for each neuron,
+
+where C are the scores of the coordinates, Q = diag(q) is the curvature of the loss, and the second term stands for the
+intercept. At the optimum of a ReLU program most neurons stand on many borders, so that few coordinates are left.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, block_diag, cho_factor, cho_solve
+
+from skpapers.convex._cones import project_all
+from skpapers.convex._products import unpack
+from skpapers.convex._program import Point, Program
+from skpapers.convex._quadratic import Cones, penalty
+
+Array = NDArray[np.float64]
+MOST_CELLS = 1 << 22  # of the scores of all coordinates: 32 MB
+DAMPING = 1e-3  # of the mean of the Hessian's diagonal, at the start: neurons of neighbouring patterns may be parallel
+SHARES = (1.0, 0.4, 0.1)  # of the step that are tried
+
+
+@dataclass
+class Faces:
+    """What steps remember: the patterns as zeros and ones, of shape (n, S), and the damping of the next step."""
+
+    program: Program
+    point: Point
+    D: Array = field(init=False)
+    damping: float = DAMPING
+
+    def __post_init__(self) -> None:
+        self.D = unpack(self.program.bits(self.point.pool), len(self.program.X)).astype(np.float64)
+
+
+def step_on_faces(program: Program, point: Point, faces: Faces, cones: Cones, Z: Array, alpha: float) -> Array | None:
+    """Take a Newton step for one output after the other, in place of `point`, whose scores are Z.
+
+    Returns
+    -------
+    Z : ndarray of shape (n, c) or None
+        The new scores; None where no objective is lower.
+    """
+    moved = None
+    for k in range(point.b.size):
+        new = _step(program, point, faces, cones, Z, k, alpha)
+        faces.damping = min(10.0 * faces.damping, 1.0) if new is None else max(faces.damping / 3.0, 1e-6)
+        if new is not None:
+            Z = moved = new
+    return moved
+
+
+def _step(program: Program, point: Point, faces: Faces, cones: Cones, Z: Array, k: int, alpha: float) -> Array | None:
+    loss, X = program.loss, program.X
+    slot, side = np.nonzero(np.any(point.W[..., k], axis=2))
+    if not slot.size:
+        return None
+    v, sign = point.W[slot, side, :, k], 1.0 - 2.0 * side
+    borders = point.borders[point.pool[slot], side, :, k].copy()
+    N = np.empty((len(v), X.shape[1], X.shape[1]))
+    sizes = _bases(X, borders, N)
+    edges = np.concatenate([[0], np.cumsum(sizes)])
+    if edges[-1] * len(X) > MOST_CELLS:
+        return None
+    bases = [rows[:size].T for rows, size in zip(N, sizes, strict=True)]
+    hidden = [s * (X @ basis) * faces.D[:, j, np.newaxis] for s, basis, j in zip(sign, bases, slot, strict=True)]
+    C = np.hstack(hidden)
+    length = np.linalg.norm(v, axis=1)
+    units = [basis.T @ w / norm for basis, w, norm in zip(bases, v, length, strict=True)]
+    slope = loss.gradient(Z + point.b)[:, k] @ C + alpha * np.concatenate(units)
+    q = loss.model(Z + point.b, range(k, k + 1))[0][:, 0]
+    C *= np.sqrt(q)
+    M = C.T @ C
+    if loss.intercept:
+        cross = np.sqrt(q[:, 0]) @ C
+        M -= np.outer(cross, cross / q.sum())
+    M += block_diag(*[alpha / norm * (np.eye(len(u)) - np.outer(u, u)) for u, norm in zip(units, length, strict=True)])
+    before = loss.value(Z + point.b) + alpha * penalty(point.W)
+    move = _direction(M, slope, faces.damping)
+    if move is None:
+        return None
+    move = np.stack([basis @ part for basis, part in zip(bases, np.split(move, edges[1:-1]), strict=True)])
+    for share in SHARES:
+        new = v + share * move
+        new[(new * v).sum(axis=1) <= 0.0] = 0.0  # the model of its norm ends at zero
+        out, norms, found = np.empty_like(new), np.empty(len(new)), borders.copy()
+        project_all(new, cones.X, cones.XT, cones.lengths, cones.signs, slot, found, 0.0, out, norms)
+        W = point.W.copy()
+        W[slot, side, :, k] = out
+        Z_new = Z.copy()
+        Z_new[:, k] += (faces.D[:, slot] * (X @ ((out - v) * sign[:, np.newaxis]).T)).sum(axis=1)
+        b = loss.best_intercept(Z_new, point.b)
+        if loss.value(Z_new + b) + alpha * penalty(W) < before:
+            point.W, point.b = W, b
+            point.borders[point.pool[slot], side, :, k] = found
+            return Z_new
+    return None
+
+
+def _direction(M: Array, slope: Array, damping: float) -> Array | None:
+    """Return the damped Newton direction; None where there is none."""
+    if not len(slope):
+        return None
+    M = M + damping * np.trace(M) / len(M) * np.eye(len(M))
+    try:
+        move = -cho_solve(cho_factor(M, overwrite_a=True, check_finite=False), slope, check_finite=False)
+    except LinAlgError:
+        return None
+    return move if np.isfinite(move).all() else None
+
+
+@njit(cache=True, nogil=True)
+def _bases(X, borders, N):
+    """Write an orthonormal basis of the null space of the border rows of every neuron into the first rows of N[j]."""
+    sizes = np.empty(len(borders), dtype=np.int64)
+    for j in range(len(borders)):
+        size = 0
+        while borders[j, size] >= 0:
+            size += 1
+        if size == 0:
+            N[j] = np.eye(X.shape[1])
+            sizes[j] = X.shape[1]
+            continue
+        rows = np.empty((size, X.shape[1]))
+        for i in range(size):
+            rows[i] = X[borders[j, i]]
+        _, values, right = np.linalg.svd(rows, full_matrices=True)
+        rank = 0
+        while rank < values.size and values[rank] > 1e-10 * values[0]:
+            rank += 1
+        sizes[j] = X.shape[1] - rank
+        N[j, : sizes[j]] = right[rank:]
+    return sizes

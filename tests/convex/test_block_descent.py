@@ -1,0 +1,72 @@
+"""Block descent and Newton steps on faces against Clarabel."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from skpapers.convex._block_descent import block_descent
+from skpapers.convex._clock import ENDLESS, Clock
+from skpapers.convex._faces import Faces, step_on_faces
+from skpapers.convex._products import blocks
+from skpapers.convex._program import empty_point, largest_violation
+from skpapers.convex._quadratic import penalty
+from tests.convex._programs import dense, make_program, optimum
+
+
+def everywhere(program):
+    """Return the empty point with room for all patterns."""
+    point = empty_point(program)
+    P = program.B.shape[1]
+    point.pool = np.arange(P)
+    point.W = np.zeros((P, 2, program.X.shape[1], point.b.size))
+    return point
+
+
+def objective(program, point, alpha):
+    return program.loss.value(program.scores(point) + point.b) + alpha * penalty(point.W)
+
+
+@pytest.mark.parametrize("fraction", [0.5, 0.1, 0.02])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("kind", ["squared", "two outputs", "log"])
+def test_the_optimum_is_that_of_clarabel(kind, intercept, fraction):
+    program, alpha, best = optimum(kind, True, intercept, fraction)
+    point = everywhere(program)
+    n_iter = block_descent(program, point, alpha, 1e-7 * best, 20000, ENDLESS)
+    assert 0 < n_iter < 20000
+    assert_allclose(objective(program, point, alpha), best, rtol=5e-7)
+    assert largest_violation(program, point) < 1e-10
+
+
+@pytest.mark.parametrize("kind", ["squared", "two outputs", "log"])
+def test_a_step_on_faces_keeps_to_the_cones_and_lowers_the_objective(kind):
+    program, alpha, best = optimum(kind, True, True, 0.02)
+    point = everywhere(program)
+    block_descent(program, point, alpha, 0.0, 10, ENDLESS)
+    before = objective(program, point, alpha)
+    faces, Z = Faces(program, point), program.scores(point)
+    gained = 0
+    for _ in range(5):
+        new = step_on_faces(program, point, faces, program.cones(point.pool), Z, alpha)
+        if new is not None:
+            Z, gained = new, gained + 1
+            assert_allclose(Z, program.scores(point), atol=1e-10)
+    assert gained
+    assert largest_violation(program, point) < 1e-10
+    assert best - 1e-7 <= objective(program, point, alpha) < before
+
+
+def test_blocks_are_those_of_the_dense_matrix():
+    program = make_program("squared", relu=True)
+    A, d = dense(program), program.X.shape[1]
+    H = A.T @ (program.loss.weight[:, np.newaxis] * A)
+    expected = [H[i : i + d, i : i + d] for i in range(0, len(H), d)]
+    assert_allclose(blocks(program.B, program.X, program.loss.weight), expected, atol=1e-14)
+
+
+def test_a_clock_ends_the_descent_at_a_point_of_the_cones():
+    program, alpha, best = optimum("log", True, True, 0.02)
+    point = everywhere(program)
+    assert block_descent(program, point, alpha, 0.0, 20000, Clock(1e-9)) == 10
+    assert objective(program, point, alpha) > best
+    assert largest_violation(program, point) < 1e-10
