@@ -241,6 +241,8 @@ GOES_ON = {
     "alpha": 0.3,
     "batch_size": 7,
     "learning_rate_init": 0.01,
+    "sam_fraction": 0.3,
+    "calibration": "temperature",
     "max_iter": 3,
     "shuffle": False,
     "momentum": 0.0,
