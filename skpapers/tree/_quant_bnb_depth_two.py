@@ -109,8 +109,9 @@ class Two(NamedTuple):
 # Integers of the machine: rows, phase, next child feature, lanes in use, open intervals, intervals in the batch,
 # whether there is a tree, its root where its branches are still to be written down, most passes, passes, rows scanned,
 # thresholds judged, the lane in hand, more rows for which bounds hold, whether leaves are limited in the scan in hand,
-# whether the lanes have bounds of their own.
+# whether the lanes have bounds of their own, passes with a second scan.
 N, PHASE, G, NB, OPEN, BATCH, FOUND, ROOT, SPLIT, LIMIT, PASSES, WORK, EXPLORED, K, EXTRA, COUNTED, OWN = range(17)
+SECONDS = 17
 CHOOSE, SCAN, JUDGE, DONE = range(4)
 # Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, least and
 # largest leaf value of the best tree, largest value allowed on the lower side of the monotonic threshold in hand.
@@ -126,7 +127,7 @@ def make_two(n, q, width, n_classes, kind, number):
     many = kind == CLASSES
     room = 2 * q + ROOM + SPARE
     return Two(
-        at=np.zeros(17, np.int64),
+        at=np.zeros(18, np.int64),
         num=np.zeros(7),
         code=np.zeros(n, np.uint32),
         st=np.zeros(LANES, number),
@@ -337,6 +338,7 @@ def start_two(two, rows, n, settings, cutoff, low, high, floor, limit, extra):
     at[ROOT] = -1
     at[LIMIT] = limit
     at[PASSES] = 0
+    at[SECONDS] = 0
     at[EXTRA] = extra
     num[BEST] = cutoff
     num[SECOND] = np.inf
@@ -641,15 +643,22 @@ def begin_own(two, settings):
         two.fewest[:] = own
         limit_scan(two, settings)
         two.at[OWN] = 1
+        two.at[SECONDS] += 1
         two.at[G] = 0
     return needed
+
+
+@njit(cache=True, nogil=True)
+def must_count(settings):
+    """Whether the scans must count rows, since their sums do not: without weights that of the squared error does."""
+    return settings.kind <= CLASSES or not settings.unit
 
 
 @njit(cache=True, nogil=True, inline="always")
 def limit_scan(two, settings):
     """Tell the scans which splits they must pass over, so that no leaf has fewer rows than it must."""
     n = two.at[N]
-    counted = settings.kind <= CLASSES or not settings.unit
+    counted = must_count(settings)
     two.at[COUNTED] = counted and two.fewest.max() > 1
     for k in range(LANES):
         for side in range(2):
@@ -926,8 +935,11 @@ def begin_scan(two, rows, settings):
         two.r[k, q] = leaf_loss(settings.kind, rest) + settings.leaf_cost
     two.at[G] = 0
     two.at[OWN] = 0
-    if settings.min_leaf > 1:
+    # Where scans must count, they take half as long again: not worth it while bounds without limits close most passes.
+    if settings.min_leaf > 1 and (not must_count(settings) or 4 * two.at[SECONDS] > two.at[PASSES]):
         limit_leaves(two, rows, settings)
+    else:
+        two.fewest[:] = 1
     limit_scan(two, settings)
 
 
