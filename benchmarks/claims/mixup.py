@@ -184,6 +184,7 @@ NETWORK: dict[str, Any] = {
     "scaling": None,
     "rho": 0.0,
     "max_iter": 60,
+    "calibration": None,
     "device": "cpu",
 }
 TRAINING: dict[str, dict[str, float]] = {

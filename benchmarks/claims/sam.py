@@ -23,6 +23,7 @@ NETWORK = {
     "batch_size": 32,
     "max_iter": 40,
     "learning_rate_init": 3e-3,
+    "calibration": None,
     "device": "cpu",
 }
 

@@ -23,6 +23,6 @@ class Settings:
 
 
 def automatic_settings(n: int) -> Settings:
-    """Return the settings for n rows: 64, 0.005, 60 and 1 for few of them, 128, 0.01, 20 and 0.5 for many."""
+    """Return the settings for n rows: 64, 0.005, 60 and 1 for few of them, 256, 0.015, 36 and 0.1 for many."""
     t = min(max(log(n / FEW) / log(MANY / FEW), 0.0), 1.0)
-    return Settings(round(64 * 2.0**t), 0.005 * 2.0**t, round(60 / 3.0**t), 0.5**t)
+    return Settings(round(64 * 4.0**t), 0.005 * 3.0**t, round(60 * 0.6**t), 0.1**t)

@@ -6,8 +6,9 @@ from scipy.special import logsumexp, softmax
 
 FRACTION = 0.2  # of the weight of each class, for the rows held back
 FEWEST = 20  # rows below which none are held back
-MANY_ROWS = 10_000  # rows from which the automatic epochs leave a network hardly too sure of itself, on noise too
+MANY_ROWS = 10_000  # rows from which the automatic settings leave a network hardly too sure of itself
 HOTTEST = 1000.0
+PSEUDO_ROWS = 0.5
 
 
 def rows_held_back(y: NDArray, weight: NDArray | None, order: NDArray) -> tuple[NDArray, NDArray]:
@@ -30,9 +31,11 @@ def rows_held_back(y: NDArray, weight: NDArray | None, order: NDArray) -> tuple[
 def fit_temperature(logits: NDArray, y: NDArray, weight: NDArray | None) -> float:
     """Return a temperature from 1 to `HOTTEST`: that of the smallest mean log loss, raised where few rows speak for it.
 
-    The loss is convex in 1 / temperature: bisection of its derivative. Let m be the gain in log loss over equal
-    probabilities, and s its standard error. 1 / temperature is shrunk by the factor max(0, 1 - (s / m)^2), as a mean is
-    by James and Stein: networks trained on noise gain by chance what they lose on other rows.
+    The loss is convex in 1 / temperature: bisection of its derivative. Half a row of equal probabilities is added to
+    the targets, as in Platt's scaling: a network that is right on all of few rows may err on the next. Let m be the
+    gain in log loss over equal probabilities, and s its standard error. 1 / temperature is shrunk by the factor
+    max(0, 1 - (s / m)^2), as a mean is by James and Stein: networks trained on noise gain by chance what they lose on
+    other rows.
 
     Parameters
     ----------
@@ -49,7 +52,8 @@ def fit_temperature(logits: NDArray, y: NDArray, weight: NDArray | None) -> floa
     of_class = logits[np.arange(len(y)), y]
     weight = np.ones(len(y)) if weight is None else weight / weight.max()
     weight = weight / weight.sum()
-    inverse = _best_inverse(logits, of_class, weight)
+    share = PSEUDO_ROWS * (weight**2).sum()  # in units of the effective number of rows
+    inverse = _best_inverse(logits, (1.0 - share) * of_class + share * logits.mean(axis=1), weight)
     gain = inverse * of_class - logsumexp(inverse * logits, axis=1) + np.log(logits.shape[1])
     mean = weight @ gain
     square_error = (weight**2) @ (gain - mean) ** 2
@@ -57,9 +61,9 @@ def fit_temperature(logits: NDArray, y: NDArray, weight: NDArray | None) -> floa
     return float(1.0 / max(shrunk, 1.0 / HOTTEST))
 
 
-def _best_inverse(logits: NDArray, of_class: NDArray, weight: NDArray) -> float:
+def _best_inverse(logits: NDArray, targets: NDArray, weight: NDArray) -> float:
     def slope(inverse: float) -> float:
-        return float(weight @ ((softmax(inverse * logits, axis=1) * logits).sum(axis=1) - of_class))
+        return float(weight @ ((softmax(inverse * logits, axis=1) * logits).sum(axis=1) - targets))
 
     low, high = 1.0 / HOTTEST, 1.0
     if slope(high) <= 0.0:

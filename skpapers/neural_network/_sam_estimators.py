@@ -76,15 +76,15 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
         the mean loss.
 
     batch_size : int or "auto", default="auto"
-        Rows of a step. "auto" is 64 up to 4000 training rows, 128 from 8000 on, and moves geometrically between
+        Rows of a step. "auto" is 64 up to 4000 training rows, 256 from 8000 on, and moves geometrically between
         them. Sharpness-aware minimisation gains from small batches.
 
     learning_rate_init : float or "auto", default="auto"
         Learning rate at the start of a cosine schedule that ends at 0 after `max_iter` epochs. "auto" is 0.005 up to
-        4000 rows, 0.01 from 8000 on.
+        4000 rows, 0.015 from 8000 on.
 
     max_iter : int or "auto", default="auto"
-        Number of epochs. "auto" is 60 up to 4000 rows, 20 from 8000 on.
+        Number of epochs. "auto" is 60 up to 4000 rows, 36 from 8000 on.
 
     shuffle : bool, default=True
         Whether rows are visited in a new order in every epoch.
@@ -139,7 +139,7 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
 
     sam_fraction : float or "auto", default="auto"
         Share of the steps, the last ones, that take the second pass; the others are the base optimiser's. "auto" is
-        1 up to 4000 rows, 0.5 from 8000 on. 1 is the paper's method.
+        1 up to 4000 rows, 0.1 from 8000 on. 1 is the paper's method.
 
     scaling : {"robust", "standard"} or None, default="robust"
         The first, fixed layer. "robust": median and interquartile range, so that raw columns work. Columns
@@ -240,18 +240,19 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
     `sam_fraction` of the steps with `rho` > 0; with `n_ensemble` members of small width less than that many times.
     Memory: X in float64 and in `dtype`; `predict` takes rows in chunks, and little memory beside X.
 
-    "auto" settings of n rows, with t = log2(n / 4000) between 0 and 1: `batch_size` :math:`64 \cdot 2^t`,
-    `learning_rate_init` :math:`0.005 \cdot 2^t`, `max_iter` :math:`60 / 3^t`, `sam_fraction` :math:`2^{-t}`. A number
-    given for one of them leaves the others as they are. `partial_fit` takes those of few rows.
+    "auto" settings of n rows, with t = log2(n / 4000) between 0 and 1: `batch_size` :math:`64 \cdot 4^t`,
+    `learning_rate_init` :math:`0.005 \cdot 3^t`, `max_iter` :math:`60 \cdot 0.6^t`, `sam_fraction` :math:`0.1^t`. A
+    number given for one of them leaves the others as they are. `partial_fit` takes those of few rows.
 
-    The temperature T of `predict_proba`, softmax(logits / T), minimises the log loss of rows held back, of each class
-    the last fifth (by weight); `validation_split="random"` holds back random ones. A second network, trained as the
-    first but on the other rows, judges them; `fit` takes 1.8 times as long for it. From 10000 rows on "auto" leaves T
-    at 1: trained for 20 epochs, networks were hardly too sure of themselves there, on noise neither. With
-    `early_stopping` its validation rows give the temperature, without a second network. Where the rows hardly speak
-    against equal probabilities, T is larger: with m the mean gain in log loss over them and s its standard error, 1 /
-    T is multiplied by max(0, 1 - (s / m)^2). T is never below 1. It stays 1 below 20 rows, and in `partial_fit`;
-    `warm_start` keeps that of the first `fit`.
+    The temperature T of `predict_proba`, softmax(logits / T), minimises the log loss of rows held back, of each
+    class the last fifth (by weight); `validation_split="random"` holds back random ones. A second network, trained
+    as the first but on the other rows, judges them; `fit` takes 1.8 times as long for it. From 10000 rows on "auto"
+    leaves T at 1: networks were hardly too sure of themselves there. With `early_stopping` its validation rows give
+    the temperature, without a second network. Half a row of equal probabilities is added to them, since a network
+    that is right on all of few rows may err on the next. Where the rows hardly speak against equal probabilities, T
+    is larger: with m the mean gain in log loss over them and s its standard error, 1 / T is multiplied by max(0, 1 -
+    (s / m)^2). T is never below 1. It stays 1 below 20 rows, and in `partial_fit`; `warm_start` keeps that of the
+    first `fit`.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
     arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate; the
@@ -393,15 +394,15 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
         the mean loss.
 
     batch_size : int or "auto", default="auto"
-        Rows of a step. "auto" is 64 up to 4000 training rows, 128 from 8000 on, and moves geometrically between
+        Rows of a step. "auto" is 64 up to 4000 training rows, 256 from 8000 on, and moves geometrically between
         them. Sharpness-aware minimisation gains from small batches.
 
     learning_rate_init : float or "auto", default="auto"
         Learning rate at the start of a cosine schedule that ends at 0 after `max_iter` epochs. "auto" is 0.005 up to
-        4000 rows, 0.01 from 8000 on.
+        4000 rows, 0.015 from 8000 on.
 
     max_iter : int or "auto", default="auto"
-        Number of epochs. "auto" is 60 up to 4000 rows, 20 from 8000 on.
+        Number of epochs. "auto" is 60 up to 4000 rows, 36 from 8000 on.
 
     shuffle : bool, default=True
         Whether rows are visited in a new order in every epoch.
@@ -456,7 +457,7 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
 
     sam_fraction : float or "auto", default="auto"
         Share of the steps, the last ones, that take the second pass; the others are the base optimiser's. "auto" is
-        1 up to 4000 rows, 0.5 from 8000 on. 1 is the paper's method.
+        1 up to 4000 rows, 0.1 from 8000 on. 1 is the paper's method.
 
     scaling : {"robust", "standard"} or None, default="robust"
         The first, fixed layer. "robust": median and interquartile range, so that raw columns work. Columns
@@ -553,9 +554,9 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
     `sam_fraction` of the steps with `rho` > 0; with `n_ensemble` members of small width less than that many times.
     Memory: X in float64 and in `dtype`; `predict` takes rows in chunks, and little memory beside X.
 
-    "auto" settings of n rows, with t = log2(n / 4000) between 0 and 1: `batch_size` :math:`64 \cdot 2^t`,
-    `learning_rate_init` :math:`0.005 \cdot 2^t`, `max_iter` :math:`60 / 3^t`, `sam_fraction` :math:`2^{-t}`. A number
-    given for one of them leaves the others as they are. `partial_fit` takes those of few rows.
+    "auto" settings of n rows, with t = log2(n / 4000) between 0 and 1: `batch_size` :math:`64 \cdot 4^t`,
+    `learning_rate_init` :math:`0.005 \cdot 3^t`, `max_iter` :math:`60 \cdot 0.6^t`, `sam_fraction` :math:`0.1^t`. A
+    number given for one of them leaves the others as they are. `partial_fit` takes those of few rows.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
     arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate; the

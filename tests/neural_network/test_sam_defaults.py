@@ -184,10 +184,11 @@ def test_auto_is_what_its_numbers_say(make):
     X, y = noise(5000)
     kwargs = {"hidden_layer_sizes": (4,), "numeric_embedding": "none", "random_state": 0, "device": "cpu"}
     kwargs |= {"calibration": None} if make is SAMMLPClassifier else {}
-    explicit = {"batch_size": 80, "learning_rate_init": 0.00625, "sam_fraction": 0.8}
+    t = np.log2(5000 / 4000)
+    explicit = {"batch_size": 100, "learning_rate_init": 0.005 * 3**t, "sam_fraction": 0.1**t}
     automatic = make(**kwargs, max_iter=3).fit(X, y)
     assert_allclose(automatic.loss_curve_, make(**kwargs, max_iter=3, **explicit).fit(X, y).loss_curve_, rtol=1e-4)
-    assert make(**kwargs, batch_size=1000).fit(X, y).n_iter_ == 42
+    assert make(**kwargs, batch_size=1000).fit(X, y).n_iter_ == 51
 
 
 def test_the_second_pass_comes_in_the_last_steps():
