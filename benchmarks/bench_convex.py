@@ -1,6 +1,6 @@
 """Convex ReLU networks against pyscnn 0.0.10, the package of the paper's authors, and against Clarabel.
 
-    python benchmarks/bench_convex.py [--parts NAME ...] [--rounds N] [--out FILE.md]
+    python benchmarks/bench_convex.py [--parts NAME ...] [--rounds N] [--against FOLDER] [--out FILE.md]
 
 One process and one thread; sides take turns; CPU time, medians over the rounds, numba's compilation before the first
 one. All sides get the same rows, gates and objective. `pyscnn` stops by the norm of a gradient, so that its time is
@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks._convex_defaults import CASES
 from benchmarks._report import CONSOLE, Table, versions, versions_line
 from benchmarks._timing import cpu_seconds, medians, seconds
 from benchmarks.tables import load_shuffled
@@ -42,7 +43,8 @@ ACCURACY = 1e-5
 MOST = 4000  # iterations of the peer on small tables
 MOST_LARGE = 64  # the same where one takes half a second
 LARGE = 10_000  # rows
-PARTS = ("gated", "path", "relu", "rows", "memory")
+PARTS = ("gated", "path", "relu", "rows", "memory", "defaults")
+SEEDS = 3
 
 
 def table(name: str) -> tuple[NDArray, NDArray]:
@@ -250,6 +252,33 @@ def memory_rows() -> list[list[str]]:
     return rows
 
 
+def defaults_rows(cases: list[str], against: Path | None) -> list[list[str]]:
+    """Fit estimators with their default settings, each in a process of its own; checkouts take turns."""
+    folders = [Path(__file__).resolve().parents[1], *([against.resolve()] if against else [])]
+    rows = []
+    for name in cases:
+        for activation in ("relu", "gated_relu"):
+            found: list[list[dict]] = [[] for _ in folders]
+            for seed in range(SEEDS):
+                for folder, facts in zip(folders, found, strict=True):
+                    script = str(Path(__file__).with_name("_convex_defaults.py"))
+                    command = [sys.executable, script, name, activation, str(seed), str(folder)]
+                    done = subprocess.run(command, check=True, capture_output=True, text=True)
+                    facts.append(json.loads(done.stdout))
+            row = [name, activation]
+            for facts in found:
+                times, scores = ([one[key] for one in facts] for key in ("cpu", "score"))
+                row += [f"{np.median(times):.3g} ({min(times):.3g} to {max(times):.3g}) s", f"{np.mean(scores):.3f}"]
+                row.append(f"{max(one['gap'] for one in facts):.0e}")
+            if against:
+                pairs = [(ours["objective"], theirs["objective"]) for ours, theirs in zip(*found, strict=True)]
+                excess = [100.0 * (a / b - 1.0) for a, b in pairs]
+                row.append(f"{min(excess):+.2f} to {max(excess):+.2f} %" if " " not in name else "")
+            rows.append(row)
+            CONSOLE.print("  ".join(row))
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -259,6 +288,8 @@ def main() -> None:
         "--tables", nargs="+", default=[name for name, _ in GATED], metavar="NAME", help="of the gated part"
     )
     logging.getLogger("scnn").setLevel(logging.ERROR)  # it warns whenever the limit of iterations is met
+    parser.add_argument("--cases", nargs="+", default=CASES, choices=CASES, metavar="NAME", help="of the defaults part")
+    parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout, for the defaults part")
     parser.add_argument("--rounds", type=int, default=9, help="most rounds of a row, default 9; slow rows take 3")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the tables as markdown")
     args = parser.parse_args()
@@ -290,6 +321,13 @@ def main() -> None:
             columns = ["alpha", "skpapers", "of the fit", "beyond the imports", "gap"]
             title = "Peak memory: 20,000 rows of 20 features, gated, 2000 gates"
             tables.append(Table(title, columns, memory_rows()))
+        if "defaults" in args.parts:
+            columns = ["table", "activation", "this", "score", "worst gap"]
+            if args.against:
+                columns += ["other", "score", "worst gap", "excess of the objective"]
+            note = f"{SEEDS} seeds: median and range of CPU seconds, mean score on rows held out."
+            rows = defaults_rows(args.cases, args.against)
+            tables.append(Table("Default settings", columns, rows, note))
     for one in tables:
         one.print()
     if args.out:
