@@ -48,8 +48,10 @@ class Entrant:
         done = [outcome for outcome in self.outcomes if outcome is not None and not outcome.error]
         if not done or any(np.isnan(outcome.gap) for outcome in done):
             return ""
+        if all(outcome.optimal for outcome in done):
+            return "optimal"
         percent = 100 * max(outcome.gap for outcome in done)
-        return "optimal" if all(outcome.optimal for outcome in done) else f"gap {percent:.{2 if percent < 10 else 3}g}%"
+        return "gap <0.01%" if percent < 0.01 else f"gap {percent:.{2 if percent < 10 else 3}g}%"
 
 
 def build_entrants(contests: Iterable[tuple[Paper, Contest]], time_budget: float | None) -> dict[str, Entrant]:

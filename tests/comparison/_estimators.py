@@ -81,13 +81,16 @@ class Warns(Base):
 class Certified(Base):
     """Says how far from the optimum it is."""
 
-    def __init__(self, gap=0.0, tol=1e-4, time_limit=None):
+    def __init__(self, gap=0.0, tol=1e-4, time_limit=None, is_optimal=None):
         self.gap = gap
         self.tol = tol
         self.time_limit = time_limit
+        self.is_optimal = is_optimal
 
     def fit(self, X, y):
         self.gap_ = self.gap if self.time_limit is not None and self.time_limit < 150 else 9.0
+        if self.is_optimal is not None:
+            self.is_optimal_ = self.is_optimal
         return super().fit(X, y)
 
 

@@ -148,10 +148,13 @@ def test_certificates_and_time_limits(contests):
         ("open", Spec(certified, {"gap": 0.0123}), TREE),
         ("no bound", Spec(certified, {"gap": float("nan")}), TREE),
         ("own limit", Spec(certified, {"time_limit": 1e6}), TREE),
+        ("says so", Spec(certified, {"gap": 2e-15, "tol": 0.0, "is_optimal": True}), TREE),
+        ("says no", Spec(certified, {"gap": 2e-15, "tol": 0.1, "is_optimal": False}), TREE),
     )
     X, y = numbers(60)
     frame = compare(X, y, cv=2).to_frame()
-    assert frame["certificate"].tolist() == ["optimal", "optimal", "gap 1.2%", "", "gap 900%"]
+    expected = ["optimal", "optimal", "gap 1.2%", "", "gap 900%", "optimal", "gap <0.01%"]
+    assert frame["certificate"].tolist() == expected
 
 
 def test_one_estimator_in_two_contests_runs_once(contests, tmp_path):
