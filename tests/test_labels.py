@@ -1,4 +1,4 @@
-"""Labels that are missing, in whatever they come; every classifier says so."""
+"""Missing labels in arrays, lists and columns of data frames; every classifier refuses them with a clear error."""
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,11 @@ WITH_GAPS = [
     np.array(["a", np.nan, "b"], dtype=object),
     np.array([1, pd.NaT, 2], dtype=object),
     ["a", None, "b"],
+    ["a", np.nan, "b"],
+    ("a", float("nan"), "b"),
+    pd.array(["a", None, "b"], dtype="string"),
+    pd.array([1, None, 2], dtype="Int64"),
+    pd.Categorical([1, None, 2]),
 ]
 
 
@@ -60,9 +65,20 @@ def test_labels_without_gaps_pass_as_they_are(y):
     assert check_labels(y) is y
 
 
+def test_labels_keep_their_own_type_beside_a_gap():
+    for y in (
+        pd.array([1, None, 2], dtype="Int64"),
+        pd.Categorical([1, None, 2]),
+        pd.Series([1, None, 2], dtype="Int64"),
+    ):
+        assert [type(label) for label in label_values(y)[[0, 2]]] == [int, int]
+    assert label_values(["a", np.nan]).tolist()[0] == "a"
+    assert label_values(["a", "nan"]).dtype.kind == "U"
+
+
 @pytest.mark.parametrize("y", [y for y in WITH_GAPS if len(y) == 3], ids=kind)
 @pytest.mark.parametrize("estimator", CLASSIFIERS, ids=lambda e: type(e).__name__)
-def test_every_classifier_says_so(estimator, y):
+def test_every_classifier_refuses_missing_labels(estimator, y):
     X = load_iris().data[:3]
     with pytest.raises(ValueError, match="Input y contains NaN"):
         estimator.fit(X, y)

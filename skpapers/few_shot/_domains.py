@@ -36,7 +36,7 @@ def source_rows(sample_domain: Any, X: Any) -> NDArray[np.bool_]:
 
 
 def read_labels(y: Any, unlabeled: Any) -> tuple[Any, NDArray[np.bool_] | None]:
-    """Return the labels, with some label in the place of those that are marked, and where these stood.
+    """Return the labels, with marked entries replaced by other labels, and a mask of the marked rows.
 
     Parameters
     ----------
@@ -44,19 +44,18 @@ def read_labels(y: Any, unlabeled: Any) -> tuple[Any, NDArray[np.bool_] | None]:
         The labels.
 
     unlabeled : object
-        The mark. Any missing value (NaN, NaT, the NA of pandas) marks the entries that are missing in any way, None
-        among them.
+        The mark. Any missing value (NaN, NaT, the NA of pandas) marks all missing entries, including None.
 
     Returns
     -------
     y : array-like of shape (n_samples,)
-        An array of the labels' own type. Without a mark, or where every row is marked, `y` as it was given.
+        An array of the labels' own type. Without a mark, or if every row is marked, `y` as it was given.
 
     unlabelled : ndarray of shape (n_samples,) or None
         None without a mark.
     """
     if unlabeled is None or y is None:
-        check_labels(y, " Rows without a label are marked by unlabeled, such as unlabeled=np.nan.")
+        check_labels(y, " Set unlabeled to mark rows without a label, for example unlabeled=np.nan.")
         _warn_of_minus_one(y)
         return y, None
     values = column_or_1d(label_values(y), warn=True)
@@ -64,18 +63,18 @@ def read_labels(y: Any, unlabeled: Any) -> tuple[Any, NDArray[np.bool_] | None]:
     if missing_labels(np.array([unlabeled], dtype=object)).all():
         unlabelled = missing
     else:
-        check_labels(y, f" unlabeled={unlabeled!r} marks others.")
+        check_labels(y, f" unlabeled={unlabeled!r} does not mark them; unlabeled=np.nan does.")
         unlabelled = np.asarray(values == unlabeled, dtype=bool)
     labels = values[~unlabelled]
     if not labels.size:
         return y, unlabelled
     if labels.dtype == object and not any(isinstance(label, str) for label in labels):
-        labels = np.array(labels.tolist())  # objects for the mark's sake alone
+        labels = np.array(labels.tolist())  # they were objects only because of the mark
     return labels[np.where(unlabelled, 0, np.cumsum(~unlabelled) - 1)], unlabelled
 
 
 def _warn_of_minus_one(y: Any) -> None:
-    """Warn where -1 looks like the mark of rows without a label: beside other integers that are not negative."""
+    """Warn if -1 looks like a mark of rows without a label: all other labels are integers of at least 0."""
     values = label_values(y)
     if values.dtype == object:
         values = np.array(values.tolist())
@@ -84,8 +83,8 @@ def _warn_of_minus_one(y: Any) -> None:
     others = np.unique(values[values != -1])
     if others.size and np.all(others >= 0) and np.all(others == np.floor(others)) and others.tolist() != [1]:
         warnings.warn(
-            "y has the label -1 beside others that are not negative. It is taken for a class: where it marks rows "
-            "without a label, set unlabeled=-1; where it is a class, unlabeled=np.nan says so.",
+            "y has the label -1, and no other negative label. -1 is treated as a class. If it marks rows without a "
+            "label, set unlabeled=-1. If it is a class, set unlabeled=np.nan to avoid this warning.",
             UserWarning,
             stacklevel=3,
         )

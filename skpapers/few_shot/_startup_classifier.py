@@ -93,8 +93,8 @@ class STARTUPClassifier(
 
     unlabeled : object, default=None
         The entry of `y` that marks a row without a label, such as -1 or NaN. NaN and the NA of pandas mark missing
-        labels of any kind: NaN, NA, None, nulls of polars. None: every row has a label; there is a warning if -1 is
-        among other labels that are not negative, except for -1 and 1.
+        labels of any kind: NaN, NA, None, nulls of polars. None: every row has a label; `fit` then warns if -1 is the
+        only negative label, unless the labels are -1 and 1.
 
     activation : {"identity", "logistic", "tanh", "relu", "silu", "softplus"}, default="relu"
         What follows each hidden layer.
@@ -338,7 +338,7 @@ class STARTUPClassifier(
         Raises
         ------
         ValueError
-            If labels are missing that `unlabeled` does not mark, if there are fewer than two classes to learn or to
+            If `unlabeled` does not mark labels that are missing, if there are fewer than two classes to learn or to
             predict, if a source row has no label, if a loss becomes NaN or infinite, or if `augment` returns something
             else than finite rows.
 

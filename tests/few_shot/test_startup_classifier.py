@@ -68,6 +68,9 @@ GAPS = {
     "objects": (np.array(WORDS, dtype=object), LETTERS),
     "objects that are integers": (np.array(CODES, dtype=object), np.arange(10)),
     "list": (WORDS, LETTERS),
+    "list with NaN": ([np.nan if word is None else word for word in WORDS], LETTERS),
+    "pandas array": (pd.array(CODES, dtype="Int64"), np.arange(10)),
+    "categories of integers": (pd.Categorical(CODES), np.arange(10)),
 }
 
 
@@ -91,14 +94,14 @@ class TestRoles:
     def test_minus_one_is_a_class_unless_it_is_named(self):
         y = np.where(TRUTH % 2 == 0, -1, 1)
         assert_array_equal(startup().fit(X, y).classes_, [-1, 1])
-        with pytest.warns(UserWarning, match="set unlabeled=-1; where it is a class, unlabeled=np.nan says so"):
+        with pytest.warns(UserWarning, match=r"set unlabeled=-1\. If it is a class, set unlabeled=np\.nan"):
             assert_array_equal(startup().fit(X, Y, sample_domain=DOMAIN).classes_, [-1, 5, 6, 7, 8, 9])
 
     @pytest.mark.parametrize(
         "y", [TRUTH % 3 - 1, (TRUTH % 3 - 1).astype(float), pd.Series(TRUTH % 3 - 1, dtype="Int64")]
     )
     def test_minus_one_among_others_warns_unless_it_is_said_to_be_a_class(self, y):
-        with pytest.warns(UserWarning, match="y has the label -1 beside others that are not negative"):
+        with pytest.warns(UserWarning, match="y has the label -1, and no other negative label"):
             startup().fit(X, y)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -144,7 +147,7 @@ class TestRoles:
             ValueError, match=r"Input y contains NaN: \d+ of \d+ labels are missing. .*unlabeled=np.nan"
         ):
             model.fit(X, GAPS[kind][0], sample_domain=DOMAIN)
-        with pytest.raises(ValueError, match=r"Input y contains NaN: .* unlabeled='k' marks others"):
+        with pytest.raises(ValueError, match=r"Input y contains NaN: .* unlabeled='k' does not mark them"):
             startup(unlabeled="k").fit(X, GAPS[kind][0], sample_domain=DOMAIN)
         assert "classes_" not in vars(model)
 
