@@ -37,7 +37,7 @@ from skpapers.few_shot._distribution_calibration import (
 from skpapers.few_shot._domains import source_rows
 from skpapers.few_shot._wrapped_classifier import WrappedClassifierMixin
 
-LARGEST = 1e150  # squares of larger values add up to infinity
+LARGEST = 1e150  # sums of squares of larger values may overflow
 
 # Most rows that "balance" draws for a class where rows can carry weights: from there on they stand for several.
 MAX_DRAWN = 10_000
@@ -155,7 +155,8 @@ class DistributionCalibratedFewShot(
     `sample_weight` stands for repeated rows in sizes, means, covariances and in the fit of the classifier. Weights of a
     mean far below one would make all classes rare, or leave them no covariance; there is a warning where that happens.
 
-    A column that is constant has no part in any of this: rows drawn have its value, and "closed_form" ignores it.
+    Constant columns take no part in the calibration: drawn rows have the constant value, and "closed_form" ignores the
+    column.
 
     Cost: O(n p^2) for the covariances of the base classes that are neighbours, O(p^3) and p^2 numbers that are kept
     for each set of neighbours, O(p^2) for each row drawn, and the fit of the wrapped classifier on originals and draws.
@@ -363,11 +364,11 @@ class DistributionCalibratedFewShot(
         return weight_name
 
     def _check_sizes(self, rows: NDArray, weight: NDArray) -> None:
-        """Refuse what would overflow in a covariance."""
+        """Raise an error if covariances would overflow."""
         if rows.size and np.abs(rows).max() > LARGEST:
             raise ValueError(
-                f"X holds values as large as {np.abs(rows).max():.3g}, whose covariances overflow: scale the features, "
-                f"{LARGEST:g} is the largest possible."
+                f"X holds values as large as {np.abs(rows).max():.3g}, whose covariances overflow: scale the features "
+                f"so that no absolute value exceeds {LARGEST:g}."
             )
         with np.errstate(over="ignore"):
             total = weight.sum()
@@ -414,9 +415,8 @@ class DistributionCalibratedFewShot(
         self, support: Classes, found: Calibration, missing: NDArray, can_weigh: bool
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Return rows drawn for the rare classes, their labels and weights."""
-        n_drawn = np.ceil(missing - 1e-9).astype(np.intp)
-        if self.n_generate == "balance" and can_weigh:
-            n_drawn = np.minimum(n_drawn, MAX_DRAWN)
+        at_most = MAX_DRAWN if self.n_generate == "balance" and can_weigh else np.inf
+        n_drawn = np.minimum(np.ceil(missing - 1e-9), at_most).astype(np.intp)
         counts = share_out(n_drawn, support.weight, support.codes)
         drawn = draw(check_random_state(self.random_state), found, counts)
         codes = np.repeat(np.arange(len(n_drawn)), n_drawn)

@@ -35,7 +35,7 @@ class Classes(NamedTuple):
 
 
 class VaryingColumns:
-    """The columns that are not constant. The others have no distribution: rows drawn have their value."""
+    """The columns that vary. Constant columns have no distribution: drawn rows keep the constant value."""
 
     def __init__(self, rows: Floats) -> None:
         varying = ~constant_columns(rows)
@@ -43,11 +43,11 @@ class VaryingColumns:
         self.values = rows[0]
 
     def narrow(self, rows: Floats) -> Floats:
-        """Return the rows without constant columns."""
+        """Return the rows without their constant columns."""
         return rows if self.varying.all() else rows[:, self.varying]
 
     def widen(self, rows: Floats) -> Floats:
-        """Return narrow rows with the constants in their places."""
+        """Return narrow rows with the constant columns inserted again."""
         if self.varying.all():
             return rows
         wide = np.tile(self.values, (len(rows), 1))
@@ -55,13 +55,13 @@ class VaryingColumns:
         return wide
 
     def widen_axes(self, axes: Floats) -> Floats:
-        """Return the axes of a discriminant, as columns, that no constant column has a part in."""
+        """Return the axes of a discriminant (as columns), with entries of 0 for constant columns."""
         wide = np.zeros((len(self.varying), axes.shape[1]))
         wide[self.varying] = axes
         return wide
 
     def widen_covariances(self, covariances: Floats) -> Floats:
-        """Return covariances that are 0 for constant columns."""
+        """Return the covariances with entries of 0 for constant columns."""
         if self.varying.all():
             return covariances
         wide = np.zeros((len(covariances), *[len(self.varying)] * 2))
@@ -102,6 +102,8 @@ def covariance(centred: Floats, weight: Floats, n_means: int = 1) -> Floats:
     freedom = n - n_means
     if freedom <= 0:
         return np.zeros((d, d))
+    unit = np.ldexp(1.0, np.frexp(np.abs(centred).max())[1])  # a power of two changes no digit
+    centred = centred / unit  # fourth powers, and weights times squares, then stay finite
     S = centred.T @ (weight[:, None] * centred) / n
     if freedom < d:
         # O. Ledoit, M. Wolf, J. Multivariate Analysis 88, 2004: S is drawn towards the mean variance times I
@@ -110,7 +112,7 @@ def covariance(centred: Floats, weight: Floats, n_means: int = 1) -> Floats:
         error = (weight @ np.sum(centred**2, axis=1) ** 2 / n - np.sum(S**2)) / n
         share = min(error, distance) / distance if distance > 0 else 0.0
         S = share * target + (1.0 - share) * S
-    return S * (n / freedom)
+    return S * (n / freedom) * unit**2
 
 
 def pooled_covariance(classes: Classes) -> Floats:

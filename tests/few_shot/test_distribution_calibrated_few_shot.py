@@ -272,6 +272,25 @@ def test_tables_of_constant_columns_alone():
         assert np.isfinite(p).all()
 
 
+@pytest.mark.parametrize("method", ["sample", "closed_form"])
+@pytest.mark.parametrize("unit", [2.0**330, 2.0**-330])
+def test_the_unit_of_the_columns_scales_the_covariances_of_small_classes(unit, method):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [6, 6, 2])  # fewer rows than columns: fourth powers decide how far covariances are shrunk
+    rows = rng.normal(size=(14, 9)) + y[:, None]
+    plain, scaled = (model(Records(), method=method, min_base_samples=5).fit(s * rows, y) for s in (1.0, unit))
+    assert_array_equal(scaled.calibrated_covariances_ / unit**2, plain.calibrated_covariances_)
+    if method == "closed_form":
+        assert_allclose(scaled.predict_proba(unit * rows), plain.predict_proba(rows), rtol=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1.0, 2.0**200])
+def test_huge_weights_draw_no_more_than_the_limit(unit):
+    fitted = model(Records()).fit(unit * X, Y, np.full(len(Y), 2.0**660), sample_domain=DOMAIN)
+    assert np.isfinite(fitted.estimator_.X_).all()
+    assert len(fitted.estimator_.X_) <= len(X) + 2 * 10_000
+
+
 def test_values_and_weights_that_overflow_are_refused():
     with pytest.raises(ValueError, match=r"X holds values as large as 1e\+200, whose covariances overflow"):
         model().fit(np.where(X.max() == X, 1e200, X), Y)
