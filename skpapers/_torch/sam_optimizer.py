@@ -1,4 +1,4 @@
-"""Sharpness-aware minimisation (Foret et al. 2021) as an optimiser of torch, for training loops of one's own."""
+"""Sharpness-aware minimisation (Foret et al. 2021) as a torch optimiser, for custom training loops."""
 
 import inspect
 import threading
@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf, isfinite
+from numbers import Real
 from typing import Any
 
 import torch
@@ -17,24 +18,25 @@ from skpapers._torch.sam import TINY
 
 
 class SAM(torch.optim.Optimizer):
-    r"""Sharpness-aware minimisation around any optimiser of torch.
+    r"""Sharpness-aware minimisation that wraps any torch optimiser.
 
-    For your own training loops: a step looks for weights whose whole neighbourhood has a low loss, which costs a
+    Use it in your own training loops. A step looks for weights whose whole neighbourhood has a low loss. This costs a
     second forward and backward pass. The estimators :class:`SAMMLPClassifier` and :class:`SAMMLPRegressor` have it
     built in.
 
     Parameters
     ----------
     base_optimizer : torch.optim.Optimizer
-        The optimiser that applies the gradient found. Its parameter groups and its state are this one's, so that
-        learning-rate schedulers work on either.
+        The optimiser that applies the gradient. Parameter groups and state are shared with it, so that learning-rate
+        schedulers work on either.
 
     rho : float, default=0.05
         Radius of the neighbourhood in the norm of all parameters together, :math:`\rho` in the paper; 0.5 to 2 with
-        `adaptive`. 0 is the base optimiser itself. A parameter group may have a radius of its own, as its entry "rho".
+        `adaptive`. With 0 a step is one of the base optimiser. A parameter group may set its own radius as its entry
+        "rho".
 
     adaptive : bool, default=False
-        Measure the neighbourhood relative to each weight (ASAM). A parameter group may have an entry "adaptive".
+        Measure the neighbourhood relative to each weight (ASAM). A parameter group may set its own entry "adaptive".
 
     Attributes
     ----------
@@ -42,14 +44,14 @@ class SAM(torch.optim.Optimizer):
         The optimiser given.
 
     param_groups : list of dict
-        The groups of the base optimiser, with the entries "rho" and "adaptive". Where the base optimiser has an option
-        of that name (Adadelta has a rho), the entry is "sam_rho".
+        The groups of the base optimiser, with the entries "rho" and "adaptive". If the base optimiser has an option of
+        that name (Adadelta has a rho), the entry is "sam_rho".
 
     state : dict
         The state of the base optimiser.
 
     defaults : dict
-        The options of the base optimiser, and those of this one.
+        The default options of the base optimiser, and `rho` and `adaptive`.
 
     See Also
     --------
@@ -60,18 +62,18 @@ class SAM(torch.optim.Optimizer):
     :math:`\min_w \max_{\|e\|_2 \le \rho} L(w + e)`, with the inner maximum to first order at
     :math:`e = \rho\, g / (\|g\|_2 + 10^{-12})`: the closure runs once at w and once at w + e, then w is restored bit
     for bit and the base optimiser takes a step with the second gradient. Weight decay and momentum are the base
-    optimiser's, and see nothing of the perturbation. Groups with ``maximize=True`` move to where their objective is
-    smallest, :math:`-e`. A gradient that contains NaN or infinity moves nothing.
+    optimiser's, and the perturbation does not affect them. Groups with ``maximize=True`` move by :math:`-e`, to where
+    their objective is smallest. If a gradient contains NaN or infinity, no weight is perturbed.
 
-    The norm is that of all groups together, and each group moves by its own radius along it. It is accumulated in
-    float32, or in the dtype of the gradient where that is wider.
+    The norm is taken over all groups together, and each group moves by its own radius. The norm is accumulated in
+    float32, or in the dtype of the gradient if that is wider.
 
     Both runs of the closure draw the same dropout masks, and batch normalisation keeps the running statistics of the
-    first. The generator of torch stands afterwards where one run of the closure leaves it. In the form of two calls,
-    `first_step` and `second_step`, both are up to the caller.
+    first. Torch's random generator ends in the state that one run of the closure leaves. Callers of `first_step` and
+    `second_step` see to both themselves.
 
-    An optimiser that evaluates the closure itself, such as LBFGS, compares losses and gradients of several points; the
-    gradient at w + e is not the gradient of the loss at any of them. It is refused unless `rho` is 0.
+    An optimiser that evaluates the closure itself, such as LBFGS, compares losses and gradients at several points. The
+    gradient at w + e is not the gradient of the loss at any of them. Such an optimiser is refused unless `rho` is 0.
 
     References
     ----------
@@ -110,9 +112,8 @@ class SAM(torch.optim.Optimizer):
     >>> w.data
     tensor([1.5819, 0.8255])
 
-    Mixed precision. The scaler unscales the gradients of an optimiser once in each update, so that those of the first
-    pass are unscaled by way of the base optimiser. Where a gradient overflows, `step` restores the weights and does no
-    more:
+    With mixed precision. The scaler unscales the gradients of an optimiser only once per update, so the gradients of
+    the first pass are unscaled through the base optimiser. If a gradient overflows, `step` only restores the weights:
 
     >>> scaler = torch.amp.GradScaler("cpu")
     >>> scaler.scale((w**2).sum() / 2).backward()
@@ -127,7 +128,7 @@ class SAM(torch.optim.Optimizer):
 
     base_optimizer: torch.optim.Optimizer
 
-    # GradScaler then leaves it to `step` to skip an update that overflowed: the weights are to be restored all the same
+    # GradScaler then calls `step` even if a gradient overflowed, which lets `step` restore the weights
     _step_supports_amp_scaling = True
 
     def __init__(self, base_optimizer: torch.optim.Optimizer, rho: float = 0.05, adaptive: bool = False) -> None:
@@ -136,7 +137,7 @@ class SAM(torch.optim.Optimizer):
                 "base_optimizer must be an optimiser of torch other than SAM, such as "
                 f"torch.optim.SGD(model.parameters(), lr=0.1), got {base_optimizer!r}."
             )
-        # groups and state are the base optimiser's: what torch's __init__ does besides, it does for a copy, too
+        # The base optimiser holds groups and state. __setstate__ does the rest of torch's __init__, as for a copy.
         self.__setstate__({"base_optimizer": base_optimizer, "defaults": dict(base_optimizer.defaults)})
         self.defaults |= {self._keys["rho"]: _checked_rho(rho), self._keys["adaptive"]: bool(adaptive)}
         for group in self.param_groups:
@@ -147,7 +148,7 @@ class SAM(torch.optim.Optimizer):
         return {"base_optimizer": self.base_optimizer, "defaults": self.defaults, "_moved": self._moved}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._moved: list[tuple[Tensor, Tensor]] | None = None  # what first_step moved, and where it was
+        self._moved: list[tuple[Tensor, Tensor]] | None = None  # parameters that first_step moved, and old values
         super().__setstate__(state)
         taken = self.base_optimizer.defaults
         self._keys = {option: f"sam_{option}" if option in taken else option for option in ("rho", "adaptive")}
@@ -178,7 +179,7 @@ class SAM(torch.optim.Optimizer):
 
     @property
     def rho(self) -> float:
-        """The radius of groups that have none of their own; setting it sets that of all groups."""
+        """The default radius of parameter groups. Setting it changes the radius of all groups."""
         return self.defaults[self._keys["rho"]]
 
     @rho.setter
@@ -187,7 +188,7 @@ class SAM(torch.optim.Optimizer):
 
     @property
     def adaptive(self) -> bool:
-        """Whether the neighbourhood of groups that do not say so is relative; setting it sets that of all groups."""
+        """Whether the neighbourhood is relative by default. Setting it changes all groups."""
         return self.defaults[self._keys["adaptive"]]
 
     @adaptive.setter
@@ -195,12 +196,12 @@ class SAM(torch.optim.Optimizer):
         self._set_all("adaptive", bool(adaptive))
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a parameter group to the base optimiser, which fills in its options as this one fills in its own.
+        """Add a parameter group. Options that it lacks get their default values.
 
         Parameters
         ----------
         param_group : dict
-            The parameters, and options of the group.
+            The parameters and options of the group.
         """
         if isinstance(param_group, dict):
             _checked_rho(param_group.get(self._keys["rho"], self.rho))
@@ -214,12 +215,12 @@ class SAM(torch.optim.Optimizer):
         ----------
         closure : callable
             Clears the gradients, evaluates the loss, calls `backward` and returns the loss. It runs twice, once if
-            `rho` is 0. Only after `first_step` there is none: then this is `second_step`.
+            `rho` is 0. Leave it out only after `first_step`: the call is then the same as `second_step`.
 
         Returns
         -------
         loss : object
-            What the first run of the closure returned. Where either run raises, the weights are what they were.
+            The result of the first run of the closure. If either run raises an error, the weights are restored.
 
         Raises
         ------
@@ -230,21 +231,21 @@ class SAM(torch.optim.Optimizer):
             If the base optimiser evaluates the closure itself, and `rho` is not 0.
 
         ValueError
-            If there is neither a closure nor a first step.
+            If no closure is given and `first_step` was not called.
         """
         try:
             with torch.inference_mode(False):  # state made in inference mode could not be updated outside of it
                 return self._step_once() if closure is None else self._step_with(closure)
         except BaseException:
-            for name in ("found_inf", "grad_scale"):  # of a GradScaler, which takes them back after a success alone
+            for name in ("found_inf", "grad_scale"):  # set by a GradScaler, which deletes them after success only
                 self.__dict__.pop(name, None)
             raise
 
     def first_step(self, zero_grad: bool = False) -> None:
-        """Move the weights to the worst point around them, by the gradients that are there.
+        """Move the weights to the worst point around them, by the current gradients.
 
-        With `second_step` it is `step` in two calls, for loops that cannot give a closure. Clear the gradients in
-        between, and compute them on the same rows again. With `rho=0` the weights stay where they are.
+        `first_step` and `second_step` together are one `step`, for training loops without a closure. In between, clear
+        the gradients and compute them again on the same rows. With `rho=0` the weights do not move.
 
         Parameters
         ----------
@@ -254,13 +255,13 @@ class SAM(torch.optim.Optimizer):
         Raises
         ------
         RuntimeError
-            If there is no gradient, or `first_step` was called before.
+            If there is no gradient, or `second_step` did not follow the previous `first_step`.
 
         TypeError
             If the base optimiser evaluates a closure itself, and `rho` is not 0.
         """
         if self._moved is not None:
-            raise RuntimeError("first_step was called already: call second_step, or restore, before the next.")
+            raise RuntimeError("first_step was called already: call second_step or restore before calling it again.")
         try:
             with torch.inference_mode(False):
                 self._perturbs()
@@ -272,7 +273,7 @@ class SAM(torch.optim.Optimizer):
             self.zero_grad()
 
     def second_step(self, zero_grad: bool = False) -> None:
-        """Restore the weights bit for bit, and let the base optimiser apply the gradients found at the worst point.
+        """Restore the weights bit for bit, and let the base optimiser apply the gradients of the worst point.
 
         Parameters
         ----------
@@ -282,7 +283,7 @@ class SAM(torch.optim.Optimizer):
         Raises
         ------
         RuntimeError
-            If there was no first step.
+            If `first_step` was not called before.
         """
         if self._moved is None:
             raise RuntimeError("second_step needs first_step before it.")
@@ -292,18 +293,18 @@ class SAM(torch.optim.Optimizer):
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Take `first_step` back without a step, as after an error in the second pass."""
+        """Undo `first_step` without taking a step, for example after an error in the second pass."""
         for parameter, value in self._moved or ():
             parameter.copy_(value)
         self._moved = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the base optimiser, with the options of this one in its parameter groups.
+        """Return the state of the base optimiser, with `rho` and `adaptive` in its parameter groups.
 
         Returns
         -------
         state : dict
-            As the base optimiser gives it.
+            In the format of the base optimiser.
         """
         for before in self._optimizer_state_dict_pre_hooks.values():
             before(self)
@@ -314,12 +315,12 @@ class SAM(torch.optim.Optimizer):
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load the state of this optimiser, or of its base: `rho` and `adaptive` then stay what they are.
+        """Load a state of this optimiser, or one of the base optimiser, which leaves `rho` and `adaptive` unchanged.
 
         Parameters
         ----------
         state_dict : dict
-            What `state_dict` returned.
+            The result of `state_dict`.
         """
         state_dict = state_dict.copy()
         for before in self._optimizer_load_state_dict_pre_hooks.values():
@@ -340,7 +341,7 @@ class SAM(torch.optim.Optimizer):
             options[self._keys[option]] = value
 
     def _fill_groups(self, replace: bool = False) -> None:
-        """Give groups the options they lack; `replace` those, too, that an earlier wrapper of the same base gave."""
+        """Fill in missing options of groups; with `replace` also those filled in by an earlier SAM on the same base."""
         filled: set[tuple[int, str]] = self.base_optimizer.__dict__.setdefault("_filled_by_sam", set())
         for i, group in enumerate(self.param_groups):
             for key in self._keys.values():
@@ -351,34 +352,34 @@ class SAM(torch.optim.Optimizer):
     # A step ----------------------------------------------------------------------------------------------------------
 
     def _perturbs(self) -> bool:
-        """Return whether any group has a radius, or raise where the base optimiser cannot do with one."""
+        """Return whether any group has a radius, or raise an error if the base optimiser does not support one."""
         self._fill_groups()
         radius = next((group[self._keys["rho"]] for group in self.param_groups if group[self._keys["rho"]] != 0), 0)
         if radius and self._base_needs_closure:
             name = type(self.base_optimizer).__name__
             raise TypeError(
-                f"{name} evaluates the closure itself, at points that it compares: SAM takes it with rho=0 alone, "
-                f"which is {name} itself, got rho={radius}."
+                f"{name} evaluates the closure itself and compares the losses of several points, which SAM would "
+                f"change. It works only with rho=0, as plain {name}; got rho={radius}."
             )
         return bool(radius)
 
     def _step_once(self) -> Any:
-        """Apply the gradients that are there: those of the worst point, after `first_step`."""
+        """Apply the current gradients, which after `first_step` are those of the worst point."""
         if self._moved is not None:
             self.restore()
         elif self._perturbs():
             raise ValueError(
-                "SAM evaluates the loss twice: step needs a closure that clears, computes and returns it, or "
-                "first_step before it."
+                "SAM evaluates the loss twice: give step a closure that clears the gradients, computes the loss, calls "
+                "backward and returns the loss, or call first_step before step."
             )
         return self._apply()
 
     def _step_with(self, closure: Callable[[], Any]) -> Any:
         """Run the closure at the weights and at the worst point around them, and let the base optimiser step."""
         if "found_inf" in vars(self):
-            raise RuntimeError("GradScaler takes no closure: call first_step, and scaler.step without a closure.")
+            raise RuntimeError("GradScaler takes no closure: call first_step, then scaler.step without a closure.")
         if self._moved is not None:
-            raise RuntimeError("first_step was called: call second_step, or restore, before step with a closure.")
+            raise RuntimeError("first_step was called: call second_step or restore before step with a closure.")
         if not self._perturbs():
             return self.base_optimizer.step(closure)
         run = torch.enable_grad()(closure)
@@ -398,7 +399,7 @@ class SAM(torch.optim.Optimizer):
 
     @torch.no_grad()
     def _move(self) -> None:
-        """Move the weights to the worst point around them, and remember where they were."""
+        """Move the weights to the worst point around them, and keep their old values."""
         learning = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
         if not learning:
             raise RuntimeError(
@@ -406,6 +407,11 @@ class SAM(torch.optim.Optimizer):
             )
         moves = [_Move(p, p.grad, self._signed_radius(group), group[self._keys["adaptive"]]) for p, group in learning]
         norm = _joint_norm([move.norm() for move in moves])
+        if norm == inf and (largest := max(move.largest() for move in moves)) < inf:
+            # the squares overflowed, and a common factor of all gradients does not change the direction
+            for move in moves:
+                move.gradient = move.gradient / largest
+            norm = _joint_norm([move.norm() for move in moves])
         moves = [move for move in moves if move.radius != 0]
         self._moved = [(move.parameter, move.parameter.clone()) for move in moves]
         if isfinite(norm):  # else the gradient has no direction
@@ -413,12 +419,12 @@ class SAM(torch.optim.Optimizer):
                 move.apply(norm)
 
     def _signed_radius(self, group: dict[str, Any]) -> float:
-        """Return the radius of a group, negative where the worst point is that of the smallest objective."""
+        """Return the radius of a group, negative if the group maximises its objective."""
         return -group[self._keys["rho"]] if group.get("maximize", False) else group[self._keys["rho"]]
 
     @torch.no_grad()
     def _apply(self) -> Any:
-        """Let the base optimiser step, unless a GradScaler that calls us found an infinite gradient."""
+        """Let the base optimiser step, unless the calling GradScaler found an infinite gradient."""
         found_inf = getattr(self, "found_inf", None)
         if found_inf is not None and found_inf.item():
             return None
@@ -431,15 +437,15 @@ class SAM(torch.optim.Optimizer):
 
 
 def _checked_rho(rho: float) -> float:
-    if not 0 <= rho < inf:
-        raise ValueError(f"rho must be finite and not negative, got {rho}.")
-    return rho
+    if not (isinstance(rho, Real) and 0 <= rho < inf):
+        raise ValueError(f"rho must be finite and not negative, got {rho!r}.")
+    return float(rho)  # a NumPy scalar in a state_dict could not be loaded with weights_only=True
 
 
 class _Move:
-    r"""The way of a parameter to the worst point, to first order.
+    r"""The move of a parameter to the worst point, to first order.
 
-    It is :math:`\rho g / \|g\|_2` (Eq. 2), or :math:`\rho w^2 g / \|w g\|_2` where it is adaptive (Kwon et al. 2021).
+    It is :math:`\rho g / \|g\|_2` (Eq. 2), or :math:`\rho w^2 g / \|w g\|_2` if adaptive (Kwon et al. 2021).
     """
 
     def __init__(self, parameter: Tensor, gradient: Tensor, radius: float, adaptive: bool) -> None:
@@ -453,15 +459,19 @@ class _Move:
         w, g = self.parameter, self.gradient
         if g.is_sparse:
             return w.sparse_mask(g).values() if self.adaptive else w, _wide(g.values())
-        return (torch.view_as_real(w), torch.view_as_real(g)) if w.is_complex() else (w, _wide(g))
+        return (torch.view_as_real(w), _wide(torch.view_as_real(g))) if w.is_complex() else (w, _wide(g))
+
+    def largest(self) -> float:
+        """Return the largest absolute value of the gradient."""
+        return torch.linalg.vector_norm(self._numbers()[1], inf).item()
 
     def norm(self) -> Tensor:
-        """Return the norm of the gradient, or of what it is measured by."""
+        """Return the norm of the gradient, or of its product with the weights if adaptive."""
         w, g = self._numbers()
         return torch.linalg.vector_norm(_wide(w).abs() * g if self.adaptive else g)
 
     def apply(self, norm: float) -> None:
-        """Move the parameter, `norm` being that of all gradients together."""
+        """Move the parameter, given the norm of all gradients together."""
         w, g = self._numbers()
         e = _wide(w).square() * g if self.adaptive else g
         if self.gradient.is_sparse:
@@ -483,7 +493,7 @@ def _joint_norm(norms: list[Tensor]) -> float:
 
 
 def _or(result: Any, otherwise: Any) -> Any:
-    """Return what a hook returned, or what it was given where it returned nothing."""
+    """Return the result of a hook, or its input if it returned None."""
     return otherwise if result is None else result
 
 
@@ -500,7 +510,7 @@ def _set_random_state(device: torch.device, state: Tensor) -> None:
 
 @contextmanager
 def kept_statistics() -> Iterator[None]:
-    """Undo what forward passes of this thread do to the running statistics of normalisation layers of torch."""
+    """Restore the running statistics of torch's normalisation layers after forward passes of this thread."""
     thread = threading.get_ident()
     saved: dict[Tensor, Tensor] = {}
 

@@ -5,6 +5,7 @@ import io
 import pickle
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -229,7 +230,7 @@ SCHEDULERS = {
 @pytest.mark.parametrize("base", ["SGD", "Adam"])
 @pytest.mark.parametrize("kind", SCHEDULERS)
 def test_schedulers_work_on_either(kind, base):
-    told = []
+    results = []
     for on_sam in (True, False):
         params = vectors()
         optimizer = SAM(BASES[base](params))
@@ -242,9 +243,9 @@ def test_schedulers_work_on_either(kind, base):
                 scheduler.step(loss.item()) if kind == "ReduceLROnPlateau" else scheduler.step()
                 group = optimizer.base_optimizer.param_groups[0]
                 history.append((group["lr"], group.get("momentum"), group.get("betas")))
-        told.append((history, [p.tolist() for p in params]))
-    assert told[0] == told[1]
-    assert len({lr for lr, *_ in told[0][0]}) > 1
+        results.append((history, [p.tolist() for p in params]))
+    assert results[0] == results[1]
+    assert len({lr for lr, *_ in results[0][0]}) > 1
 
 
 # Directions -----------------------------------------------------------------------------------------------------------
@@ -253,14 +254,14 @@ def test_schedulers_work_on_either(kind, base):
 @pytest.mark.parametrize("adaptive", [False, True])
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
 def test_maximising_minus_the_loss_is_minimising_it(kind, adaptive):
-    told = []
+    results = []
     for sign in (1.0, -1.0):
         params = vectors()
         optimizer = SAM(kind(params, lr=0.1, weight_decay=0.01, maximize=sign < 0), rho=0.5, adaptive=adaptive)
         for _ in range(4):
             optimizer.step(closure_of(optimizer, lambda params=params, sign=sign: sign * loss_of(*params)))
-        told.append(torch.stack([p.detach() for p in params]))
-    assert torch.equal(*told)
+        results.append(torch.stack([p.detach() for p in params]))
+    assert torch.equal(*results)
 
 
 def test_in_a_game_each_group_moves_to_its_own_worst_point():
@@ -297,6 +298,29 @@ def test_norms_in_every_dtype(dtype, slope, adaptive):
     assert all(torch.equal(p.data, torch.full_like(p, 2.0)) for p in params)
 
 
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "slope"),
+    [
+        (torch.bfloat16, 1e38),
+        (torch.float32, 1e20),
+        (torch.float32, 3e38),
+        (torch.float64, 1e200),
+        (torch.cfloat, 1e38),
+    ],
+)
+def test_gradients_whose_squares_overflow_have_a_direction(dtype, slope, adaptive):
+    params = [nn.Parameter(torch.full((2,), 2.0, dtype=dtype)) for _ in range(2)]
+    optimizer = SAM(torch.optim.SGD(params, lr=0.0), rho=0.5, adaptive=adaptive)
+    params[0].grad = torch.full_like(params[0], slope)
+    params[1].grad = torch.full_like(params[1], -slope / 4)
+    optimizer.first_step()
+    for p, share in zip(params, (4.0, -1.0), strict=True):
+        move = 0.5 * share / 34**0.5 * (2.0 if adaptive else 1.0)
+        torch.testing.assert_close(p.data.real.double(), torch.full((2,), 2.0 + move).double(), rtol=1e-2, atol=0)
+    assert params[0].grad[0].real == params[0].grad.new_tensor(slope).real
+
+
 def test_dtypes_side_by_side_have_one_norm():
     params = [nn.Parameter(torch.ones(1, dtype=dtype)) for dtype in (torch.float16, torch.float64, torch.float32)]
     optimizer = SAM(torch.optim.SGD(params, lr=0.1), rho=0.5)
@@ -310,7 +334,7 @@ def test_dtypes_side_by_side_have_one_norm():
 
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_complex_parameters_are_pairs_of_real_ones(adaptive):
-    told = []
+    results = []
     for is_complex in (True, False):
         real = torch.tensor([[1.0, -2.0], [0.5, 0.3]], dtype=torch.float64)
         w = nn.Parameter(torch.view_as_complex(real) if is_complex else real)
@@ -318,14 +342,14 @@ def test_complex_parameters_are_pairs_of_real_ones(adaptive):
         optimizer = SAM(torch.optim.Adam([w], lr=0.1), rho=0.5, adaptive=adaptive)
         for _ in range(3):
             optimizer.step(closure_of(optimizer, lambda w=w, pairs=pairs: torch.cosh(pairs(w)).sum()))
-        told.append(pairs(w.detach()))
-    torch.testing.assert_close(*told)
+        results.append(pairs(w.detach()))
+    torch.testing.assert_close(*results)
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.SparseAdam])
 def test_sparse_gradients(kind, adaptive):
-    told = []
+    results = []
     for sparse in (True, False):
         torch.manual_seed(0)
         table = nn.Embedding(10, 3, sparse=sparse, dtype=torch.float64)
@@ -339,11 +363,11 @@ def test_sparse_gradients(kind, adaptive):
             return (table(torch.tensor([1, 4, 4, 7])) ** 4).sum()  # 4 twice: the gradient is not coalesced
 
         optimizer.step(closure_of(optimizer, loss))
-        told.append((seen[1], table.weight.detach()))
-    torch.testing.assert_close(told[0][0], told[1][0])
-    assert torch.equal(told[0][0][0], seen[0][0])
+        results.append((seen[1], table.weight.detach()))
+    torch.testing.assert_close(results[0][0], results[1][0])
+    assert torch.equal(results[0][0][0], seen[0][0])
     if kind is torch.optim.SGD:
-        torch.testing.assert_close(told[0][1], told[1][1])
+        torch.testing.assert_close(results[0][1], results[1][1])
 
 
 def test_a_gradient_that_is_not_finite_moves_nothing():
@@ -359,14 +383,14 @@ def test_a_gradient_that_is_not_finite_moves_nothing():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_devices_side_by_side_have_one_norm(adaptive):
-    told = []
+    results = []
     for devices in (("cpu", "cuda"), ("cpu", "cpu")):
         params = [nn.Parameter(p.detach().to(device)) for p, device in zip(vectors(), devices, strict=True)]
         optimizer = SAM(torch.optim.AdamW(params, lr=0.1), adaptive=adaptive)
         for _ in range(3):
             optimizer.step(closure_of(optimizer, lambda params=params: loss_of(*(p.cpu() for p in params))))
-        told.append(torch.stack([p.detach().cpu() for p in params]))
-    torch.testing.assert_close(*told)
+        results.append(torch.stack([p.detach().cpu() for p in params]))
+    torch.testing.assert_close(*results)
 
 
 # Copies and saved states ----------------------------------------------------------------------------------------------
@@ -412,7 +436,7 @@ def test_a_copy_between_the_two_calls_restores_its_own_weights():
 
 
 def test_a_saved_state_brings_back_everything():
-    params, optimizer = trained()
+    params, optimizer = trained(rho=np.float64(0.3))  # weights_only refuses a NumPy scalar
     file = io.BytesIO()
     torch.save(optimizer.state_dict(), file)
     file.seek(0)
@@ -467,10 +491,10 @@ def test_hooks():
 
 
 def test_the_representation_names_the_base_optimiser_and_all_options():
-    told = repr(trained()[1])
-    assert told.startswith("SAM around Adam (\nParameter Group 0\n")
-    assert "    rho: 0.6\n" in told
-    assert "    amsgrad: True\n" in told
+    results = repr(trained()[1])
+    assert results.startswith("SAM around Adam (\nParameter Group 0\n")
+    assert "    rho: 0.6\n" in results
+    assert "    amsgrad: True\n" in results
 
 
 # Two calls ------------------------------------------------------------------------------------------------------------
@@ -566,7 +590,7 @@ def test_calls_out_of_order():
     optimizer.first_step()
     with pytest.raises(RuntimeError, match="first_step was called already"):
         optimizer.first_step()
-    with pytest.raises(RuntimeError, match="first_step was called: call second_step, or restore"):
+    with pytest.raises(RuntimeError, match="first_step was called: call second_step or restore"):
         optimizer.step(closure_of(optimizer, lambda: loss_of(*params)))
     optimizer.restore()
     assert all(torch.equal(p, value) for p, value in zip(params, before, strict=True))
@@ -594,17 +618,17 @@ def test_the_mode_around_a_step_does_not_matter(mode):
 
 
 def test_lbfgs():
-    told = []
+    results = []
     for wrap in (True, False):
         params = vectors()
         optimizer = torch.optim.LBFGS(params, line_search_fn="strong_wolfe")
         optimizer = SAM(optimizer, rho=0) if wrap else optimizer
-        told.append(optimizer.step(closure_of(optimizer, lambda params=params: loss_of(*params))).item())
-        told[-1] = (told[-1], torch.stack([p.detach() for p in params]).tolist())
-    assert told[0] == told[1]
+        results.append(optimizer.step(closure_of(optimizer, lambda params=params: loss_of(*params))).item())
+        results[-1] = (results[-1], torch.stack([p.detach() for p in params]).tolist())
+    assert results[0] == results[1]
     before = [p.detach().clone() for p in params]
     optimizer = SAM(torch.optim.LBFGS(params), rho=0.05)
-    message = r"LBFGS evaluates the closure itself.* with rho=0 alone.*got rho=0.05"
+    message = r"LBFGS evaluates the closure itself.* only with rho=0.*got rho=0.05"
     with pytest.raises(TypeError, match=message):
         optimizer.step(closure_of(optimizer, lambda: loss_of(*params)))
     with pytest.raises(TypeError, match=message):
@@ -644,6 +668,9 @@ def test_errors():
             SAM(torch.optim.SGD([w], lr=0.1), rho=rho)
         with pytest.raises(ValueError, match=rf"rho must be finite and not negative, got {rho}"):
             SAM(torch.optim.SGD([{"params": [w], "rho": rho}], lr=0.1))
+    for rho in ("0.05", None):
+        with pytest.raises(ValueError, match=rf"rho must be finite and not negative, got {rho!r}"):
+            SAM(torch.optim.SGD([w], lr=0.1), rho=rho)
     for base in (torch.optim.SGD, [w], SAM(torch.optim.SGD([w], lr=0.1))):
         with pytest.raises(TypeError, match="base_optimizer must be an optimiser of torch other than SAM"):
             SAM(base)
