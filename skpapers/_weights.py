@@ -1,4 +1,4 @@
-"""Row weights: where a wrapped estimator takes them, and those that class weights make."""
+"""Row weights: the parameter by which a wrapped estimator takes them, and weights made of class weights."""
 
 from numbers import Real
 from typing import Any
@@ -45,49 +45,57 @@ def weight_parameter(estimator: Any) -> str | None:
 
 
 def weigh_classes(
-    class_weight: Any, classes: NDArray, codes: NDArray[np.integer], sample_weight: NDArray | None = None
+    class_weight: Any,
+    classes: NDArray,
+    codes: NDArray[np.integer],
+    sample_weight: NDArray | None = None,
+    *,
+    allow_all_zero: bool = False,
 ) -> NDArray | None:
     """Return the row weights times those of the rows' classes.
 
     Parameters
     ----------
     class_weight : dict, "balanced" or None
-        A dict has a finite weight of at least 0 for every class. With "balanced" all classes that have a row of
-        positive weight get equal total weights, and the total of all rows stays what it is.
+        A dict gives every class a finite weight of at least 0. With "balanced" all classes that have a row of positive
+        weight get the same total weight, and the total over all rows does not change.
 
     classes : ndarray of shape (n_classes,)
         All labels.
 
     codes : ndarray of shape (n_samples,)
-        The place of each row's label in `classes`.
+        Index of each row's label in `classes`.
 
     sample_weight : ndarray of shape (n_samples,), default=None
         Row weights, none negative.
 
+    allow_all_zero : bool, default=False
+        Whether all weights may be 0 in the end.
+
     Returns
     -------
     weight : ndarray of shape (n_samples,) or None
-        None if neither class weights nor row weights are given. Products and sums beyond the range of float64 are
-        divided by a power of two: a common factor of weights has no meaning.
+        None if neither class weights nor row weights are given. Weights whose products or sums exceed the range of
+        float64 are divided by a power of two, since a common factor of all weights has no meaning.
 
     Raises
     ------
     ValueError
-        If a class weight is negative, infinite or no number, if a class has no weight, or if no row is left with a
-        weight above 0.
+        If a class weight is negative, infinite or not a number, if a class has no weight, or if no row is left with a
+        weight above 0 and `allow_all_zero` is False.
     """
     if class_weight is None:
         return sample_weight
     weight, exponent = _scaled(np.ones(len(codes)) if sample_weight is None else sample_weight)
     if isinstance(class_weight, str):
         total = np.bincount(codes, weights=weight, minlength=len(classes))
-        n_present = np.count_nonzero(total)
+        n_present = max(np.count_nonzero(total), 1)
         weight = np.divide(weight, total[codes], out=np.zeros(len(codes)), where=weight > 0) * (total.sum() / n_present)
     else:
         _check_class_weight(class_weight)
         by_class, of_classes = _scaled(compute_class_weight(class_weight, classes=classes, y=classes))
         weight, exponent = weight * by_class[codes], exponent + of_classes
-    if not weight.any():
+    if not (allow_all_zero or weight.any()):
         raise ValueError(f"class_weight={class_weight} leaves no row with a weight above 0.")
     return np.ldexp(weight, exponent) if abs(exponent) < 900 else weight
 
@@ -99,6 +107,6 @@ def _check_class_weight(class_weight: dict) -> None:
 
 
 def _scaled(weight: NDArray) -> tuple[NDArray[np.float64], int]:
-    """Return weights divided by a power of two so that the largest is between 1 and 2, and its exponent."""
+    """Return weights divided by a power of two such that the largest is between 1 and 2, and the exponent."""
     exponent = int(np.frexp(weight.max(initial=0.0))[1]) - 1
     return np.ldexp(weight, -exponent), exponent

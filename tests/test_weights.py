@@ -1,4 +1,4 @@
-"""Row weights: the name under which a wrapped estimator takes them, and those that class weights make."""
+"""Row weights: the parameter by which a wrapped estimator takes them, and weights made of class weights."""
 
 import numpy as np
 import pytest
@@ -119,6 +119,15 @@ def test_weigh_classes_is_what_scikit_learn_computes():
         assert_array_equal(weigh_classes(class_weight, classes, codes, weight), by_class[codes] * weight)
     by_class = compute_class_weight("balanced", classes=classes, y=classes[codes], sample_weight=weight)
     assert_allclose(weigh_classes("balanced", classes, codes, weight), by_class[codes] * weight, rtol=1e-14)
+
+
+@pytest.mark.parametrize("class_weight", [{0: 0.0, 1: 1.0}, "balanced"])
+def test_weights_that_are_all_zero(class_weight):
+    codes = np.zeros(3, dtype=int)
+    weight = np.zeros(3) if class_weight == "balanced" else None
+    with pytest.raises(ValueError, match="leaves no row with a weight above 0"):
+        weigh_classes(class_weight, np.arange(2), codes, weight)
+    assert_array_equal(weigh_classes(class_weight, np.arange(2), codes, weight, allow_all_zero=True), np.zeros(3))
 
 
 def test_balanced_weights_leave_out_classes_without_weight_and_keep_the_total():

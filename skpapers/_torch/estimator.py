@@ -134,7 +134,9 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         """Return the targets as the loss takes them."""
         raise NotImplementedError
 
-    def _weigh(self, y: NDArray, told: dict[str, Any], weight: NDArray | None) -> NDArray | None:
+    def _weigh(
+        self, y: NDArray, told: dict[str, Any], weight: NDArray | None, allow_all_zero: bool = False
+    ) -> NDArray | None:
         """Return the row weights times those of the classes."""
         return weight
 
@@ -235,10 +237,11 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         going_on = hasattr(self, "_network_state")
         self._check_scaling(going_on)
         told, X, y, weight = self._read(X, y, sample_weight, going_on, first)
+        weight = self._weigh(y, told, weight, allow_all_zero=going_on)
         if weight is not None and not weight.any():
             return self
         seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=(2, self.n_ensemble))
-        X, y, weight = self._without_weightless(X, y, self._weigh(y, told, weight), told, complete=False)
+        X, y, weight = self._without_weightless(X, y, weight, told, complete=False)
         self._fit_statistics(X, y, weight, told, ENOUGH)
         told["_mean_weight"] = mean = told.get("_mean_weight", MeanWeight()).after(weight, len(X))
         if weight is not None or mean.value != 1.0:
@@ -592,8 +595,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             raise ValueError(f"y holds class {unknown[0]!r}, which is not among the classes known: {classes.tolist()}.")
         return np.searchsorted(classes, y)
 
-    def _weigh(self, y: NDArray, told: dict[str, Any], weight: NDArray | None) -> NDArray | None:
-        return weigh_classes(self.class_weight, told["classes_"], y, weight)
+    def _weigh(
+        self, y: NDArray, told: dict[str, Any], weight: NDArray | None, allow_all_zero: bool = False
+    ) -> NDArray | None:
+        return weigh_classes(self.class_weight, told["classes_"], y, weight, allow_all_zero=allow_all_zero)
 
     def _warn_of_held(self, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> None:
         lacking = np.delete(told["classes_"], np.unique(y if weight is None else y[weight > 0])).tolist()

@@ -215,6 +215,15 @@ def test_partial_fit_learns_classes_that_come_later():
     assert model.score(X, y) > 0.9
 
 
+def test_partial_fit_skips_a_batch_whose_class_weights_are_all_zero():
+    X, y = IRIS
+    model = classifier(class_weight={0: 1.0, 1: 1.0, 2: 0.0})
+    with pytest.raises(ValueError, match="leaves no row with a weight above 0"):
+        model.partial_fit(X[100:], y[100:], classes=[0, 1, 2])
+    before = model.partial_fit(X, y, classes=[0, 1, 2]).predict_proba(X)
+    assert_array_equal(model.partial_fit(X[100:], y[100:]).predict_proba(X), before)
+
+
 def test_errors_of_partial_fit():
     X, y = IRIS
     with pytest.raises(ValueError, match="The first call of partial_fit needs classes"):
