@@ -57,7 +57,7 @@ class Plan:
         )
 
     def of(self, rows: NDArray[np.intp]) -> "Plan":
-        """Return the plan of a larger table, whose rows `rows` those of this plan are."""
+        """Return this plan for a larger table, in which its rows have the indices `rows`."""
         return replace(self, first=rows[self.first], second=rows[self.second], label=rows[self.label])
 
     def scaled(self, scale: float) -> "Plan":
@@ -76,7 +76,7 @@ def draw_shares(rng: RandomState, alpha: float, mode: str, size: int) -> NDArray
 
 
 def in_units(weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return weights as multiples of a power of two near the largest: their sums round the same, and stay finite."""
+    """Return weights divided by a power of two near the largest. Their sums stay finite and round as before."""
     return np.ldexp(weight, -np.frexp(weight.max())[1])
 
 
@@ -160,6 +160,8 @@ def draw_near_partners(
         Rows j.
     """
     n = len(y)
+    if not weight.any():
+        weight = np.ones_like(weight)
     centred = y - np.average(y, axis=0, weights=weight)
     scale = np.sqrt(np.average(centred**2, axis=0, weights=weight))
     z = centred / (bandwidth * np.where(scale > 0, scale, 1.0))

@@ -54,13 +54,13 @@ def _is_text(column: Any) -> bool:
 class MixableTable:
     """A checked table that makes the rows of a plan, in the container it came in.
 
-    Missing values pass: whether they may is for the estimator to say that is fitted on the rows. Its tag does not tell,
-    since a Pipeline that imputes, or a search around one, is tagged as if it took none.
+    Missing values pass. The wrapped estimator accepts or refuses them when it is fitted. Its tag is no guide: a
+    Pipeline that imputes, or a search around one, has `allow_nan=False`.
 
     Parameters
     ----------
     estimator : estimator object
-        Whom the checks speak of; its `n_features_in_` and `feature_names_in_` are set.
+        The estimator that error messages name; its `n_features_in_` and `feature_names_in_` are set.
 
     X : array-like or data frame of shape (n_samples, n_features)
         The table.

@@ -152,11 +152,11 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
     original they carry the weight of row i, so that regularisation of the wrapped estimator keeps its meaning; where it
     takes no weights it sees up to n_augment + 1 times the rows. Limits that count rows, such as `min_samples_leaf`,
     count mixtures. With `sample_weight` partners are drawn in proportion to it, and rows as well if the wrapped
-    estimator takes no weights. Rows of weight 0 are left out before anything is mixed, whatever the wrapped estimator
-    does with them. Every class of the other rows is among those that are fitted.
+    estimator takes no weights. Rows of weight 0 are removed before mixing, so that a class without other rows is not
+    learned. Every class of the remaining rows is among the rows that are fitted.
 
-    Missing values (NaN) are taken wherever the wrapped estimator takes them. Where one partner lacks a value, the
-    value, or the gap, of the larger share is taken.
+    Missing values (NaN) are accepted if the wrapped estimator accepts them. If one partner lacks a value, the mixture
+    has the entry of the partner with the larger share, be it a value or NaN.
 
     Put a search around the wrapper, not inside it: folds and held-out rows of the wrapped estimator (a search, a `CV`
     estimator, early stopping) would share mixtures with its training rows. Other parameters of `fit` that have an entry
@@ -253,7 +253,7 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights, none negative. Partners are drawn in proportion to them, and they go into the fit of the
             wrapped estimator. One that takes no weights gets each row as often as its weight says. Rows of weight 0 are
-            left out.
+            removed.
 
         **fit_params : dict
             Further parameters of the wrapped estimator's `fit`. An array of n_samples entries gives each mixture the
@@ -287,9 +287,8 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         table = MixableTable(blank, X, self.categorical_features)
         check_consistent_length(table.rows, y)
         ones = np.ones(len(y))
-        kept = np.flatnonzero(
-            ones if row_weight is None else row_weight
-        )  # a row of weight 0 is as if it were not there
+        # rows of weight 0 are removed: an estimator that takes no weights would learn from them
+        kept = np.flatnonzero(ones if row_weight is None else row_weight)
         codes = None
         if classes:
             check_classification_targets(y)

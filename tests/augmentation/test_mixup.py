@@ -173,7 +173,8 @@ class TestPartners:
 
     def test_targets_that_are_all_alike_and_a_row_out_of_reach(self):
         rng, anchors = np.random.RandomState(0), np.arange(3)
-        assert set(draw_near_partners(rng, np.ones(3), np.repeat(anchors, 50), np.ones((3, 1)), 0.1)) == {0, 1, 2}
+        for weight in (np.ones(3), np.zeros(3)):  # weights that are all 0 say nothing
+            assert set(draw_near_partners(rng, weight, np.repeat(anchors, 50), np.ones((3, 1)), 0.1)) == {0, 1, 2}
         partners = draw_near_partners(rng, np.array([1.0, 1.0, 0.0]), anchors, np.array([[0.0], [1.0], [99.0]]), 0.01)
         assert_array_equal(partners, anchors)
 
