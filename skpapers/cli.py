@@ -98,7 +98,10 @@ def _own_table(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     for role, column in named.items():
         if column not in frame:
             names = ", ".join(map(str, frame.columns))
-            raise ValueError(f"--{role.replace('_', '-')}: there is no column {column!r}; the columns are {names}.")
+            found = (
+                f"the columns are {names}" if len(frame.columns) > 1 else f"the only column is {names!r} (see --sep)"
+            )
+            raise ValueError(f"--{role.replace('_', '-')}: there is no column {column!r}; {found}.")
     roles = [options.target, options.weights, *{options.time_column, options.groups}]
     given = [column for column in roles if column is not None]
     if len(set(given)) < len(given):

@@ -128,7 +128,7 @@ def test_an_error_says_what_was_decided_about_a_column_with_a_role(tmp_path, cap
     assert cli.main(["compare", str(path), "--target", "y", "--task", "regression"]) == 2
     message = capsys.readouterr().err
     assert "task='regression' needs numbers" in message
-    assert "Note: column 'y' is a category: 20 of 21 values are numbers, and 'odd' are not; --na names" in message
+    assert "Note: column 'y' is a category: 20 of 21 values are numbers, the others are 'odd'; --na names" in message
     assert "'z'" not in message
 
 
@@ -219,13 +219,14 @@ def test_built_in_tables(calls, capsys, tmp_path):
         ("compare --target y", "--target names a column of TABLE; there is no TABLE"),
         ("compare --metric r2", "--task and --metric need a TABLE"),
         ("compare --sep ;", "--sep says how TABLE is written; there is no TABLE"),
-        ("compare TABLE --target y --decimal no", "--decimal no: must be one sign"),
+        ("compare TABLE --target y --decimal no", "--decimal 'no': must be '.' or ','"),
         ("compare TABLE --target y --date-format %H", "--date-format %H: no column has dates of this format"),
+        ("compare TABLE --target y --sep @", "--target: there is no column 'y'; the only column is"),
         ("compare nowhere.csv --target y", "nowhere.csv: there is no such file"),
         ("compare table.xlsx --target y", "table.xlsx: a table is a .csv or .parquet file"),
         ("compare EMPTY --target y", "cannot be read (Empty CSV file)"),
         ("compare HEADER --target y", "the table is empty (0 rows, 2 columns)"),
-        ("compare TWICE --target y", "column names must be unique; x stands more than once"),
+        ("compare TWICE --target y", "column names must be unique; 'x' occurs more than once"),
         ("compare BROKEN --target y", "broken.parquet: cannot be read ("),
         ("compare NOTARGET --target y", "The target is missing in every row"),
         ("compare DATES --target y", "X has several date columns (day, due); name the one that orders the rows"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
@@ -12,13 +13,17 @@ import pandas as pd
 
 from skpapers.comparison._columns import DATE_NAME, as_dates, date_readings
 from skpapers.comparison._numbers import (
+    DECIMALS,
     EXACT,
     LEADING_ZEROS,
+    THOUSANDS,
     Written,
     has_leading_zeros,
     likely_decimal,
     loses_digits,
+    misfits,
     readings,
+    with_unknown_units,
 )
 
 if TYPE_CHECKING:
@@ -27,11 +32,11 @@ if TYPE_CHECKING:
 # Words for a missing value among numbers or dates, in lower case. In a column of text they are values like others.
 _WORDS = frozenset(
     ["na", "n.a.", "n.a", "n/a", "#n/a", "n/d", "nd", "k.a.", "none", "null", "nil", "nan", "missing", "unknown"]
-    + ["?", "??", "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "*", "x", "error"]
+    + ["?", "??", "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "*", "error"]
     + ["#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!", "#error!"]
 )
 # Among the values of a category these are nothing special.
-_LETTERS = {"x", "*", "error", "unknown", "missing"}
+_LETTERS = {"*", "error", "unknown", "missing"}
 # Other words are taken for missing values where there are few of them.
 _MOST_WORDS = 3
 _MOST_ROWS = 0.1
@@ -64,10 +69,12 @@ class Said:
     date_format: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("sep", "decimal", "thousands"):
-            sign = getattr(self, name)
-            if sign is not None and (len(sign) != 1 or sign.isalnum()):
-                raise ValueError(f"--{name} {sign}: must be one sign, such as ',' or '.'.")
+        if self.sep is not None and (len(self.sep) != 1 or self.sep.isalnum() or self.sep in '"\r\n'):
+            raise ValueError(f"--sep {self.sep!r}: must be one character, and no letter, digit or quotation mark.")
+        if self.decimal not in (None, *DECIMALS):
+            raise ValueError(f"--decimal {self.decimal!r}: must be '.' or ','.")
+        if self.thousands not in (None, *THOUSANDS):
+            raise ValueError(f"--thousands {self.thousands!r}: must be ',', '.', an apostrophe or a space.")
         if self.decimal is not None and self.decimal == self.thousands:
             raise ValueError(f"--decimal and --thousands are both {self.decimal!r}; they must differ.")
 
@@ -154,6 +161,9 @@ class _Reader:
         self.counts: dict[str, np.ndarray] = {}
         self.notes: list[str] = []
         self.shown = set(shown)  # decimal signs of columns that can be read in one way only
+        # -999 is -999.0, too
+        self.na_numbers = [float(word) for word in said.na if re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", word)]
+        self.date_misfits: dict[str, str] = {}
         self.has_date_format = said.date_format is None
 
     def read(self) -> dict[str, pd.Series]:
@@ -177,7 +187,8 @@ class _Reader:
                 values = self._text(name)
             columns[name] = values.reindex(self.codes[name]).reset_index(drop=True)
         if not self.has_date_format:
-            raise ValueError(f"--date-format {self.said.date_format}: no column has dates of this format.")
+            odd = "".join(f"; in column {name!r}, {value!r} does not fit" for name, value in self.date_misfits.items())
+            raise ValueError(f"--date-format {self.said.date_format}: no column has dates of this format{odd}.")
         return columns
 
     def _n_rows(self, name: str, values: pd.Series) -> int:
@@ -226,8 +237,8 @@ class _Reader:
         if len(words) and not self._are_missing(name, words):
             n_numerals, n_known = self._n_rows(name, numerals), self._n_rows(name, known)
             if n_numerals >= 0.5 * n_known:
-                counted = f"{n_numerals} of {n_known} values are numbers, and {_quoted(words)}"
-                self._note(name, f"is a category: {counted} are not; --na names words that are missing values")
+                counted = f"{n_numerals} of {n_known} values are numbers, the others are {_quoted(words)}"
+                self._note(name, f"is a category: {counted}; --na names words that are missing values")
             return None
         if written.mixed:
             self._note(name, f"is a category: its numbers do not all have the same unit ({' '.join(written.units)})")
@@ -240,10 +251,13 @@ class _Reader:
         missing = self._n_rows(name, numerals) < len(self.table)
         if not found:
             if not date_readings(known[written.looks]):
+                odd = misfits(numerals, self.said.decimal, self.said.thousands)
+                rest = numerals.drop(odd.index)
+                fits = f"; they fit {_quoted(rest)}" if len(rest) else ""
                 self._note(
                     name,
-                    f"is a category: its values look like numbers ({_quoted(numerals)}) and no decimal and thousands "
-                    "signs fit all of them; --decimal and --thousands name others",
+                    f"is a category: its values look like numbers, but no decimal and thousands signs fit "
+                    f"{_quoted(odd)}{fits}; --decimal and --thousands name the signs",
                 )
             return None
         if any(loses_digits(numerals, numbers, missing) for numbers in found.values()):
@@ -264,7 +278,8 @@ class _Reader:
             example = unread.numerals[unread.numerals.str.contains("[.,]", regex=True)]
             value = unread.readings[decimal][example.index[0]]
             self._note(name, f"can be read in two ways: {example.iloc[0]!r} is read as {value:.15g}; --decimal decides")
-        return unread.readings[decimal]
+        numbers = unread.readings[decimal]
+        return numbers[~numbers.isin(self.na_numbers)]
 
     def _dates(self, name: str) -> pd.Series | None:
         """Return the dates of a column; None if it has none, or if day and month cannot be told apart."""
@@ -274,12 +289,20 @@ class _Reader:
         if written.empty or (len(words) and not self._are_missing(name, words)):
             return None
         dates = None if self.said.date_format is None else as_dates(written, self.said.date_format)
+        if self.said.date_format is not None and dates is None:
+            self._remember_misfit(name, written, self.said.date_format)
         found = date_readings(written) if dates is None else [dates]
         self.has_date_format |= dates is not None
         if len(found) != 1:
             return None
         self._leave_out(name, words, "dates")
         return found[0]
+
+    def _remember_misfit(self, name: str, written: pd.Series, date_format: str) -> None:
+        """Keep the first value of a column that has not the user's format, if other values have it."""
+        fits = pd.Series([as_dates(written[[i]], date_format) is not None for i in written.index[:_FIRST]])
+        if fits.any() and not fits.all():
+            self.date_misfits[name] = written.iloc[int(fits.argmin())]
 
     def _booleans(self, name: str) -> pd.Series | None:
         known = self.known[name]
@@ -293,6 +316,8 @@ class _Reader:
 
     def _text(self, name: str) -> pd.Series:
         known = self.known[name]
+        if unit := with_unknown_units(known):
+            self._note(name, f"is a category: {unit}")
         words = known[known.str.casefold().isin(_WORDS - _LETTERS)]
         if len(words):
             option = f"--na={quote(words.iloc[0])}"

@@ -34,6 +34,21 @@ _FORMATS = (
 )
 _CLOCKS = ("", " %H:%M", " %H:%M:%S")
 _HALF_DAY_CLOCKS = ("", " %I:%M %p", " %I:%M:%S %p")
+# What people write for a date, a part of one, or a time of day; many of these have none of the formats above.
+_DATE_LIKE = re.compile(
+    r"""(
+        (\d{1,2}|\d{4}) [-/.] \d{1,2} [-/.] (\d{4}|\d{2})             # 31.01.2024, 2024-01-31, 1/31/24
+        | \d{1,2} [-/.] (19|20)\d{2}                   # 01/2024
+        | (19|20)\d{2} ([-/.]\d{1,2} | [- ]?[QWM]\d{1,2})             # 2024-01, 2024Q1, 2024-W05
+        | [QWM]\d{1,2} [-/ ]? (19|20)\d{2}                            # Q1 2024
+        | \d{1,2} ([ .]+[^\W\d]{3,9}[ .,]+(19|20)\d{2} | -[^\W\d]{3}-\d{2})  # 31. Januar 2024, 31-Dez-24
+        | ([^\W\d]{3,9},?[ ])? (\d{1,2}[ ])? (jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)
+          (uary|ruary|ch|il|e|y|ust|tember|ober|ember)? [-. ,]+
+          ((19|20)\d{2} | \d{2})                                     # Jan 2024, Mon, 01 Jan 24
+        | \d{1,2}:\d{2}                                              # 09:30
+    ) (\D.*)?""",
+    re.IGNORECASE | re.VERBOSE,
+)
 # Under such a name whole numbers YYYYMMDD are dates.
 DATE_NAME = re.compile(r"date|day|time|yyyymmdd|(^|_)dt($|_)", re.IGNORECASE)
 
@@ -108,6 +123,18 @@ def date_readings(column: pd.Series) -> list[pd.Series]:
         return _written(column)
     dates = as_dates(column, "ISO8601") if kind in ("date", "datetime", "datetime64") else None
     return [] if dates is None else [dates]
+
+
+def near_dates(strings: pd.Series) -> str:
+    """Return what to say where most of some strings look like dates or times; nothing where they do not."""
+    alike = strings.str.fullmatch(_DATE_LIKE).astype(bool)
+    if strings.empty or alike.mean() < 0.5:
+        return ""
+    others = f" ({strings[~alike].iloc[0]!r} does not)" if not alike.all() else ""
+    return (
+        f"most of its values look like dates or times, such as {strings[alike].iloc[0]!r}{others}, and no known format "
+        "fits all of them; write them as YYYY-MM-DD, or give their format as --date-format"
+    )
 
 
 def _dense(column: pd.Series) -> pd.Series:

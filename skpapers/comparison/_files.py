@@ -162,9 +162,12 @@ def _counts_rows(column: pd.Series) -> bool:
 
 
 def _check(path: str, names: Sequence[str], n_rows: int) -> None:
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    counts = Counter(names)
+    if counts[""] > 1:
+        raise ValueError(f"{path}: {counts['']} columns have no name; give each a name, or remove them.")
+    twice = sorted(repr(name) for name, count in counts.items() if count > 1)
     if twice:
-        raise ValueError(f"{path}: column names must be unique; {', '.join(twice)} stands more than once.")
+        raise ValueError(f"{path}: column names must be unique; {', '.join(twice)} occurs more than once.")
     if not n_rows or not names:
         raise ValueError(f"{path}: the table is empty ({n_rows} rows, {len(names)} columns).")
 

@@ -11,12 +11,17 @@ import pandas as pd
 # (decimal, thousands); a number without groups fits as well
 _CONVENTIONS = ((".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 _SPACES = "[\u00a0\u2007\u2009\u202f]"
+# What --decimal and --thousands may name. Several characters stand for one sign.
+DECIMALS = (".", ",")
+THOUSANDS = {",": ",", ".": ".", " ": " ", "\u00a0": " ", "\u202f": " ", "'": "'", "\u2019": "'"}
 _UNIT = (
     "(?:US|CA|AU|NZ|HK|R|A|C|S)?[$]|[€£¥₹₽₩₺₱₪₴฿%]|kr|zł|"
     "USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|KRW|SGD|HKD"
 )
 _BEFORE = rf"^([+-]?)\s*(?:{_UNIT})\s*"
 _AFTER = rf"\s*(?:{_UNIT})$"
+_IN_BRACKETS = r"^\(([^()+-]*[0-9][^()+-]*)\)$"  # an accountant's minus, before or after the unit
+_WITH_UNIT = r"[+-]?[0-9][0-9.,]*(?:\s?[kKMB]|\s[^\W\d]{1,5}|bps?|[kcm]?[gm]|pct|days?|x)"
 _INFINITE = r"[+-]?(?i:inf|infinity)"
 _NUMERAL = rf"-?[0-9., ']*[0-9][0-9., ']*(?:[eE][+-]?[0-9]+)?|{_INFINITE}"
 _WHOLE = r"-?[0-9]+"
@@ -51,17 +56,27 @@ class Written:
         if strings.str.fullmatch(_NUMERAL).all():
             return cls(strings, pd.Series(True, index=strings.index), (), False)
         plain = strings.str.replace(_SPACES, " ", regex=True).str.replace("\u2212", "-", regex=False)
+        plain = plain.str.replace("\u2019", "'", regex=False).str.replace(_IN_BRACKETS, r"-\1", regex=True)
         units = plain.str.extract(f"({_UNIT})", expand=False).where(plain.str.contains(r"[0-9]"))
         found = tuple(sorted(units.dropna().unique()))
         if found:
             plain = plain.str.replace(_BEFORE, r"\1", regex=True).str.replace(_AFTER, "", regex=True)
-        plain = plain.str.replace(r"^\((\S*[0-9]\S*)\)$", r"-\1", regex=True)  # an accountant's minus
+            plain = plain.str.replace(_IN_BRACKETS, r"-\1", regex=True)
         plain = plain.str.replace(r"^([0-9][0-9., ']*)-$", r"-\1", regex=True).str.replace(r"^\+", "", regex=True)
         plain = plain.str.strip()
         looks = plain.str.fullmatch(_NUMERAL).astype(bool)
         # 50% beside 0.5: nobody knows what the second means
         some_percent = "%" in found and bool(units[looks].isna().any())
         return cls(plain, looks, found, len(found) > 1 or some_percent)
+
+
+def _conventions(decimal: str | None, thousands: str | None) -> list[tuple[str, str]]:
+    """Return the pairs of a decimal and a thousands sign that agree with what the user says."""
+    return [
+        (point, group)
+        for point, group in _CONVENTIONS
+        if decimal in (None, point) and (thousands is None or THOUSANDS[thousands] == group)
+    ]
 
 
 def readings(numerals: pd.Series, decimal: str | None = None, thousands: str | None = None) -> dict[str, pd.Series]:
@@ -80,15 +95,8 @@ def readings(numerals: pd.Series, decimal: str | None = None, thousands: str | N
     readings : dict of Series
         Empty if these are no numbers; two where a dot or a comma may be either sign.
     """
-    conventions = [
-        (point, group)
-        for point, group in _CONVENTIONS
-        if decimal in (None, point) and (thousands in (None, group) or (thousands == "\u00a0" and group == " "))
-    ]
-    if not conventions and thousands is not None:
-        conventions = [(decimal or ("," if thousands == "." else "."), thousands)]
     found: dict[str, pd.Series] = {}
-    for point, group in conventions:
+    for point, group in _conventions(decimal, thousands):
         pattern = _pattern(point, group)
         grouped = numerals.str.contains(group, regex=False).any()
         if (point in found and not grouped) or not _fit(numerals, pattern):
@@ -98,6 +106,12 @@ def readings(numerals: pd.Series, decimal: str | None = None, thousands: str | N
         if not any(np.array_equal(numbers, other) for other in found.values()):
             found[point] = numbers
     return found
+
+
+def misfits(numerals: pd.Series, decimal: str | None = None, thousands: str | None = None) -> pd.Series:
+    """Return the numerals that the best signs do not fit."""
+    unread = [numerals[~numerals.str.fullmatch(_pattern(*signs))] for signs in _conventions(decimal, thousands)]
+    return min(unread, key=len)
 
 
 def _fit(numerals: pd.Series, pattern: str) -> bool:
@@ -116,6 +130,13 @@ def _converted(plain: pd.Series) -> pd.Series:
         except pa.ArrowInvalid:
             pass
     return pd.Series(strings.cast(pa.float64()).to_numpy(zero_copy_only=False), index=plain.index)
+
+
+def with_unknown_units(strings: pd.Series) -> str:
+    """Return what to say where all strings are a number with a unit that is not known, such as 5 kg; "" elsewhere."""
+    if strings.empty or not strings.str.fullmatch(_WITH_UNIT).all():
+        return ""
+    return f"its values are numbers with a unit, such as {strings.iloc[0]!r}; remove the units to make them numbers"
 
 
 def has_leading_zeros(numerals: pd.Series) -> bool:

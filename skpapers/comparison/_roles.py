@@ -95,7 +95,11 @@ def _whole_numbers(y: pd.Series, numbers: pd.Series) -> np.ndarray:
 def clean_weights(weights: pd.Series) -> np.ndarray:
     """Return the sample weights as floats: finite, not negative, not all zero."""
     numbers = as_numbers(weights)
-    if numbers is None or not np.isfinite(numbers).all() or (numbers < 0).any() or not (numbers > 0).any():
+    if numbers is None:
+        raise ValueError(f"sample_weight must be numbers; it holds {weights.dtype} values such as {weights.iloc[0]!r}.")
+    if numbers.isna().any():
+        raise ValueError(f"sample_weight is missing in {int(numbers.isna().sum())} rows; every row needs a weight.")
+    if not np.isfinite(numbers).all() or (numbers < 0).any() or not (numbers > 0).any():
         raise ValueError("sample_weight must be finite numbers >= 0, not all of them 0.")
     return numbers.to_numpy()
 
@@ -108,7 +112,10 @@ def clean_time(time: pd.Series, name: str) -> np.ndarray:
     if len(readings) > 1:
         raise ValueError(f"{name} {AMBIGUOUS}.")
     if not readings and as_numbers(time) is None:
-        raise ValueError(f"{name} must hold dates or numbers; it holds {time.dtype} values such as {time.iloc[0]!r}.")
+        raise ValueError(
+            f"{name} must hold dates or numbers; it holds {time.dtype} values such as {time.iloc[0]!r}. "
+            "Convert them, or give the format of their dates as --date-format."
+        )
     values = readings[0].to_numpy() if readings else exact_numbers(time)
     return np.unique(values, return_inverse=True)[1]
 

@@ -12,8 +12,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from skpapers.comparison._columns import as_categories, as_numbers, date_readings, is_text_or_object
-from skpapers.comparison._numbers import Written
+from skpapers.comparison._columns import as_categories, as_numbers, date_readings, is_text_or_object, near_dates
+from skpapers.comparison._numbers import Written, with_unknown_units
 
 # Different values of a text column that are looked at.
 _FIRST = 1000
@@ -78,7 +78,7 @@ def clean_features(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[st
                 raise ValueError(f"Column {name!r} holds infinite values; make them finite or missing (NaN).")
         else:
             kind, columns[name] = "categories", as_categories(frame[name])
-            if is_text_or_object(frame[name].dtype) and (note := _near_numbers(columns[name])):
+            if is_text_or_object(frame[name].dtype) and not readings and (note := _near_miss(columns[name])):
                 notes.append(f"column {name!r} is a category: {note}")
         if len(readings) > 1:
             notes.append(f"column {name!r} is a category: it {AMBIGUOUS}")
@@ -88,13 +88,17 @@ def clean_features(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[st
     return pd.DataFrame(columns, index=frame.index), kinds, notes
 
 
-def _near_numbers(strings: pd.Series) -> str:
-    """Return what to say where most of a column's strings look like numbers; nothing where they do not."""
-    distinct = strings.drop_duplicates().dropna().head(_FIRST)
+def _near_miss(strings: pd.Series) -> str:
+    """Return what to say where most of a column's strings look like numbers or dates; nothing where they do not."""
+    distinct = strings.drop_duplicates().dropna().head(_FIRST).astype("str")
+    if note := near_dates(distinct):
+        return note
     numbers = distinct[Written.of(distinct).looks]
-    if len(distinct) <= 2 or len(numbers) < 0.5 * len(distinct):
+    if len(distinct) <= 2:
         return ""
-    return f"its values are text, and most are numbers such as {numbers.iloc[0]!r}; make it numbers if it should be"
+    if len(numbers) >= 0.5 * len(distinct):
+        return f"its values are text, and most are numbers such as {numbers.iloc[0]!r}; make it numbers if it should be"
+    return with_unknown_units(distinct)
 
 
 def calendar_parts(dates: pd.DataFrame, hours: tuple[str, ...] = ()) -> np.ndarray:

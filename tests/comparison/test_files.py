@@ -156,7 +156,7 @@ def test_words_that_are_not_known_are_missing_where_they_are_few_and_have_no_rol
     text = "x,y\n" + "".join(f"{i},{i}\n" for i in range(12)) + "odd,odd\n"
     frame, notes = read(text, ["y"])
     assert frame["x"].dtype == np.float64
-    near_miss = "12 of 13 values are numbers, and 'odd' are not; --na names words that are missing values"
+    near_miss = "12 of 13 values are numbers, the others are 'odd'; --na names words that are missing values"
     assert f"column 'y' is a category: {near_miss}" in notes
     assert read(text, ["y"], na=("odd",))[0]["y"].isna().sum() == 1
     assert read(text.replace("11,", "even,").replace("10,", "bad,"), ["y"])[0]["x"].dtype != np.float64
@@ -216,8 +216,12 @@ def test_truth_values(read):
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"sep": "::"}, "--sep ::: must be one sign"),
-        ({"decimal": "1"}, "--decimal 1: must be one sign"),
+        ({"sep": "::"}, "--sep '::': must be one character"),
+        ({"sep": '"'}, "no letter, digit or quotation mark"),
+        ({"sep": ""}, "--sep '': must be one character"),
+        ({"decimal": "1"}, r"--decimal '1': must be '\.' or ','"),
+        ({"decimal": ";"}, "--decimal ';': must be"),
+        ({"thousands": "_"}, "--thousands '_': must be"),
         ({"decimal": ",", "thousands": ","}, "--decimal and --thousands are both"),
     ],
 )
@@ -231,6 +235,46 @@ def test_what_is_said_about_a_parquet_file(tmp_path):
     pd.DataFrame({"x": [1]}).to_parquet(path)
     with pytest.raises(ValueError, match=r"are for \.csv files"):
         read_table(str(path), (), Said(decimal=","))
+
+
+def test_a_missing_number_is_missing_in_every_spelling(read):
+    text = "x,id,word\n-999,0999,-999\n-999.0,1999,b\n-999.000,2999,c\n4.5,999,d\n"
+    frame, _ = read(text, na=("-999", "999"))
+    assert frame["x"].isna().tolist() == [True, True, True, False]
+    assert frame["id"].tolist()[:3] == ["0999", "1999", "2999"]
+    assert frame["word"].isna().tolist() == [True, False, False, False]
+
+
+def test_x_may_be_a_class(read):
+    text = "y,z\n" + "".join(f"{'1X2'[i % 3]},{'x' if i == 7 else i}\n" for i in range(30))
+    frame, notes = read(text, ["y"])
+    assert sorted(frame["y"].unique()) == ["1", "2", "X"]
+    assert frame["z"].isna().sum() == 1
+    assert "column 'y' is a category: 20 of 30 values are numbers, the others are 'X'" in notes[0]
+
+
+def test_the_values_that_do_not_fit_are_named(read):
+    text = "x;d\n" + "".join(f"{i},5;{i + 1:02d}/02/2024\n" for i in range(20)) + "1.5;02/22/2024\n"
+    frame, notes = read(text)
+    assert frame["x"].tolist()[-1] == "1.5"
+    assert "no decimal and thousands signs fit '1.5'; they fit '0,5', '1,5', '2,5', ...;" in notes[0]
+    with pytest.raises(
+        ValueError, match="no column has dates of this format; in column 'd', '02/22/2024' does not fit"
+    ):
+        read(text, date_format="%d/%m/%Y")
+
+
+def test_unknown_units_are_named(read):
+    _, notes = read("y,a\n1 bps,5 kg\n2 bps,6\n3 bps,7 kg\n", ["y"])
+    assert notes == [
+        "column 'y' is a category: its values are numbers with a unit, such as '1 bps'; remove the units to make them "
+        "numbers"
+    ]
+
+
+def test_columns_without_a_name_are_counted(read):
+    with pytest.raises(ValueError, match="2 columns have no name"):
+        read("a,,\n1,,\n2,,\n")
 
 
 def written(number, decimals, decimal, thousands):

@@ -154,8 +154,11 @@ def test_targets_keep_their_labels():
         (lambda: clean_target(pd.Series(["a", "a"]), "classification"), "single class 'a'"),
         (lambda: clean_target(pd.Series([2.0, 2.0]), "regression"), "single value 2"),
         (lambda: clean_weights(pd.Series([1.0, -1.0])), "sample_weight must be finite numbers >= 0"),
-        (lambda: clean_weights(pd.Series([1.0, np.nan])), "sample_weight must be finite numbers >= 0"),
-        (lambda: clean_weights(pd.Series(["a", "b"])), "sample_weight must be finite numbers >= 0"),
+        (lambda: clean_weights(pd.Series([1.0, np.nan])), "sample_weight is missing in 1 rows"),
+        (
+            lambda: clean_weights(pd.Series(["a", "b"])),
+            "sample_weight must be numbers; it holds str values such as 'a'",
+        ),
         (lambda: clean_time(pd.Series([1.0, np.nan]), "time"), "time is missing in 1 rows"),
         (lambda: clean_time(pd.Series(["soon", "later"]), "time"), "time must hold dates or numbers"),
     ],
@@ -196,6 +199,37 @@ def test_a_column_named_self():
 def test_ranks_of_times():
     assert clean_time(pd.Series(["2024-01-03", "2024-01-01", "2024-01-03"]), "t").tolist() == [1, 0, 1]
     assert clean_time(pd.Series([20.5, 3.0]), "t").tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["2024-01", "2024-02"],
+        ["2024Q1", "2024Q2"],
+        ["2024-W01", "2024-W02"],
+        ["Jan 2024", "Feb 2024"],
+        ["Mon, 01 Jan 2024", "Tue, 02 Jan 2024"],
+        ["1. Januar 2024", "2. M\u00e4rz 2024"],
+        ["09:30", "16:00"],
+        ["2024-01-31", "0000-00-00"],
+        ["2024-01-31", "31.01.2024"],
+        ["1/31/24", "2/1/2024"],
+    ],
+)
+def test_text_that_looks_like_dates_is_named(texts):
+    _, kinds, notes = clean_features(to_frame(pd.DataFrame({"when": texts * 3})))
+    assert kinds["categories"] == ["when"]
+    (note,) = notes
+    assert f"most of its values look like dates or times, such as {texts[0]!r}, and no known format fits" in note
+    _, _, notes = clean_features(to_frame(pd.DataFrame({"when": [*texts, "pending"]})))
+    assert "('pending' does not)" in notes[0]
+
+
+@pytest.mark.parametrize(
+    "texts", [["18-25", "26-35"], ["1/2", "3/4"], ["1.2.3", "1.10.2"], ["123-45-6789"], ["Apt 24"], ["May", "June"]]
+)
+def test_text_that_does_not_look_like_dates(texts):
+    assert clean_features(to_frame(pd.DataFrame({"word": texts * 3})))[2] == []
 
 
 def test_a_text_column_of_numbers_is_named():
