@@ -72,7 +72,7 @@ class Data(NamedTuple):
 def prepare(
     X: Array, Y: Array, weight: Array | None, *, intercept: bool, standardize: bool, centre_y: bool, scale_y: bool
 ) -> Data:
-    """Merge equal rows, which makes a weight of 2 the same as a row that stands there twice, and scale columns.
+    """Merge equal rows, so that a weight of 2 equals a repeated row, and scale columns.
 
     Rows of weight 0 are dropped. The order of rows, and so every bit of the result, does not depend on how they came.
 
@@ -119,6 +119,9 @@ def _scaled(columns: Array, weight: Array, *, centre: bool, scale: bool) -> tupl
     mean = np.where(constant, columns[0], mean)
     centred = np.where(constant, 0.0, columns - mean)  # their mean is 0 only as far as `mean` could be rounded to it
     deviation = np.sqrt(weight @ (centred - weight @ centred) ** 2)
+    largest = np.abs(centred).max(axis=0, initial=0.0)
+    # a column that differs only in rows of negligible weight, as old rows have where weights decay
+    deviation = np.where(deviation > 10 * np.finfo(np.float64).eps * largest, deviation, largest)
     deviation = np.where(constant, 0.0 if centre else np.abs(columns[0]), deviation)
     deviation = np.where(deviation > 0, deviation, 1.0 / unit)
     if not centre:

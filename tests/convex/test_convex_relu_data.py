@@ -199,6 +199,23 @@ def test_columns_of_any_size_are_standardised_alike(factor):
     assert_allclose(data.Y, plain.Y, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("size", [1.0, 1e-150, 1e200])
+def test_columns_and_targets_that_differ_only_in_rows_of_negligible_weight_are_scaled_by_their_range(intercept, size):
+    X, y = NUMBERS
+    old = np.arange(len(X)) < 5
+    weight = np.where(old, 1e-200, 1.0)  # as weights that halve every few rows
+    flag = old[:, np.newaxis] * size
+    data = prepare(
+        np.hstack([X, flag]), flag, weight, intercept=intercept, standardize=True, centre_y=True, scale_y=True
+    )
+    assert data.scale[-1] == data.y_scale[0] == size
+    assert np.abs(data.X).max() < 10
+    model = ConvexReLURegressor(**SMALL).fit(np.hstack([X, flag]), y, sample_weight=weight)
+    expected = ConvexReLURegressor(**SMALL).fit(X[~old], y[~old]).objective_
+    assert_allclose(model.objective_, expected, rtol=0.1)  # gates are drawn with one more column
+
+
 @pytest.mark.parametrize("activation", ["relu", "gated_relu"])
 def test_values_too_large_to_be_squared_are_named_where_nothing_scales_them(activation):
     X, y = NUMBERS
