@@ -14,7 +14,7 @@ def begin_fit(estimator: Any, n_steps: int | None, X: Any, y: Any) -> CallbackCo
 
 
 def is_watched(estimator: Any) -> bool:
-    """Whether the estimator has callbacks at all: a fit of unknown length need not keep its steps for nobody."""
+    """Return whether the estimator has callbacks: steps are recorded only while one is attached."""
     return bool(getattr(estimator, "_skl_callbacks", None))
 
 

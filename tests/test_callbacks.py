@@ -1,9 +1,10 @@
 """The bridge to scikit-learn's callbacks."""
 
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.callback import CallbackSupportMixin, ScoringMonitor, with_callbacks
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from skpapers._callbacks import begin_fit, end_fit, report_step
@@ -86,3 +87,13 @@ def test_every_estimator_tells_its_callbacks(name):
     assert_array_equal(watcher.predicted, model.predict(X))
     assert_same_predictions(model, small(name).fit(X, y), X)  # they change nothing
     assert not hasattr(model.set_callbacks(), "_skl_callbacks")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", [name for name in estimator_names() if is_classifier(small(name))])
+def test_callbacks_score_labels_of_any_type(name):
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y = X[:60, :4], np.array(["no", "yes"])[y[:60]]
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = small(name).set_callbacks(monitor).fit(X, y)
+    assert monitor.get_logs().data[-1]["accuracy"] == model.score(X, y)

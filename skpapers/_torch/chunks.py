@@ -24,7 +24,7 @@ def chunk_length(network: nn.Module, n_bytes: int | None = None) -> int:
 
 
 def in_chunks(function: Callable[[Tensor], Tensor], X: NDArray, length: int) -> Tensor:
-    """Return what a function makes of rows, `length` of them at a time.
+    """Return the results of a function for all rows; it gets `length` of them at a time.
 
     The memory is that of the result and of one chunk: X is neither copied nor converted as a whole.
     """
@@ -39,9 +39,9 @@ def in_chunks(function: Callable[[Tensor], Tensor], X: NDArray, length: int) -> 
 
 
 def network_inputs(scaling: nn.Module | None, device: torch.device, dtype: torch.dtype) -> Callable[[NDArray], Tensor]:
-    """Return what makes raw rows the inputs of a network in training: scaled in float64, whatever the network's dtype.
+    """Return a function from raw rows to the inputs of a network in training, scaled in float64 for every dtype.
 
-    It raises a ValueError where they are too large for that dtype.
+    The function raises a ValueError if the scaled values are too large for the network's dtype.
     """
 
     def inputs(X: NDArray) -> Tensor:

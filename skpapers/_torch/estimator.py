@@ -32,7 +32,7 @@ from skpapers._torch.modules import ACTIVATIONS, MLP, FixedScaling, PatchedScali
 from skpapers._torch.running import ENOUGH, MeanWeight, mean_weight, no_statistics, update
 from skpapers._torch.scaling import fit_scaling, fit_target
 from skpapers._torch.state import choose_device, load_arrays, own_modes, own_precision, to_arrays
-from skpapers._torch.temperature import MANY_ROWS, fit_temperature, rows_held_back
+from skpapers._torch.temperature import FEWEST_HELD, MANY_ROWS, fit_temperature, rows_held_back
 from skpapers._torch.training import (
     EarlyStopping,
     Gradient,
@@ -127,7 +127,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         return apply_step
 
     def _read_target(self, y: Any, told: dict[str, Any], weight: NDArray | None) -> NDArray:
-        """Return y as numbers, one row each, and write what is learned of it into `told`, unless it stands there."""
+        """Return y as numbers, one row each, and put what is learned of it into `told`, if not there yet."""
         raise NotImplementedError
 
     def _encode(self, y: NDArray, told: dict[str, Any]) -> NDArray:
@@ -177,14 +177,14 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         """
         going_on = self.warm_start and hasattr(self, "_network_state")
         self._check_scaling(going_on)
+        given = X, y  # callbacks score the estimator: they need labels and column names
         told, X, y, weight = self._read(X, y, sample_weight, going_on)
         held = self._read_validation(X_val, y_val, told)
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=(2, self.n_ensemble))
-        told["_settings"] = self._training_settings(len(X))
+        told["_settings"] = self._training_settings(len(X) if weight is None else np.count_nonzero(weight))
         n_epochs = told["_settings"]["n_epochs"]
-        context = begin_fit(self, n_epochs, X, y)
-        of_callbacks = X, y
+        context = begin_fit(self, n_epochs, *given)
         holds_out = self.early_stopping and held is None
         if holds_out:
             X, y, weight, held = self._hold_out(X, y, weight, told, rng)
@@ -196,11 +196,11 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         told["_mean_weight"] = MeanWeight(mean_weight(weight), ENOUGH)
         if weight is not None:
             weight = None if weight.min() == weight.max() else weight / told["_mean_weight"].value
-        report = self._report(context, n_epochs, *of_callbacks)
+        report = self._report(context, n_epochs, *given)
         fitted = self._run(X, y, weight, held, told, seeds, n_epochs, report)
         if not going_on:
             fitted |= self._fit_calibration(X, y, weight, held, untrained, fitted, seeds, rng)
-        end_fit(self, context, *of_callbacks, lambda: fitted)
+        end_fit(self, context, *given, lambda: fitted)
         self.__dict__.update(fitted)
         if "feature_names_in_" not in fitted:
             self.__dict__.pop("feature_names_in_", None)
@@ -227,7 +227,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         seeds: NDArray,
         rng: np.random.RandomState,
     ) -> dict[str, Any]:
-        """Return what is learned of the trained network from rows that it has not seen; for a regressor nothing."""
+        """Return attributes fitted on rows that a network has not seen; a regressor has none."""
         return {}
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, first: dict[str, Any]) -> Any:
@@ -304,7 +304,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         return X[train], y[train], of(train), (X[held], y[held], of(held))
 
     def _warn_of_held(self, y: NDArray, weight: NDArray | None, told: dict[str, Any]) -> None:
-        """Say so where the rows held back are no judge of the epochs."""
+        """Warn if the rows held back cannot judge the epochs."""
 
     def _without_weightless(
         self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any], complete: bool = True
@@ -617,6 +617,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         self, X: NDArray, y: NDArray, weight: NDArray | None, told: dict[str, Any], enough: int
     ) -> None:
         super()._fit_statistics(X, y, weight, told, enough)
+        if self.calibration is None:
+            told["temperature_"] = 1.0  # also where the model to go on with has another
         told.setdefault("temperature_", 1.0)
 
     def _fit_calibration(
@@ -630,7 +632,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         seeds: NDArray,
         rng: np.random.RandomState,
     ) -> dict[str, Any]:
-        """Return the temperature: rows of `early_stopping` judge the network itself, otherwise one trained for it."""
+        """Return the temperature, of the network itself with `early_stopping`, otherwise of a second network."""
         if self.calibration is None:
             return {}
         if held is None:
@@ -649,7 +651,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                 X[train], y[train], w_train, None, told, seeds, n_epochs, lambda _: of_epochs, silent=True
             )
             held = X[kept], y[kept], w_kept
-        elif held[2] is not None or self.class_weight is not None:
+        elif len(held[0]) < FEWEST_HELD:
+            return {}
+        else:
             held = held[0], held[1], self._weigh(held[1], fitted, held[2])
         scratch = type(self).__new__(type(self))
         scratch.__dict__.update(fitted)
@@ -670,12 +674,14 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     def partial_fit(self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: Any = None) -> Any:
         """Visit rows once, at the learning rate `learning_rate_init`.
 
-        The scaling follows the first 512 rows, and then stands. A column that was constant until then is scaled by the
-        rows from its first other value on. Weights count against those of earlier calls: what counts as 1 is the mean
-        weight of `fit`, or of the first 512 rows. A call in which all weights are 0 changes nothing, but for the first.
+        The scaling is refitted during the first 512 rows, and then fixed. A column that was constant until then is
+        scaled by the rows from its first other value on. Weights count against those of earlier calls: what counts as
+        1 is the mean weight of `fit`, or of the first 512 rows. A call in which all weights are 0 changes nothing; as
+        the first call it is an error.
 
-        Parameters may be set to other values between calls, `solver`, `dtype` and `device` among them. Those that give
-        the network another shape, and `scaling`, raise an error.
+        Parameters may be set to other values between calls, `solver`, `dtype` and `device` among them. A change
+        of `scaling`, or of the shape of the network, raises an error. `temperature_` is not refitted: it stays that of
+        the last `fit`, or 1 without one. `calibration=None` sets it to 1.
 
         Parameters
         ----------
@@ -802,13 +808,13 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Visit rows once, at the learning rate `learning_rate_init`.
 
-        The scaling of X and y follows the first 512 rows, and then stands. A column or target that was constant until
-        then is scaled by the rows from its first other value on. Weights count against those of earlier calls: what
-        counts as 1 is the mean weight of `fit`, or of the first 512 rows. A call in which all weights are 0 changes
-        nothing, but for the first.
+        The scaling of X and y is refitted during the first 512 rows, and then fixed. A column or target that was
+        constant until then is scaled by the rows from its first other value on. Weights count against those of
+        earlier calls: what counts as 1 is the mean weight of `fit`, or of the first 512 rows. A call in which all
+        weights are 0 changes nothing; as the first call it is an error.
 
-        Parameters may be set to other values between calls, `solver`, `dtype` and `device` among them. Those that give
-        the network another shape, and `scaling`, raise an error.
+        Parameters may be set to other values between calls, `solver`, `dtype` and `device` among them. A change
+        of `scaling`, or of the shape of the network, raises an error.
 
         Parameters
         ----------

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 Generators = tuple[torch.Generator, ...]
-HUGE = 1e300  # larger scaled values become this one
+HUGE = 1e300  # scaled values are clipped here
 ACTIVATIONS = {
     "identity": lambda x: x,
     "logistic": torch.sigmoid,
@@ -37,7 +37,7 @@ class FixedScaling(nn.Module):
         Statistics of the training rows.
 
     limit : float or None
-        Where the values end.
+        Bound of the clipped values; None clips nothing.
 
     ranked : ndarray of shape (n_ranked,), default=()
         Columns that are mapped by rank; their factor does not count.
@@ -74,7 +74,7 @@ class FixedScaling(nn.Module):
             z = z.index_copy(1, self.ranked, self._by_rank(X[:, self.ranked]))
         if self.limit is None:
             return z
-        z = z.clamp(-HUGE, HUGE)  # inf / inf is no number
+        z = z.clamp(-HUGE, HUGE)  # inf / inf would be NaN
         return z / torch.hypot(torch.ones_like(z), z / self.limit)  # a square would overflow where z is huge
 
     def _by_rank(self, X: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Statistics of columns for `partial_fit`: refitted during the first rows, and for late columns.
 
 The first `ENOUGH` rows are kept, and the statistics are refitted as they become more. The network has taken few steps
-by then, and learns the change of its inputs as it learns everything else. After that the statistics stand: another
+by then, and learns the change of its inputs as it learns everything else. After that the statistics are fixed: another
 scaling would change the function of a trained network. Columns that were constant until then are remembered. When one
 varies, it is fitted on the rows from there on, with the constant as the first one. The function of the network stays
 as it is for rows that have the constant (:class:`skpapers._torch.modules.PatchedScaling`).
@@ -35,7 +35,7 @@ class Group:
         The constants that were seen before; None for the first group.
 
     rows, weight : ndarray of shape (n_rows, n_columns) and (n_rows,)
-        Rows to refit on; none once there were enough.
+        Rows to refit on; empty once there were enough.
 
     n_fitted : int
         Rows of the last fit.
@@ -67,7 +67,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Groups of columns; a later one counts instead of an earlier one.
+    """Groups of columns; for its columns a later group overrides the earlier ones.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def update(old: Statistics, X: NDArray, weight: NDArray | None, fit: Fit, enough
         ``fit(rows, weight)`` returns the statistics of some columns.
 
     enough : int
-        Rows after which statistics stand.
+        Rows after which statistics are fixed.
     """
     moved = np.zeros(len(old.waiting), dtype=bool)
     if len(moved):
@@ -137,15 +137,15 @@ def update(old: Statistics, X: NDArray, weight: NDArray | None, fit: Fit, enough
 class MeanWeight:
     """The mean weight of the first rows, by which those of all calls are divided: a common factor changes nothing.
 
-    It stands after `ENOUGH` rows, so that a weight of 20 counts as 20 rows of weight 1 of an earlier call. It is raised
-    where weights grow without bound.
+    It is fixed after `ENOUGH` rows, so that a weight of 20 counts as 20 rows of weight 1 of an earlier call. It is
+    raised where weights grow without bound.
     """
 
     value: float = 0.0
     n_rows: int = 0
 
     def after(self, weight: NDArray | None, n_rows: int) -> "MeanWeight":
-        """Return it after more rows; no weights are weights of 1."""
+        """Return the mean after more rows; without weights each of them counts 1."""
         own, value, n = mean_weight(weight), self.value, self.n_rows + n_rows
         if self.n_rows < ENOUGH:
             value += (own - value) * (n_rows / n)

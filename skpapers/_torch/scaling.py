@@ -18,7 +18,7 @@ def in_unit(weight: NDArray | None) -> NDArray | None:
 def weighted_quantiles(X: NDArray, weight: NDArray | None, levels: tuple[float, ...]) -> NDArray:
     """Return quantiles of each column, of shape (n_levels, n_features).
 
-    They invert the distribution function: values of rows, and a weight of 2 is a row that stands there twice.
+    They invert the distribution function: each is a value of some row, and a weight of 2 equals a repeated row.
     """
     if weight is None:
         return np.quantile(X, levels, axis=0, method="inverted_cdf")
@@ -47,7 +47,7 @@ def fit_scaling(X: NDArray, weight: NDArray | None, kind: str | None) -> FixedSc
         return FixedScaling(center, _factor(deviations(X, center, weight), ~constant), None)
     first, low, center, high, last = weighted_quantiles(X, weight, (0.01, 0.25, 0.5, 0.75, 0.99))
     by_rank = needs_ranks(first, low, high, last) & ~constant
-    with np.errstate(over="ignore"):  # where the range is infinite, ranks stand in
+    with np.errstate(over="ignore"):  # a column with an infinite range is scaled by rank
         factor = _factor(high - low, ~(constant | by_rank))
     return FixedScaling(center, factor, LIMIT, *_rank_maps(X, weight, np.flatnonzero(by_rank)))
 

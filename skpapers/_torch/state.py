@@ -21,7 +21,7 @@ def own_modes() -> Iterator[None]:
 
 @contextmanager
 def own_precision() -> Iterator[None]:
-    """Do the same without the device, which costs every operation time: for code that names the device of each tensor.
+    """Do the same without the device mode, which slows every operation; the code inside names each tensor's device.
 
     The default dtype of torch belongs to the process and not to the thread, so that it is not changed here: every
     tensor made in this package names its dtype.

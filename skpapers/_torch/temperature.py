@@ -6,7 +6,8 @@ from scipy.special import logsumexp, softmax
 
 FRACTION = 0.2  # of the weight of each class, for the rows held back
 FEWEST = 20  # rows below which none are held back
-MANY_ROWS = 10_000  # rows from which the automatic settings leave a network hardly too sure of itself
+FEWEST_HELD = 4  # rows of early stopping below which they give no temperature
+MANY_ROWS = 10_000  # rows from which the automatic settings leave a network hardly overconfident
 HOTTEST = 1000.0
 PSEUDO_ROWS = 0.5
 
@@ -29,13 +30,13 @@ def rows_held_back(y: NDArray, weight: NDArray | None, order: NDArray) -> tuple[
 
 
 def fit_temperature(logits: NDArray, y: NDArray, weight: NDArray | None) -> float:
-    """Return a temperature from 1 to `HOTTEST`: that of the smallest mean log loss, raised where few rows speak for it.
+    """Return a temperature from 1 to `HOTTEST`: that of the smallest mean log loss, raised where the evidence is weak.
 
     The loss is convex in 1 / temperature: bisection of its derivative. Half a row of equal probabilities is added to
     the targets, as in Platt's scaling: a network that is right on all of few rows may err on the next. Let m be the
     gain in log loss over equal probabilities, and s its standard error. 1 / temperature is shrunk by the factor
-    max(0, 1 - (s / m)^2), as a mean is by James and Stein: networks trained on noise gain by chance what they lose on
-    other rows.
+    max(0, 1 - (s / m)^2), as a mean is by James and Stein: a network trained on noise gains by chance, and loses
+    as much on other rows.
 
     Parameters
     ----------

@@ -310,7 +310,7 @@ class Trainer:
                 yield Batch(X_b, y_b, w_b, indices, self.generators)  # type: ignore[arg-type]
 
     def state(self) -> dict[str, NDArray]:
-        """Return what the weights do not tell of where training stands, as arrays."""
+        """Return the optimizer and generator state, which the weights do not contain, as arrays."""
         told = {"step": np.array(self.step)}
         for k, generator in enumerate(self.generators):
             told[f"generator.{k}"] = generator.get_state().cpu().numpy()
@@ -320,10 +320,10 @@ class Trainer:
         return told
 
     def load_state(self, told: dict[str, NDArray]) -> None:
-        """Stand where `told` was taken, by a trainer of the same network.
+        """Continue from a state that a trainer of the same network returned.
 
-        The moments start anew if those of `told` belong to an optimiser with others, and the generators if theirs
-        belong to another kind of device.
+        The moments restart if the saved ones belong to another optimiser. The generators restart if theirs belong to
+        another kind of device.
         """
         self.step = int(told["step"])
         for k, generator in enumerate(self.generators):

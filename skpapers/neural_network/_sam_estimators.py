@@ -24,6 +24,8 @@ class SharpnessAware(NetworkEstimator):
 
     def _gradient(self, settings: Settings, n_steps: int | None) -> Gradient:
         sam = sharpness_aware(self.rho, self.adaptive)
+        if settings.sam_fraction == 0.0:
+            return backward
         if n_steps is None or settings.sam_fraction == 1.0:
             return sam
         return switched(backward, sam, n_steps - round(settings.sam_fraction * n_steps))
@@ -139,7 +141,8 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
 
     sam_fraction : float or "auto", default="auto"
         Share of the steps, the last ones, that take the second pass; the others are the base optimiser's. "auto" is
-        1 up to 4000 rows, 0.1 from 8000 on. 1 is the paper's method.
+        1 up to 4000 rows, 0.1 from 8000 on. 1 is the paper's method. In `partial_fit` every step takes the second
+        pass, unless this is 0.
 
     scaling : {"robust", "standard"} or None, default="robust"
         The first, fixed layer. "robust": median and interquartile range, so that raw columns work. Columns
@@ -169,9 +172,10 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
         weight W_k and W in all.
 
     calibration : {"auto", "temperature"} or None, default="auto"
-        "temperature" divides the logits of `predict_proba` by `temperature_`, found on rows that a second network
-        does not see: see Notes. `predict` does not change. "auto" does so for fewer than 10000 training rows. None
-        saves the second network.
+        "temperature" divides the logits of `predict_proba` by `temperature_`, fitted on rows that a second network
+        does not see: see Notes. `predict` does not change. "auto" does so for fewer than 10000 training rows, and
+        with `early_stopping` for any number. None sets `temperature_` to 1 and saves the second network. Callbacks
+        see the network before its temperature, and neither they nor `verbose` report the second one.
 
     mixup_alpha : float, default=0.0
         Mix the rows of each batch in pairs with shares of Beta(`mixup_alpha`, `mixup_alpha`); 0 mixes nothing.
@@ -242,17 +246,23 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
 
     "auto" settings of n rows, with t = log2(n / 4000) between 0 and 1: `batch_size` :math:`64 \cdot 4^t`,
     `learning_rate_init` :math:`0.005 \cdot 3^t`, `max_iter` :math:`60 \cdot 0.6^t`, `sam_fraction` :math:`0.1^t`. A
-    number given for one of them leaves the others as they are. `partial_fit` takes those of few rows.
+    number given for one of them leaves the others as they are. Rows of weight 0 do not count. `partial_fit` takes
+    the settings of few rows.
 
     The temperature T of `predict_proba`, softmax(logits / T), minimises the log loss of rows held back, of each
     class the last fifth (by weight); `validation_split="random"` holds back random ones. A second network, trained
     as the first but on the other rows, judges them; `fit` takes 1.8 times as long for it. From 10000 rows on "auto"
-    leaves T at 1: networks were hardly too sure of themselves there. With `early_stopping` its validation rows give
+    leaves T at 1: networks were hardly overconfident there. With `early_stopping` its validation rows give
     the temperature, without a second network. Half a row of equal probabilities is added to them, since a network
-    that is right on all of few rows may err on the next. Where the rows hardly speak against equal probabilities, T
-    is larger: with m the mean gain in log loss over them and s its standard error, 1 / T is multiplied by max(0, 1 -
-    (s / m)^2). T is never below 1. It stays 1 below 20 rows, and in `partial_fit`; `warm_start` keeps that of the
-    first `fit`.
+    that is right on all of few rows may be wrong on the next. If the rows are weak evidence against equal
+    probabilities, T is larger: with m the mean gain in log loss over them and s its standard error, 1 / T is
+    multiplied by max(0, 1 - (s / m)^2). T is never below 1. It is 1 for fewer than 20 rows, or for fewer than 4
+    validation rows of `early_stopping`.
+
+    Only a fit from new weights fits T. `partial_fit` and a warm start change the weights and keep T, which may
+    then be too large or too small: fit anew, or use :class:`sklearn.calibration.CalibratedClassifierCV`. Rows in
+    the order of time: if the share of a class changes, some of its last rows are earlier than training rows of
+    other classes. Where that matters, use `early_stopping` with `X_val` and `y_val`, or `calibration=None`.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
     arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate; the
@@ -457,7 +467,8 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
 
     sam_fraction : float or "auto", default="auto"
         Share of the steps, the last ones, that take the second pass; the others are the base optimiser's. "auto" is
-        1 up to 4000 rows, 0.1 from 8000 on. 1 is the paper's method.
+        1 up to 4000 rows, 0.1 from 8000 on. 1 is the paper's method. In `partial_fit` every step takes the second
+        pass, unless this is 0.
 
     scaling : {"robust", "standard"} or None, default="robust"
         The first, fixed layer. "robust": median and interquartile range, so that raw columns work. Columns
@@ -556,7 +567,8 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
 
     "auto" settings of n rows, with t = log2(n / 4000) between 0 and 1: `batch_size` :math:`64 \cdot 4^t`,
     `learning_rate_init` :math:`0.005 \cdot 3^t`, `max_iter` :math:`60 \cdot 0.6^t`, `sam_fraction` :math:`0.1^t`. A
-    number given for one of them leaves the others as they are. `partial_fit` takes those of few rows.
+    number given for one of them leaves the others as they are. Rows of weight 0 do not count. `partial_fit` takes
+    the settings of few rows.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
     arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate; the

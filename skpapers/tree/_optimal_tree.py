@@ -145,6 +145,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             raise ValueError(f"lookahead={self.lookahead} must not exceed max_depth={self.max_depth}.")
         # What validation writes goes to a blank of the same class: an error further down must leave self alone.
         blank = type(self).__new__(type(self))
+        of_callbacks = X, y  # callbacks score the estimator: they need labels and column names
         if check_input:
             # y is read once, below: its check costs as much as the search for a small tree
             given = None if y is None else "no_validation"
@@ -162,7 +163,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             uneven = np.ldexp(uneven, -int(np.frexp(uneven.max())[1]))
         unit = loss.factor / float(len(X) if uneven is None else uneven.sum())
 
-        context = begin_fit(self, None, X, y)
+        context = begin_fit(self, None, *of_callbacks)
         progress = _Progress(self, context, unit)
         leaf_rows = self.min_samples_leaf
         solution = solve(
@@ -185,7 +186,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         fitted = vars(blank) | told | certificate | {"tree_": tree, "max_features_": X.shape[1]}
         if self.verbose:
             progress.end(**certificate)
-        end_fit(self, context, X, y, lambda: fitted)
+        end_fit(self, context, *of_callbacks, lambda: fitted)
         self.__dict__.update(fitted)
         if "feature_names_in_" not in fitted:
             self.__dict__.pop("feature_names_in_", None)

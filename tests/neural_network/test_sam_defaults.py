@@ -126,6 +126,37 @@ def test_going_on_keeps_the_temperature():
     assert SAMMLPClassifier(**SMALL).partial_fit(X, y, classes=[0, 1, 2]).temperature_ == 1.0
 
 
+def test_going_on_without_calibration_ends_the_temperature():
+    X, y = wrong_labels()
+    model = SAMMLPClassifier(**TOO_SURE, warm_start=True).fit(X, y)
+    assert model.temperature_ > 1.5
+    again = pickle.loads(pickle.dumps(model)).set_params(calibration=None)
+    assert again.partial_fit(X, y).temperature_ == 1.0
+    assert model.set_params(calibration=None).fit(X, y).temperature_ == 1.0
+
+
+@pytest.mark.parametrize(("n_held", "calibrated"), [(3, False), (4, True)])
+def test_a_few_rows_of_early_stopping_give_no_temperature(n_held, calibrated):
+    X, y = wrong_labels()
+    model = SAMMLPClassifier(**TOO_SURE, early_stopping=True)
+    model.fit(X, y, X_val=X[:n_held], y_val=(y[:n_held] + 1) % 3)  # labels that the network takes for others
+    assert (model.temperature_ > 1.0) == calibrated
+
+
+def test_an_interrupt_of_the_second_network_leaves_the_estimator_as_it_was(monkeypatch):
+    X, y = wrong_labels()
+    model = SAMMLPClassifier(**TOO_SURE).fit(X, y)
+    before = pickle.dumps(vars(model))
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skpapers._torch.estimator.fit_temperature", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[:60], y[:60])
+    assert pickle.dumps(vars(model)) == before
+
+
 def test_weights_of_any_unit_and_weightless_rows_give_one_temperature():
     X, y = WINE[0][TRAIN], WINE[1][TRAIN]
     weight = 1.0 + np.arange(len(y)) % 3
@@ -189,6 +220,24 @@ def test_auto_is_what_its_numbers_say(make):
     automatic = make(**kwargs, max_iter=3).fit(X, y)
     assert_allclose(automatic.loss_curve_, make(**kwargs, max_iter=3, **explicit).fit(X, y).loss_curve_, rtol=1e-4)
     assert make(**kwargs, batch_size=1000).fit(X, y).n_iter_ == 51
+
+
+def test_rows_of_weight_zero_do_not_count_for_auto():
+    X, y = noise(4400)
+    kwargs = {"hidden_layer_sizes": (2,), "numeric_embedding": "none", "rho": 0, "random_state": 0, "device": "cpu"}
+    weight = np.repeat([1.0, 0.0], [4000, 400])
+    model = SAMMLPRegressor(**kwargs, batch_size=1000).fit(X, y, weight)
+    assert model.n_iter_ == 60
+
+
+def test_partial_fit_takes_no_second_pass_if_none_is_wanted():
+    X, y = WINE
+    first = {"classes": [0, 1, 2]}
+    none, some, plain = (
+        SAMMLPClassifier(**{**SMALL, **changes}).partial_fit(X, y, **first)
+        for changes in ({"sam_fraction": 0}, {"sam_fraction": 0.5}, {"rho": 0})
+    )
+    assert none.loss_curve_ == plain.loss_curve_ != some.loss_curve_
 
 
 def test_the_second_pass_comes_in_the_last_steps():
