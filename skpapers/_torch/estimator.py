@@ -182,7 +182,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         held = self._read_validation(X_val, y_val, told)
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=(2, self.n_ensemble))
-        told["_settings"] = self._training_settings(len(X) if weight is None else np.count_nonzero(weight))
+        told["_settings"] = self._training_settings(len(X) if weight is None else int(np.count_nonzero(weight)))
         n_epochs = told["_settings"]["n_epochs"]
         context = begin_fit(self, n_epochs, *given)
         holds_out = self.early_stopping and held is None
