@@ -17,17 +17,17 @@ METHODS = ("predict", "predict_proba", "decision_function", "transform")
 
 
 def outputs(model, rows):
-    """Return all that a model says of rows, side by side."""
+    """Return every output of a model for the rows, as columns of one array."""
     found = [getattr(model, method)(rows) for method in METHODS if hasattr(model, method)]
     return np.column_stack([A.reshape(len(rows), -1).astype(float) for A in found])
 
 
 @pytest.mark.parametrize("model", small_instances(), ids=str)
-@pytest.mark.parametrize("far", [False, True], ids=["", "far from zero"])
+@pytest.mark.parametrize("far", [False, True], ids=["near zero", "far from zero"])
 def test_a_row_is_predicted_as_if_it_were_alone(model, far):
-    wraps = isinstance(model, MixupWrapper)  # rows reach the wrapped estimator as they are, and its arithmetic decides
+    wraps = isinstance(model, MixupWrapper)  # rows are passed on unchanged, so that the estimator's arithmetic decides
     if far and (wraps or not getattr(model, "fit_intercept", True)):
-        pytest.skip("linear functions of columns that nothing centres lose digits far from zero")
+        pytest.skip("a linear function of columns that are not centred loses digits far from zero")
     offset = np.array([0.0, 1e9, 0.0, -1e6, 1.0, 0.0]) if far else np.zeros(6)
     if far and getattr(model, "tukey", None) is not None:
         offset = np.abs(offset)

@@ -421,8 +421,8 @@ class ConvexReLUClassifierCV(_ClassifierMixin, BaseConvexReLUCV):
         rounds.
 
     fit_intercept : bool, default=True
-        Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
-        in training then have weight 0; without intercepts they are used in their place.
+        Whether hidden neurons have intercepts, which are penalised like their other weights. If True,
+        columns that are constant in training have weight 0; if False, they act as intercepts.
 
     output_intercept : bool, default=True
         Whether outputs have intercepts; these are not penalised.
@@ -706,8 +706,8 @@ class ConvexReLURegressorCV(_RegressorMixin, BaseConvexReLUCV):
         rounds.
 
     fit_intercept : bool, default=True
-        Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
-        in training then have weight 0; without intercepts they are used in their place.
+        Whether hidden neurons have intercepts, which are penalised like their other weights. If True,
+        columns that are constant in training have weight 0; if False, they act as intercepts.
 
     output_intercept : bool, default=True
         Whether outputs have intercepts; these are not penalised.

@@ -23,8 +23,8 @@ class Data(NamedTuple):
     """Rows without repetitions in a fixed order, and how they were scaled.
 
     Where hidden neurons have intercepts, constant columns are left out: a neuron's intercept does what its weight on
-    such a column would do, and without the weight a prediction does not move when the column moves later. The d columns
-    of all arrays but the last two are the others.
+    such a column would do, and without the weight a prediction does not move when the column moves later. All arrays
+    except `kept` and `constant` hold the d other columns.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Data(NamedTuple):
         Scaled targets.
 
     weight : ndarray of shape (n,)
-        Of sum one.
+        They sum to one.
 
     mean, scale : ndarray of shape (d,)
         raw = mean + scale * X.

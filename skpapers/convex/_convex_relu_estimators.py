@@ -231,7 +231,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             Targets; several outputs for regression only.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Row weights, none negative. A weight of 2 is a row that stands there twice, a weight of 0 one that does not.
+            Row weights, none negative. A weight of 2 equals a repeated row, a weight of 0 a row left out.
 
         Returns
         -------
@@ -594,8 +594,8 @@ class ConvexReLUClassifier(_ClassifierMixin, BaseConvexReLU):
         rounds.
 
     fit_intercept : bool, default=True
-        Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
-        in training then have weight 0; without intercepts they are used in their place.
+        Whether hidden neurons have intercepts, which are penalised like their other weights. If True,
+        columns that are constant in training have weight 0; if False, they act as intercepts.
 
     output_intercept : bool, default=True
         Whether outputs have intercepts; these are not penalised.
@@ -839,8 +839,8 @@ class ConvexReLURegressor(_RegressorMixin, BaseConvexReLU):
         rounds.
 
     fit_intercept : bool, default=True
-        Whether hidden neurons have intercepts, which are penalised like their other weights. Columns that are constant
-        in training then have weight 0; without intercepts they are used in their place.
+        Whether hidden neurons have intercepts, which are penalised like their other weights. If True,
+        columns that are constant in training have weight 0; if False, they act as intercepts.
 
     output_intercept : bool, default=True
         Whether outputs have intercepts; these are not penalised.

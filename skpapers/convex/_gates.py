@@ -17,7 +17,7 @@ def patterns(X: Array, G: Array) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
     X : ndarray of shape (n, d)
 
     G : ndarray of shape (d, P) or (d + 1, P)
-        One gate a column; a last row are intercepts.
+        One gate per column; a last row holds intercepts.
 
     Returns
     -------
