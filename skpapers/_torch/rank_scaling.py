@@ -15,6 +15,7 @@ from scipy.special import ndtri
 MAX_KNOTS = 256
 SMALLEST = 1e-290
 LARGEST = 1e290
+NEXT_TO_ONE = 1.0 - 2.0**-53  # rows of hardly any weight have ranks that round to 1, whose normal quantile is infinite
 HEAVY = 10.0  # q99 - q1 in interquartile ranges from which a tail counts as heavy; 3.4 for a normal variable
 
 
@@ -43,4 +44,4 @@ def rank_knots(x: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
         # the margin is far above the rounding of the ranks: weights choose the values that repeated rows choose
         chosen = np.unique(np.searchsorted(ranks, levels - 1e-9))
         knots, ranks = knots[chosen], ranks[chosen]
-    return knots, ndtri(ranks)
+    return knots, ndtri(np.clip(ranks, 1.0 - NEXT_TO_ONE, NEXT_TO_ONE))

@@ -162,3 +162,14 @@ def test_targets_of_any_magnitude_have_a_location_and_a_scale(robust):
     for unit in (2.0**-900, 2.0**990):
         for one, other in zip(fit_target(y * unit, None, robust), expected, strict=True):
             assert_array_equal(one, other * unit)
+
+
+@pytest.mark.parametrize("heavy", [0, 10])
+def test_ranks_of_rows_with_hardly_any_weight_are_finite(heavy):
+    X = np.arange(20.0)[:, None]
+    weight = np.full(20, 1e-20)
+    weight[heavy] = 1.0
+    z = fit_scaling(X, weight, "robust")(torch.from_numpy(X)).numpy()[:, 0]
+    assert np.isfinite(z).all()
+    assert (np.diff(z) >= 0).all()
+    assert z[0] < z[-1]
