@@ -1,4 +1,4 @@
-"""Signatures in the API pages: types by the words of the docstrings, not by what numpy's aliases stand for."""
+"""Signatures in the API pages: types are named as in the docstrings, not by the expansion of numpy's aliases."""
 
 import re
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from sphinx import addnodes
 from sphinx.util.typing import stringify_annotation
 
-# "array-like" is no name of Python, so that it enters after Sphinx has taken the signature apart.
+# "array-like" is not a Python name, so it is inserted after Sphinx has parsed the signature.
 _ALIAS, _WORD = "ArrayLike", "array-like"
 _EXPANDED = [stringify_annotation(ArrayLike, mode) for mode in ("smart", "fully-qualified-except-typing")]
 _NDARRAY = re.compile(
@@ -16,7 +16,7 @@ _NDARRAY = re.compile(
 
 
 def shorten(signature: str | None) -> str | None:
-    """Put the names of numpy's aliases back where a signature has what they stand for."""
+    """Replace the expansion of numpy's aliases by their names."""
     if signature is None:
         return None
     for expanded in _EXPANDED:
@@ -30,7 +30,7 @@ def process_signature(app, what, name, obj, options, signature, returns):
 
 
 def say_array_like(app, doctree):
-    """Write the word of the docstrings for the alias."""
+    """Replace the alias by "array-like"."""
     for signature in doctree.findall(addnodes.desc_signature):
         for text in list(signature.findall(nodes.Text)):
             if text == _ALIAS:

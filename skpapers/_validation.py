@@ -108,7 +108,7 @@ def score_log_loss(
     """
     if getattr(scorer, "_score_func", None) is not log_loss or scorer._kwargs:
         return None
-    # flat: the inverse has the shape of the target, and a column's would index a matrix of pairs
+    # np.unique's inverse has the shape of the target: a column would index every pair of rows
     seen, column = np.unique(np.reshape(np.asarray(y), -1), return_inverse=True)
     if not np.array_equal(seen, classes):
         return None

@@ -57,11 +57,13 @@ def _parser() -> _Parser:
     add("--methods", metavar="A,B", help="names of the methods to run; default: all")
     add("--n-jobs", type=int, metavar="N", help="worker processes; -1: all cores; default: 1")
     add("--time-budget", type=float, metavar="SECONDS", help="for each method, and each baseline, over all folds")
-    add("--sep", metavar="SIGN", help="what separates the columns of a .csv file (tab: tab); default: found out")
-    add("--decimal", metavar="SIGN", help="its decimal sign; default: found out for each column")
-    add("--thousands", metavar="SIGN", help="what stands between its groups of three digits (space: a space)")
-    add("--na", metavar="A,B", help="words that are missing values in it, in every column")
-    add("--date-format", metavar="FORMAT", help="how its dates are written, such as %%d/%%m/%%y")
+    add("--sep", metavar="SIGN", help="separator of the columns of a .csv file; tab: a tab; default: inferred")
+    add("--decimal", metavar="SIGN", help="its decimal sign, . or ,; default: inferred for each column")
+    add(
+        "--thousands", metavar="SIGN", help="its sign between groups of three digits; space: a space; default: inferred"
+    )
+    add("--na", metavar="A,B", help="values that are missing in every column of it")
+    add("--date-format", metavar="FORMAT", help="the format of its dates, such as %%d/%%m/%%y")
     add("--out", metavar="DIR", help="write the table (.csv) and the picture (.png) there")
     return parser
 
@@ -76,7 +78,7 @@ def _cv(text: str | None) -> int | str | None:
 
 
 def _said(options: argparse.Namespace) -> Said:
-    """Return what the options say about a .csv file."""
+    """Return the options that describe a .csv file."""
     from skpapers.comparison._cells import Said
 
     signs = {name: getattr(options, name) for name in ("sep", "decimal", "thousands")}
@@ -125,7 +127,7 @@ def _tables(options: argparse.Namespace) -> dict[str, tuple[dict[str, Any], list
             raise ValueError(f"--{role.replace('_', '-')} names a column of TABLE; there is no TABLE.")
     for name in _FORMATS:
         if getattr(options, name) is not None:
-            raise ValueError(f"--{name.replace('_', '-')} says how TABLE is written; there is no TABLE.")
+            raise ValueError(f"--{name.replace('_', '-')} describes TABLE; there is no TABLE.")
     if options.task != "auto" or options.metric is not None:
         raise ValueError("--task and --metric need a TABLE: the built-in tables are one of each task.")
     from skpapers.datasets import load_concrete, load_raisin
@@ -174,7 +176,7 @@ def _print(name: str, result: Comparison) -> bool:
 
 @contextmanager
 def _explained(options: argparse.Namespace, notes: list[str]) -> Iterator[None]:
-    """Add to an error what is to be known about the columns that have a role."""
+    """Add to an error the notes about columns that have a role."""
     try:
         yield
     except ValueError as error:

@@ -73,7 +73,7 @@ class Watcher(Recorder):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", estimator_names())
-def test_every_estimator_tells_its_callbacks(name):
+def test_every_estimator_calls_its_callbacks(name):
     model = small(name)
     X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
     X, y = X[:60, :4], y[:60]
@@ -85,7 +85,7 @@ def test_every_estimator_tells_its_callbacks(name):
     assert steps
     assert len([told for told in steps if told.startswith("begin ")]) == len(steps) / 2
     assert_array_equal(watcher.predicted, model.predict(X))
-    assert_same_predictions(model, small(name).fit(X, y), X)  # they change nothing
+    assert_same_predictions(model, small(name).fit(X, y), X)  # callbacks change nothing
     assert not hasattr(model.set_callbacks(), "_skl_callbacks")
 
 

@@ -111,7 +111,7 @@ def test_defaults(calls, table):
         assert call[name] is None
 
 
-def test_what_is_said_about_the_file(calls, tmp_path):
+def test_options_that_describe_the_file(calls, tmp_path):
     path = tmp_path / "said.csv"
     path.write_text("a\tb\td\ty\n1 200,5\t-999\t01/02/24\t1\n900,5\tk\t02/03/24\t2\n")
     options = "--sep tab --decimal , --thousands space --date-format %d/%m/%y --na=-999,k"
@@ -218,7 +218,7 @@ def test_built_in_tables(calls, capsys, tmp_path):
         ("compare TABLE --target y --out TABLE", "cannot be made (File exists)"),
         ("compare --target y", "--target names a column of TABLE; there is no TABLE"),
         ("compare --metric r2", "--task and --metric need a TABLE"),
-        ("compare --sep ;", "--sep says how TABLE is written; there is no TABLE"),
+        ("compare --sep ;", "--sep describes TABLE; there is no TABLE"),
         ("compare TABLE --target y --decimal no", "--decimal 'no': must be '.' or ','"),
         ("compare TABLE --target y --date-format %H", "--date-format %H: no column has dates of this format"),
         ("compare TABLE --target y --sep @", "--target: there is no column 'y'; the only column is"),

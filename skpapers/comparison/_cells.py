@@ -35,9 +35,9 @@ _WORDS = frozenset(
     + ["?", "??", "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "*", "error"]
     + ["#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!", "#error!"]
 )
-# Among the values of a category these are nothing special.
+# In a category these words are ordinary values and get no note.
 _LETTERS = {"*", "error", "unknown", "missing"}
-# Other words are taken for missing values where there are few of them.
+# Other words are missing values only if there are at most this many, in at most this share of the rows.
 _MOST_WORDS = 3
 _MOST_ROWS = 0.1
 _SHOWN = 3
@@ -48,12 +48,12 @@ _AMBIGUOUS = r"-?[0-9]+|-?[1-9][0-9]{0,2}[.,][0-9]{3}"
 
 @dataclass(frozen=True)
 class Said:
-    """What the user says about a file.
+    """The user's settings for a .csv file.
 
     Parameters
     ----------
     sep, decimal, thousands : str or None
-        The signs between columns, before decimals and between groups of three digits.
+        The separator of columns, the decimal sign, and the sign between groups of three digits.
 
     na : tuple of str
         Words that are missing values in every column.
@@ -98,7 +98,7 @@ def _rows(n: int) -> str:
 
 
 def _known(column: pd.Series, na: Sequence[str], empty: Sequence[str]) -> pd.Series:
-    """Return the values that are not missing, without padding and without quotes that padding has protected."""
+    """Return the values that are not missing, without padding and without quotes inside the padding."""
     values = column.str.strip()
     padded = values != column
     if padded.any() and values[padded].str.fullmatch(r'".*"').all():
@@ -107,9 +107,9 @@ def _known(column: pd.Series, na: Sequence[str], empty: Sequence[str]) -> pd.Ser
 
 
 def is_plain(column: pa.ChunkedArray, first: pd.Series) -> bool:
-    """Whether a column that pyarrow has read can be read in one way only.
+    """Whether a column that pyarrow has read can be read in only one way.
 
-    Whole numbers never are: they may have had leading zeros, and :func:`has_plain_integers` looks at their text.
+    False for whole numbers, which may have had leading zeros: see :func:`has_plain_integers`.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def has_plain_integers(column: pa.ChunkedArray, text: pa.ChunkedArray) -> bool:
 
 
 class _Reader:
-    """Reads the columns of one file, and remembers what has to be said about them."""
+    """Reads the columns of one file, and collects notes about them."""
 
     def __init__(
         self,
@@ -155,12 +155,12 @@ class _Reader:
     ) -> None:
         self.said, self.sep, self.named = said, sep, named
         self.table, self.empty = table, empty
-        # the distinct values of each column, by their numbers in the column; and how often they stand there
+        # the distinct values of each column, the code of each row's value, and the number of rows of each value
         self.known: dict[str, pd.Series] = {}
         self.codes: dict[str, np.ndarray] = {}
         self.counts: dict[str, np.ndarray] = {}
         self.notes: list[str] = []
-        self.shown = set(shown)  # decimal signs of columns that can be read in one way only
+        self.shown = set(shown)  # decimal signs of columns that can be read in only one way
         # -999 is -999.0, too
         self.na_numbers = [float(word) for word in said.na if re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", word)]
         self.date_misfits: dict[str, str] = {}
@@ -206,7 +206,7 @@ class _Reader:
         return distinct <= _WORDS or (rare and name not in self.named)
 
     def _leave_out(self, name: str, words: pd.Series, what: str) -> None:
-        """Say which words are taken for missing values; NA needs no mention."""
+        """Note which words are taken as missing values, except for NA."""
         other = words[words != "NA"]
         if len(other):
             self._note(
@@ -214,9 +214,9 @@ class _Reader:
             )
 
     def _first_of_all_dates(self, name: str) -> pd.Series | None:
-        """Return dates in the user's format, before digits are taken for numbers.
+        """Return dates in the user's format; this comes first, since digits would be read as numbers.
 
-        Few digits, such as a year, are dates only in a column with a role or the name of a date.
+        Short values, such as a year, are dates only in a column with a role or with the name of a date.
         """
         if self.said.date_format is None:
             return None
@@ -225,9 +225,9 @@ class _Reader:
         return self._dates(name)
 
     def _numerals(self, name: str) -> _Numerals | None:
-        """Return the numbers of a column; None, with a note where it is a near miss, if it holds none."""
+        """Return the numbers of a column, or None if it is no column of numbers; a note names near misses."""
         known = self.known[name]
-        # more different words than could stand for missing values: no column of numbers
+        # more distinct words than can be missing values: not a column of numbers
         if (~Written.of(known.head(10 * _FIRST)).looks).sum() > len(_WORDS) + _MOST_WORDS:
             return None
         written = Written.of(known)
@@ -271,13 +271,15 @@ class _Reader:
         return _Numerals(numerals, found)
 
     def _decided(self, name: str, unread: _Numerals) -> pd.Series:
-        """Return the numbers by the decimal sign that the column, or else the rest of the file, speaks for."""
+        """Return the numbers; if two decimal signs are possible, choose one and add a note."""
         decimal = next(iter(unread.readings))
         if len(unread.readings) > 1:
             decimal = likely_decimal(unread.numerals, self.shown, self.sep)
             example = unread.numerals[unread.numerals.str.contains("[.,]", regex=True)]
             value = unread.readings[decimal][example.index[0]]
-            self._note(name, f"can be read in two ways: {example.iloc[0]!r} is read as {value:.15g}; --decimal decides")
+            self._note(
+                name, f"can be read in two ways: {example.iloc[0]!r} is read as {value:.15g}; --decimal sets the sign"
+            )
         numbers = unread.readings[decimal]
         return numbers[~numbers.isin(self.na_numbers)]
 
@@ -336,13 +338,13 @@ def read_columns(
     Parameters
     ----------
     table : Table of strings
-        The cells as they stand in the file, none missing.
+        The cells as in the file, none missing.
 
     said : Said
-        What the user says about the file.
+        The user's settings for the file.
 
     sep : str
-        The separator of the columns: where it is a semicolon, a comma is rather a decimal sign.
+        The separator of the columns. If it is a semicolon, a comma is more likely a decimal sign.
 
     shown : set of str
         The decimal signs of columns that were read before.
@@ -351,14 +353,14 @@ def read_columns(
         Columns that have a role.
 
     empty : sequence of str
-        What stands for a missing value in every column.
+        The strings that are missing values in every column.
 
     Returns
     -------
     columns : dict of Series
 
     notes : list of str
-        What was decided where a column can be read in several ways.
+        The columns that could be read in several ways, and how they were read.
     """
     reader = _Reader(table, said, sep, shown, named, empty)
     return reader.read(), reader.notes

@@ -32,19 +32,19 @@ def _separators(path: str) -> list[str]:
     if lines and re.match(r"sep=.$", lines[0].strip()):
         raise ValueError(f"{path}: its first line, {lines[0].strip()}, is for a spreadsheet; remove it.")
     widths = {sep: [len(row) for row in csv.reader(lines, delimiter=sep, skipinitialspace=True)] for sep in _SEPARATORS}
-    if len(lines) == _SAMPLE_LINES:  # the last row may go on
+    if len(lines) == _SAMPLE_LINES:  # the last row may continue on the next line
         widths = {sep: width[:-1] for sep, width in widths.items()}
     even = [sep for sep, width in widths.items() if width and 1 < width[0] == min(width) == max(width)]
     if even or not lines:
         return even or [","]
     ragged = [sep for sep, width in widths.items() if width[0] > 1 and max(width[1:], default=2) > 1]
-    if ragged:  # refused further down, by the separator that the header has most
+    if ragged:  # the most frequent sign of the header, for the error message of the reader
         return [max(ragged, key=lambda sep: widths[sep][0])]
     return [min(_SEPARATORS, key=lambda sep: max(widths[sep]))]  # one column
 
 
 class _CSV:
-    """One .csv file, read by pyarrow as often as is needed: typed, or its cells as text."""
+    """A .csv file that pyarrow reads column by column, typed or as text."""
 
     def __init__(self, path: str, sep: str) -> None:
         import pyarrow as pa
@@ -52,13 +52,13 @@ class _CSV:
 
         self.path, self.sep = path, sep
         self.parse = arrow_csv.ParseOptions(delimiter=sep)
-        # NA is a word like others, outside of numbers
+        # NA is missing among numbers only: in other columns it may be a value
         self.empty = [word for word in arrow_csv.ConvertOptions().null_values if word != "NA"]
         with open(path, "rb") as file:
             self.lines = b"".join(line for line, _ in zip(file, range(_SAMPLE_LINES), strict=False))
         try:
             first = self._read(BytesIO(self.lines))
-        except pa.ArrowInvalid:  # the last row may go on
+        except pa.ArrowInvalid:  # the last row may continue on the next line
             self.lines = Path(path).read_bytes()
             first = self._read(BytesIO(self.lines))
         self.names = [_clean_name(name) for name in first.column_names]
@@ -77,7 +77,7 @@ class _CSV:
         except pa.ArrowInvalid as error:
             message = str(error).splitlines()[0]
             if "Expected" in message:
-                message += f"; the columns were separated at {self.sep!r}, --sep names another sign"
+                message += f"; the separator is {self.sep!r} (--sep sets another)"
             raise pa.ArrowInvalid(message) from error
 
     def typed(self, names: Sequence[str], decimal: str) -> pa.Table:
@@ -87,7 +87,7 @@ class _CSV:
         return table.rename_columns(list(names))
 
     def texts(self, names: Sequence[str], first: bool = False) -> pa.Table:
-        """Return some columns as text, nothing missing; of the first rows alone if asked."""
+        """Return some columns as text without missing values; if `first`, only their first rows."""
         import pyarrow as pa
 
         if not names:  # pyarrow would read all of them
@@ -98,16 +98,16 @@ class _CSV:
         try:
             return pa.table([column.cast(pa.string()) for column in table.columns], names=list(names))
         except pa.ArrowInvalid as error:
-            raise UnicodeError("bytes that are no text") from error
+            raise UnicodeError("bytes that are not text") from error
 
 
 def _clean_name(name: str) -> str:
-    """Return the name of a column without padding, and without quotes that padding has protected."""
+    """Return the name of a column without padding, and without quotes inside the padding."""
     return re.sub(r'^"(.*)"$', r"\1", name.strip()) if name != name.strip() else name
 
 
 def _read_plain(file: _CSV) -> tuple[dict[str, pd.Series], set[str]]:
-    """Return the columns that can be read in one way only, and their decimal signs."""
+    """Return the columns that can be read in only one way, and their decimal signs."""
     import pyarrow as pa
 
     columns: dict[str, pd.Series] = {}
@@ -131,7 +131,7 @@ def _read_plain(file: _CSV) -> tuple[dict[str, pd.Series], set[str]]:
 
 
 def _read_csv(path: str, said: Said, named: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """Take from pyarrow the columns that can be read in one way only, and look at the text of the others."""
+    """Let pyarrow read the columns that can be read in only one way, and parse the text of the others."""
     separators = _separators(path) if said.sep is None else [said.sep]
     file = _CSV(path, separators[0])
     columns: dict[str, pd.Series] = {}
@@ -181,10 +181,10 @@ def read_table(path: str, named: Sequence[str] = (), said: Said | None = None) -
         A .csv file in UTF-8, its columns separated by commas, semicolons, tabs or bars, or a .parquet file.
 
     named : sequence of str, default=()
-        Columns that have a role: they stay, row numbers or not.
+        Columns that have a role. They are kept even if they hold row numbers.
 
     said : Said, default=None
-        What the user says about a .csv file.
+        The user's settings for a .csv file.
 
     Returns
     -------
@@ -192,7 +192,7 @@ def read_table(path: str, named: Sequence[str] = (), said: Said | None = None) -
         The table without unnamed columns of row numbers.
 
     notes : list of str
-        What was dropped, and what was decided where a column can be read in several ways.
+        The columns that were dropped, and those that could be read in several ways.
     """
     import pyarrow as pa
 

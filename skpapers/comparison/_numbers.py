@@ -26,7 +26,7 @@ _INFINITE = r"[+-]?(?i:inf|infinity)"
 _NUMERAL = rf"-?[0-9., ']*[0-9][0-9., ']*(?:[eE][+-]?[0-9]+)?|{_INFINITE}"
 _WHOLE = r"-?[0-9]+"
 LEADING_ZEROS = r"-?0[0-9]+"
-# Beyond this many, whole numbers beside missing values would lose digits: such columns are float64.
+# Larger whole numbers lose digits in float64, which a column with missing values needs.
 EXACT = 2**53
 _FIRST = 100
 
@@ -42,7 +42,7 @@ class Written:
     """A text column that may hold numbers.
 
     `numerals` are its values without units, `looks` says which of them look like a number, `units` are the signs that
-    were taken off, and `mixed` says whether they are not the same in all rows.
+    were removed, and `mixed` says whether the rows have different ones.
     """
 
     numerals: pd.Series
@@ -52,7 +52,7 @@ class Written:
 
     @classmethod
     def of(cls, strings: pd.Series) -> Written:
-        """Take units, brackets and unusual signs off strings; none is missing."""
+        """Remove units, brackets and unusual signs from strings; none is missing."""
         if strings.str.fullmatch(_NUMERAL).all():
             return cls(strings, pd.Series(True, index=strings.index), (), False)
         plain = strings.str.replace(_SPACES, " ", regex=True).str.replace("\u2212", "-", regex=False)
@@ -65,7 +65,7 @@ class Written:
         plain = plain.str.replace(r"^([0-9][0-9., ']*)-$", r"-\1", regex=True).str.replace(r"^\+", "", regex=True)
         plain = plain.str.strip()
         looks = plain.str.fullmatch(_NUMERAL).astype(bool)
-        # 50% beside 0.5: nobody knows what the second means
+        # 50% beside 0.5: the second may be 0.5 or 50 percent
         some_percent = "%" in found and bool(units[looks].isna().any())
         return cls(plain, looks, found, len(found) > 1 or some_percent)
 
@@ -88,12 +88,12 @@ def readings(numerals: pd.Series, decimal: str | None = None, thousands: str | N
         None missing.
 
     decimal, thousands : str, default=None
-        What the user says the signs are.
+        The signs that the user gives.
 
     Returns
     -------
     readings : dict of Series
-        Empty if these are no numbers; two where a dot or a comma may be either sign.
+        Empty if these are not numbers; two readings if a dot or a comma may be either sign.
     """
     found: dict[str, pd.Series] = {}
     for point, group in _conventions(decimal, thousands):
@@ -152,7 +152,7 @@ def loses_digits(numerals: pd.Series, numbers: pd.Series, missing: bool) -> bool
 
 
 def likely_decimal(numerals: pd.Series, shown: set[str], sep: str) -> str:
-    """Choose the decimal sign where a dot or a comma may be either sign.
+    """Choose the decimal sign if a dot or a comma may be either sign.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def likely_decimal(numerals: pd.Series, shown: set[str], sep: str) -> str:
     if len(shown) == 1:
         return next(iter(shown))
     sign, other = (".", ",") if numerals.str.contains(".", regex=False).any() else (",", ".")
-    # fixed decimals stand in every value; groups only in those from 1000
+    # three fixed decimals would appear in every value; groups appear only from 1000 on
     without = numerals[~numerals.str.contains(sign, regex=False)]
     if len(without) and (without.str.len() <= 3 + without.str.startswith("-")).all():
         return other

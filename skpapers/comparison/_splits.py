@@ -44,13 +44,13 @@ class Plan:
 def time_folds(ranks: np.ndarray, gap: int = 0, n_splits: int = N_FOLDS, time_name: str = "") -> Folds:
     """Expanding windows over distinct timestamps: all rows of a timestamp fall on the same side.
 
-    `time_name` is what the ranks were taken from, for the error where there are too few.
+    `time_name` is the source of the ranks, for the error message if there are too few.
     """
     n_times = int(ranks.max()) + 1
     if n_times - gap - n_splits * (n_times // (n_splits + 1)) <= 0 or n_times <= n_splits:
         raise ValueError(
             f"{time_name}{': ' * bool(time_name)}cv='time' with gap={gap} needs more distinct timestamps for "
-            f"{n_splits} windows; there are {n_times}. Name another time (--time-column), or a number of folds (--cv)."
+            f"{n_splits} windows; there are {n_times}. Choose another time (--time-column) or a number of folds (--cv)."
         )
     windows = TimeSeriesSplit(n_splits, gap=gap).split(np.arange(n_times))
     return [(np.flatnonzero(np.isin(ranks, train)), np.flatnonzero(np.isin(ranks, test))) for train, test in windows]

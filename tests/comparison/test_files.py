@@ -121,7 +121,9 @@ def test_digits_of_other_scripts_are_text(read):
 
 
 def test_ragged_rows_name_the_separator(read):
-    with pytest.raises(ValueError, match=r"Expected 3 columns, got 2: 1,2; the columns were separated at ',', --sep"):
+    with pytest.raises(
+        ValueError, match=r"Expected 3 columns, got 2: 1,2; the separator is ',' \(--sep sets another\)"
+    ):
         read("a,b,c\n1,2\n")
 
 
@@ -177,7 +179,7 @@ def test_groups_of_thousands_beside_decimal_commas(read):
     frame, notes = read("gehalt;quote;y\n900;0,5;a\n1.200;0,75;b\n12.500;1,25;a\n")
     assert frame["gehalt"].tolist() == [900, 1200, 12500]
     assert frame["quote"].tolist() == [0.5, 0.75, 1.25]
-    assert notes == ["column 'gehalt' can be read in two ways: '1.200' is read as 1200; --decimal decides"]
+    assert notes == ["column 'gehalt' can be read in two ways: '1.200' is read as 1200; --decimal sets the sign"]
     assert read("gehalt;y\n900;a\n1.200;b\n", decimal=".")[0]["gehalt"].tolist() == [900, 1.2]
     assert read("gehalt;y\n900;a\n1.200;b\n", thousands=".")[0]["gehalt"].tolist() == [900, 1200]
     assert read("x,z\n1.200,0.5\n1.300,1.5\n")[0]["x"].tolist() == [1.2, 1.3]
@@ -225,12 +227,12 @@ def test_truth_values(read):
         ({"decimal": ",", "thousands": ","}, "--decimal and --thousands are both"),
     ],
 )
-def test_signs_that_are_none(read, said, message):
+def test_options_with_wrong_signs(read, said, message):
     with pytest.raises(ValueError, match=message):
         read("a\n1\n", **said)
 
 
-def test_what_is_said_about_a_parquet_file(tmp_path):
+def test_options_of_csv_files_with_a_parquet_file(tmp_path):
     path = tmp_path / "table.parquet"
     pd.DataFrame({"x": [1]}).to_parquet(path)
     with pytest.raises(ValueError, match=r"are for \.csv files"):

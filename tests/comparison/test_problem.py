@@ -51,7 +51,7 @@ def test_a_date_that_is_the_same_in_every_row_does_not_order_them():
 
 def test_too_few_dates_are_named_with_the_ways_out():
     with pytest.raises(
-        ValueError, match=r"^Time column 'quarter': cv='time' .* there are 2\. Name another time .*--cv"
+        ValueError, match=r"^Time column 'quarter': cv='time' .* there are 2\. Choose another time .*--cv"
     ):
         problem({"quarter": np.repeat(["2024-03-31", "2024-06-30"], N // 2)})
 
