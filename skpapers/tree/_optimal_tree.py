@@ -18,28 +18,46 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from skpapers._callbacks import begin_fit, end_fit, is_watched, report_step
 from skpapers._validation import Interval, check_sample_weight, fit_context
 from skpapers.base import DocLinkMixin
-from skpapers.tree._quant_bnb import Solution, solve
+from skpapers.tree._quant_bnb import Solution, relative_gap, solve
 from skpapers.tree._sklearn_tree import build_tree
-from skpapers.tree._tree_routing import NodeFacts, paths, route
+from skpapers.tree._tree_routing import NodeFacts, importances, paths, route
 
 
 class Loss(NamedTuple):
-    """What the solver minimises: `objective_` is `factor` times the solver's sum, over the total weight."""
+    """What the solver minimises: the criterion is its sum over the total weight, times `factor` 2^`exponent`."""
 
     name: str
     target: NDArray
     factor: float
+    exponent: int = 0
+
+
+class Unit(NamedTuple):
+    """What one of the solver's units is worth. The power of two stands apart, since float64 may not hold it."""
+
+    factor: float
+    exponent: int
+
+    def of(self, cost: float) -> float:
+        """Turn a cost of the solver into one of the estimator."""
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.ldexp(cost * self.factor, self.exponent))
+
+    def inverse(self, cost: float) -> float:
+        """Turn a cost of the estimator into one of the solver."""
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.ldexp(cost / self.factor, -self.exponent))
 
 
 class _Progress:
     """Prints the solver's reports, and passes them on to the callbacks as steps."""
 
-    def __init__(self, estimator: Any, context: CallbackContext, unit: float) -> None:
+    def __init__(self, estimator: Any, context: CallbackContext, unit: Unit) -> None:
         self.estimator, self.context, self.unit = estimator, context, unit
         self.start, self.printed = perf_counter(), 0.0
 
     def __call__(self, best: float, bound: float, gap: float, seconds: float) -> None:
-        best, bound = best * self.unit, bound * self.unit
+        best, bound = self.unit.of(best), self.unit.of(bound)
         if self.estimator.verbose > 1 or (self.estimator.verbose and seconds >= self.printed + 1.0):
             self.printed = seconds
             self.say("after", seconds, best, bound, gap)
@@ -89,6 +107,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
     verbose: int
     n_outputs_: int
     tree_: Any
+    _importances: NDArray[np.float64]
 
     def _read_target(self, y: Any) -> tuple[NDArray, dict[str, Any]]:
         """Return the target as the methods below take it, and the fitted attributes that come from it."""
@@ -98,10 +117,13 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         """Return the row weights times those of the classes."""
         return weight
 
-    def _loss(self, y: NDArray) -> Loss:
+    def _loss(self, y: NDArray, weight: NDArray | None) -> Loss:
         raise NotImplementedError
 
-    def _describe(self, X: NDArray, y: NDArray, weight: NDArray | None, solution: Solution, told: dict) -> NodeFacts:
+    def _describe(
+        self, X: NDArray, y: NDArray, loss: Loss, weight: NDArray | None, solution: Solution, told: dict
+    ) -> NodeFacts:
+        """Return the facts of the nodes, weights and impurities in the solver's units."""
         raise NotImplementedError
 
     @with_callbacks
@@ -157,11 +179,10 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         X, y, weight = _without_weightless(X, y, check_sample_weight(sample_weight, X))
         X, y, weight = _without_weightless(X, y, self._weigh_classes(y, told, weight))
         monotonic_cst = self._checked_monotonic_cst(X, told)
-        loss = self._loss(y)
+        weight, weight_exponent = _in_a_common_unit(weight)
         uneven = weight if weight is not None and weight.min() < weight.max() else None
-        if uneven is not None:  # exact, and no product of them is too large or too small to be a number
-            uneven = np.ldexp(uneven, -int(np.frexp(uneven.max())[1]))
-        unit = loss.factor / float(len(X) if uneven is None else uneven.sum())
+        loss = self._loss(y, uneven)
+        unit = Unit(loss.factor / float(len(X) if uneven is None else uneven.sum()), loss.exponent)
 
         context = begin_fit(self, None, *of_callbacks)
         progress = _Progress(self, context, unit)
@@ -174,7 +195,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             max_depth=int(self.max_depth),
             lookahead=None if self.lookahead == self.max_depth else self.lookahead,
             min_samples_leaf=int(leaf_rows if isinstance(leaf_rows, Integral) else ceil(leaf_rows * len(X))),
-            leaf_cost=self.ccp_alpha / unit,
+            leaf_cost=unit.inverse(self.ccp_alpha),
             monotonic_cst=monotonic_cst,
             time_limit=self.time_limit,
             tol=self.tol,
@@ -182,7 +203,14 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             report=progress if self.verbose or is_watched(self) else None,
         )
         certificate = self._certificate(solution, unit)
-        tree = build_tree(X.shape[1], solution, self._describe(X, y, weight, solution, told))
+        facts = self._describe(X, y, loss, weight, solution, told)
+        told["_importances"] = importances(X.shape[1], solution, facts)
+        with np.errstate(over="ignore", under="ignore"):
+            facts = facts._replace(
+                weighted_n_node_samples=np.ldexp(facts.weighted_n_node_samples, weight_exponent),
+                impurity=np.ldexp(facts.impurity, loss.exponent),
+            )
+        tree = build_tree(X.shape[1], solution, facts)
         fitted = vars(blank) | told | certificate | {"tree_": tree, "max_features_": X.shape[1]}
         if self.verbose:
             progress.end(**certificate)
@@ -213,13 +241,15 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             raise ValueError("Monotonicity constraints are not supported with missing values in X.")
         return constraints.astype(np.int8)
 
-    def _certificate(self, solution: Solution, unit: float) -> dict[str, Any]:
+    def _certificate(self, solution: Solution, unit: Unit) -> dict[str, Any]:
         """Return what is proved of the tree, and warn where the search was ended before its end."""
-        removed = solution.root_loss - solution.lower_bound  # NaN with a smaller lookahead: then gap is NaN
-        missing = solution.objective - solution.lower_bound
-        gap = 0.0 if missing <= 0.0 else missing / removed
-        objective, lower_bound = solution.objective * unit, min(solution.lower_bound, solution.objective) * unit
-        if gap > 1e-9 or (isnan(gap) and not solution.finished):
+        n_leaves = np.count_nonzero(solution.children_left == -1)
+        objective = unit.of(solution.loss) + self.ccp_alpha * n_leaves
+        lower_bound, gap = float(objective), 0.0
+        if not solution.proved:  # NaN with a smaller lookahead
+            lower_bound = unit.of(solution.lower_bound)
+            gap = relative_gap(solution.objective, solution.lower_bound, solution.root_loss)
+        if not solution.proved and not (isnan(gap) and solution.finished):
             limit = f"tol={self.tol:g}" if solution.finished else f"time_limit={self.time_limit:g} s"
             proved = "an unknown gap" if isnan(gap) else f"a gap of {gap:.2%} (lower bound {lower_bound:.6g})"
             warnings.warn(
@@ -232,9 +262,15 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             "objective_": objective,
             "lower_bound_": lower_bound,
             "gap_": gap,
-            "is_optimal_": gap <= 1e-9,
+            "is_optimal_": solution.proved,
             "n_nodes_explored_": solution.n_nodes_explored,
         }
+
+    @property
+    def feature_importances_(self) -> NDArray[np.float64]:
+        """Each feature's share of the impurity that the splits remove."""
+        check_is_fitted(self)
+        return self._importances.copy()
 
     def _validate_X_predict(self, X: Any, check_input: bool) -> NDArray:
         if check_input:
@@ -302,3 +338,12 @@ def _without_weightless(X: NDArray, y: NDArray, weight: NDArray | None) -> tuple
         return X, y, weight
     kept = weight > 0
     return X[kept], y[kept], weight[kept]
+
+
+def _in_a_common_unit(weight: NDArray | None) -> tuple[NDArray | None, int]:
+    """Scale the weights by a power of two, so that no digit changes and no product is too large to be a number."""
+    if weight is None:
+        return None, 0
+    exponent = int(np.frexp(weight.max())[1])
+    # A weight too small to change any sum must not become 0: it may be the only one of a leaf.
+    return np.maximum(np.ldexp(weight, -exponent), 2.0**-500), exponent

@@ -25,9 +25,8 @@ from skpapers.tree._quant_bnb_scans import CLASSES, SQUARED, SQUARED_MULTI, TWO_
 BUDGET = 2_000_000
 # A report about as often as this many seconds.
 PERIOD = 0.05
-# Numerical tolerances relative to the loss of the root: costs closer than MARGIN count as equal in a proof, and costs
-# closer than TIE may be one and the same number, rounded; so may leaf values, relative to the range of y.
-MARGIN, TIE, VALUE_TIE = 1e-12, 1e-13, 1e-10
+# Leaf values closer than this, relative to the range of y, may be one and the same number, rounded.
+VALUE_TIE = 1e-10
 MAX_CLASSES = 65535
 
 BEST = two_.BEST
@@ -38,18 +37,24 @@ Tree = tuple[int, int, "Tree", "Tree"] | None
 
 
 class Solution(NamedTuple):
-    """A tree in depth-first order, left child first, with its cost and a bound on that of every admissible tree."""
+    """A tree in depth-first order, left child first, with its cost and a bound on that of every admissible tree.
+
+    `finished` says that the search ran to its end, `proved` that no tree is better: what it left out was left out
+    because it cannot be, and not because of `tol` or the time limit. Then the bound is the objective.
+    """
 
     children_left: NDArray[np.int64]
     children_right: NDArray[np.int64]
     feature: NDArray[np.int64]
     threshold: NDArray[np.float64]
     missing_go_to_left: NDArray[np.bool_]
+    loss: float
     objective: float
     lower_bound: float
     root_loss: float
     n_nodes_explored: int
     finished: bool
+    proved: bool
 
 
 class Columns(NamedTuple):
@@ -69,27 +74,67 @@ class Found(NamedTuple):
     finished: bool
 
 
+class Scale(NamedTuple):
+    """What tells the costs of two trees apart.
+
+    Each leaf costs `extra` more than it should, so that of trees of equal loss the one with the fewest leaves is the
+    cheapest. Costs closer than `tie` may be one and the same number, rounded, and costs closer than `margin` count as
+    equal in a proof: tie < margin < extra - tie. Where rows are counted, losses are whole numbers, all sums are exact,
+    and the extra of all leaves of a tree is at most a quarter.
+    """
+
+    whole: bool
+    extra: float
+    margin: float
+    tie: float
+    most: float
+
+    @classmethod
+    def of(cls, n: int, root_loss: float, depth: int, whole: bool) -> "Scale":
+        """The scale of trees of some depth for n rows."""
+        if whole:
+            extra = 0.25 / 2.0**depth
+            return cls(whole, extra, 0.5 * extra, 0.0, 0.25)
+        # Rounding errors of sums over n rows grow like the square root of n.
+        tie = 2.0 * np.finfo(float).eps * (8.0 + np.sqrt(n)) * root_loss
+        return cls(whole, 4.0 * tie, 2.0 * tie, tie, 4.0 * tie * 2.0**depth)
+
+    def of_tree(self, cost: float) -> float:
+        """The cost of a tree without the extra, as far as it matters."""
+        return float(np.floor(cost)) if self.whole else cost
+
+    def of_bound(self, bound: float) -> float:
+        """A bound on costs without the extra, from one on costs with it."""
+        bound = max(bound - self.most, 0.0)
+        return float(np.ceil(bound)) if self.whole else bound
+
+
 class Clock:
     """Time limit and reports of a search."""
 
     def __init__(
-        self, limit: float | None, report: Report | None, root_cost: float, begin: float | None = None
+        self, limit: float | None, report: Report | None, root_cost: float, scale: Scale, begin: float | None = None
     ) -> None:
         self.begin = time.perf_counter() if begin is None else begin
         self.limit = np.inf if limit is None else limit
-        self.report, self.root_cost = report, root_cost
+        self.report, self.root_cost, self.scale = report, root_cost, scale
         self.last = self.begin
         self.bound = 0.0
 
-    def tick(self, best: float, bound: float, *, at_once: bool = False) -> bool:
-        """Report at times; True when the time is up."""
+    def tick(self, best: float, bound: float) -> bool:
+        """Report at times, given a cost and a bound of the search; True when the time is up."""
         now = time.perf_counter()
         self.bound = max(self.bound, min(bound, best))
-        if self.report is not None and (at_once or now - self.last >= PERIOD):
+        if self.report is not None and now - self.last >= PERIOD:
             self.last = now
-            gap = relative_gap(best, self.bound, self.root_cost)
-            self.report(best, self.bound, gap, now - self.begin)
+            self.tell(self.scale.of_tree(best), self.scale.of_bound(self.bound))
         return now - self.begin >= self.limit
+
+    def tell(self, best: float, bound: float) -> None:
+        """Report an objective and a bound on it."""
+        if self.report is not None:
+            gap = relative_gap(best, bound, self.root_cost)
+            self.report(best, bound, gap, time.perf_counter() - self.begin)
 
     def is_over(self) -> bool:
         """Whether the time is up."""
@@ -98,7 +143,7 @@ class Clock:
 
 def relative_gap(best: float, bound: float, root_cost: float) -> float:
     """Share of the loss that a tree could remove at most, beyond what this one removes."""
-    return 0.0 if best <= bound else (best - bound) / (root_cost - bound)
+    return 0.0 if best <= bound else (best - bound) / (max(best, root_cost) - bound)
 
 
 @njit(cache=True, nogil=True)
@@ -160,6 +205,7 @@ class Problem:
         monotonic_cst: NDArray[np.int8] | None,
         tol: float,
         n_jobs: int,
+        depth: int,
     ) -> None:
         n = len(target)
         q = len(columns.column)
@@ -171,36 +217,34 @@ class Problem:
             kind, self.width = (TWO_CLASSES, 2) if n_classes <= 2 else (CLASSES, n_classes + 1)
             label = target.astype(np.uint16)
             val = np.ones((1, 1), np.int32) if weight is None else weight[:, None].copy()
-            scale = float(n if weight is None else weight.sum())
+            largest = float(n if weight is None else weight.sum())
             spread = 1.0
-            self.constant = False
         else:
             n_classes, weighted = 0, True
             m = target.shape[1]
             w = np.ones(n) if weight is None else weight
-            centred = target - np.average(target, axis=0, weights=weight)
             kind, self.width = (SQUARED if m == 1 else SQUARED_MULTI), m + 2
             label = np.zeros(1, np.uint16)
-            val = np.column_stack([w, centred * w[:, None]])
-            scale = float((centred * centred * w[:, None]).sum())
-            # A constant target leaves nothing but rounding errors.
-            self.constant = scale <= w.sum() * m * (8.0 * np.finfo(float).eps * np.abs(target).max()) ** 2
+            val = np.column_stack([w, target * w[:, None]])
+            largest = float((target * target * w[:, None]).sum())
             spread = float(np.ptp(target))
-        exact = val.dtype == np.int32 and leaf_cost == 0.0
+        self.scale = Scale.of(n, largest, depth, val.dtype == np.int32 and leaf_cost == 0.0)
         monotonic = np.zeros(q, np.int8) if monotonic_cst is None else monotonic_cst[columns.column].astype(np.int8)
-        margin, tie = (1.0 - 1e-6, 0.0) if exact else (MARGIN * scale, TIE * scale)
         self.settings = Settings(
             kind,
             n_classes,
             weighted,
             weight is None,
-            float(leaf_cost),
-            margin,
-            tie,
+            leaf_cost + self.scale.extra,
+            self.scale.margin,
+            self.scale.tie,
             VALUE_TIE * spread,
             min_samples_leaf,
             monotonic,
         )
+        # A tree that is to grow further splits on ties, too, where the extra would keep a leaf.
+        margin = 1.0 - 1e-6 if self.scale.whole else self.scale.margin
+        self.growing = self.settings._replace(leaf_cost=float(leaf_cost), margin=margin)
         self.rows = Rows(columns.order, np.arange(n, dtype=np.int32), label, val)
         self.tol, self.n_jobs, self.q = tol, n_jobs, q
         self.explored = 0
@@ -221,23 +265,23 @@ class Problem:
         clock: Clock,
         start: Found | None = None,
         *,
+        settings: Settings | None = None,
         coarse: bool = False,
         low: float = -np.inf,
         high: float = np.inf,
     ) -> Found:
         """Find the best tree of a depth for some rows, with leaf values between `low` and `high`."""
+        settings = self.settings if settings is None else settings
         if depth == 1:
-            return self.solve_stump(rows, low, high)
+            return self.solve_stump(rows, settings, low, high)
         if depth == 2:
-            found = self.solve_two(rows, clock, coarse, low, high)
+            found = self.solve_two(rows, settings, clock, coarse, low, high)
         else:
-            found = self.solve_deep(rows, depth, clock, start, low, high)
+            found = self.solve_deep(rows, settings, depth, clock, start, low, high)
         if found.finished and not coarse:
             # Bounds come from the problem without constraints; a search that ended proves more.
-            exact = self.settings.tie == 0.0
-            slack = max(0.0 if exact else self.settings.margin, self.tol * (self.leaf(rows) - found.cost))
-            proved = found.cost - slack
-            found = found._replace(bound=max(found.bound, proved))
+            slack = max(settings.margin, self.tol * (self.leaf(rows) - found.cost))
+            found = found._replace(bound=max(found.bound, found.cost - slack))
         return found
 
     def search(self, depth: int, lookahead: int, clock: Clock) -> Found:
@@ -250,49 +294,50 @@ class Problem:
         quick = clock.limit == np.inf or (one_pass < BUDGET and self.q * one_pass < 10 * BUDGET)
         short = depth == 1 or (depth == 2 and quick)
         if not short and not self.settings.monotonic.any():
-            quiet = Clock(clock.limit, None, clock.root_cost, clock.begin)
+            quiet = Clock(clock.limit, None, clock.root_cost, self.scale, clock.begin)
             start = roll(self, self.rows, depth, min(2, depth - 1), quiet, coarse=True)
             clock.tick(start.cost, -np.inf)
         found = self.solve(self.rows, depth, clock, start)
         return found if start is None or found.cost <= start.cost else found._replace(tree=start.tree, cost=start.cost)
 
-    def solve_stump(self, rows: Rows, low: float, high: float) -> Found:
+    def solve_stump(self, rows: Rows, settings: Settings, low: float, high: float) -> Found:
         """Find the best single split."""
         two, n = self.make_two(len(rows.base)), len(rows.base)
-        two_.solve_stump(two, rows, n, self.settings, low, high)
+        two_.solve_stump(two, rows, n, settings, low, high)
         self.explored += 1
         cost = float(two.num[BEST])
         return Found(heap_to_tree(two.tree), cost, cost, True)
 
-    def solve_two(self, rows: Rows, clock: Clock, coarse: bool, low: float, high: float) -> Found:
+    def solve_two(self, rows: Rows, settings: Settings, clock: Clock, coarse: bool, low: float, high: float) -> Found:
         """Find the best tree of depth two; `coarse` stops after some thresholds of each root feature."""
         two, n = self.make_two(len(rows.base)), len(rows.base)
         root_cost = self.leaf(rows)
         limit = self.q if coarse else two_.NO_LIMIT
-        two_.start_two(two, rows, n, self.settings, np.inf, low, high, np.zeros(self.q + 1), limit, 0)
+        two_.start_two(two, rows, n, settings, np.inf, low, high, np.zeros(self.q + 1), limit, 0)
         while True:
-            margin = max(self.settings.margin, self.tol * (root_cost - two.num[BEST]))
-            done = two_.run_two(two, rows, self.settings._replace(margin=margin), BUDGET)
+            margin = max(settings.margin, self.tol * (root_cost - two.num[BEST]))
+            done = two_.run_two(two, rows, settings._replace(margin=margin), BUDGET)
             bound = float(two_.bound_two(two))
             if done or clock.tick(float(two.num[BEST]), bound):
                 break
-        two_.finish_two(two, rows, self.settings)
+        two_.finish_two(two, rows, settings)
         self.explored += int(two.at[two_.EXPLORED])
         return Found(heap_to_tree(two.tree), float(two.num[BEST]), bound, bool(done))
 
-    def solve_deep(self, rows: Rows, depth: int, clock: Clock, start: Found | None, low: float, high: float) -> Found:
+    def solve_deep(
+        self, rows: Rows, s: Settings, depth: int, clock: Clock, start: Found | None, low: float, high: float
+    ) -> Found:
         """Find the best tree of depth three or more."""
         n, q = len(rows.base), self.q
         size = 2**depth - 1
         frame = search_.frame_at(search_.make_frame(1, search_.capacity(n, q), q, size), 0)
-        search_.start_frame(frame, rows, n, depth, self.settings, np.inf, low, high, np.zeros(q + 1), 0)
+        search_.start_frame(frame, rows, n, depth, s, np.inf, low, high, np.zeros(q + 1), 0)
         root_cost = float(frame.bounds[q])
         if start is not None and start.cost < frame.num[BEST]:
             frame.num[BEST] = start.cost
             tree_to_heap(start.tree, frame.tree)
         jobs = search_.make_job(search_.ROUND, q, size)
         state = np.array([0, 0, 1])
-        s = self.settings
         columns = rows.val.shape[1] if s.weighted else 0
         workers = [
             search_.make_worker(
@@ -395,25 +440,33 @@ def roll(
 
     When the time is up, what is left to grow stays a leaf.
     """
+    leaf = Found(None, problem.leaf(rows), np.nan, True)
     if clock.is_over() and rows is not problem.rows:
-        return Found(None, problem.leaf(rows), np.nan, False)
-    found = problem.solve(rows, min(depth, lookahead), clock, coarse=coarse, low=low, high=high)
-    if depth <= lookahead or found.tree is None or not (found.finished or coarse):
-        return found
+        return leaf._replace(finished=False)
+    if depth <= lookahead:
+        return problem.solve(rows, depth, clock, coarse=coarse, low=low, high=high)
+    settings = problem.growing
+    found = problem.solve(rows, lookahead, clock, settings=settings, coarse=coarse, low=low, high=high)
+    if found.tree is None:
+        return leaf._replace(finished=found.finished)
+    if not (found.finished or coarse):
+        return found._replace(bound=np.nan)
     f = found.tree[0]
-    sides = list(split_rows(rows, problem.settings, *found.tree[:2]))
+    sides = list(split_rows(rows, settings, *found.tree[:2]))
     limits = [(low, high), (low, high)]
-    sign = problem.settings.monotonic[f]
+    sign = settings.monotonic[f]
     if sign:
         # As in scikit-learn: what lies halfway between the children's values parts those of their descendants.
-        middle = 0.5 * sum(two_.value_of_leaf(side, len(side.base), problem.settings, problem.width) for side in sides)
+        middle = 0.5 * sum(two_.value_of_leaf(side, len(side.base), settings, problem.width) for side in sides)
         limits = [(low, min(high, middle)), (max(low, middle), high)][::sign]
     left, right = (
         roll(problem, side, depth - 1, lookahead, clock, coarse=coarse, low=a, high=b)
         for side, (a, b) in zip(sides, limits, strict=True)
     )
-    tree = (*found.tree[:2], left.tree, right.tree)
-    return Found(tree, left.cost + right.cost, np.nan, left.finished and right.finished)
+    cost, finished = left.cost + right.cost, left.finished and right.finished
+    if leaf.cost <= cost:  # no use was found for the split
+        return leaf._replace(finished=finished)
+    return Found((*found.tree[:2], left.tree, right.tree), cost, np.nan, finished)
 
 
 def split_rows(rows: Rows, settings: Settings, f: int, row: int) -> Iterator[Rows]:
@@ -487,26 +540,41 @@ def solve(
     """
     n = len(target)
     columns = make_columns(X)
-    problem = Problem(columns, target, weight, loss, min_samples_leaf, leaf_cost, monotonic_cst, tol, n_jobs)
-    if len(columns.column) == 0 or n < 2 * min_samples_leaf or problem.constant:
-        solution = make_solution(X, target, weight, loss, leaf_cost, columns, None)
-        clock = Clock(time_limit, report, solution.objective)
-        bound, finished = solution.objective, True
-    else:
-        clock = Clock(time_limit, report, problem.leaf(problem.rows))
-        ahead = max_depth if lookahead is None else lookahead
-        rolling = ahead < max_depth
-        found = problem.search(max_depth, ahead, clock)
-        solution = make_solution(X, target, weight, loss, leaf_cost, columns, found.tree)
-        bound, finished = (np.nan if rolling else min(found.bound, solution.objective)), found.finished
-    clock.tick(solution.objective, bound, at_once=True)
-    return solution._replace(lower_bound=bound, n_nodes_explored=problem.explored, finished=finished)
+    w = np.ones(n) if weight is None else weight
+    if loss == "squared_error":
+        target = centre(target, weight)
+    alone = make_solution(X, target, w, loss, leaf_cost, columns, None)
+    ahead = max_depth if lookahead is None else min(lookahead, max_depth)
+    problem = Problem(columns, target, weight, loss, min_samples_leaf, leaf_cost, monotonic_cst, tol, n_jobs, ahead)
+    clock = Clock(time_limit, report, alone.root_loss, problem.scale)
+    if len(columns.column) == 0 or n < 2 * min_samples_leaf or alone.loss <= leaf_cost:
+        clock.tell(alone.objective, alone.objective)
+        return alone._replace(lower_bound=alone.objective)
+    found = problem.search(max_depth, ahead, clock)
+    solution = make_solution(X, target, w, loss, leaf_cost, columns, found.tree)
+    bound, proved = np.nan, False
+    if ahead == max_depth:
+        # Nothing that was left out can be better, or only by fewer leaves of the same loss.
+        bound = min(problem.scale.of_bound(found.bound), solution.objective)
+        proved = bool(found.bound >= found.cost - problem.scale.margin or bound == solution.objective)
+        bound = solution.objective if proved else bound
+    clock.tell(solution.objective, bound)
+    explored = problem.explored
+    return solution._replace(lower_bound=bound, n_nodes_explored=explored, finished=found.finished, proved=proved)
+
+
+def centre(target: NDArray, weight: NDArray[np.float64] | None) -> NDArray:
+    """The target less its mean, output by output; exactly 0 where an output is constant."""
+    centred = target - np.average(target, axis=0, weights=weight)
+    centred -= np.average(centred, axis=0, weights=weight)  # what rounding left of a mean far from 0
+    centred[:, target.min(axis=0) == target.max(axis=0)] = 0.0
+    return centred
 
 
 def make_solution(
     X: NDArray[np.float64],
     target: NDArray,
-    weight: NDArray[np.float64] | None,
+    w: NDArray[np.float64],
     loss: str,
     leaf_cost: float,
     columns: Columns,
@@ -514,8 +582,7 @@ def make_solution(
 ) -> Solution:
     """Lay a tree out in depth-first order, with thresholds halfway between the values of each node's rows."""
     nodes: list[list] = []
-    costs: list[float] = []
-    w = np.ones(len(target)) if weight is None else weight
+    losses: list[float] = []
     pending = [(tree, np.arange(len(target)), -1, 0)]
     while pending:
         node, rows, parent, side = pending.pop()
@@ -523,11 +590,10 @@ def make_solution(
             nodes[parent][side] = len(nodes)
         if node is None or not nodes:
             lost = weight_lost(target, rows, w) if loss == "misclassification" else squared_error(target[rows], w[rows])
-            cost = leaf_cost + lost
             if not nodes:
-                root_cost = cost
+                root_loss = lost
         if node is None:
-            costs.append(cost)
+            losses.append(lost)
             nodes.append([-1, -1, -2, -2.0, False])
             continue
         f, row, left, right = node
@@ -545,17 +611,21 @@ def make_solution(
         np.array(features, np.int64),
         np.array(thresholds, np.float64),
         np.array(missing, bool),
-        float(np.sum(costs)),
+        float(np.sum(losses)),
+        float(np.sum(losses) + leaf_cost * len(losses)),
         np.nan,
-        float(root_cost),
+        float(root_loss + leaf_cost),
         0,
+        True,
         True,
     )
 
 
 def squared_error(y: NDArray, w: NDArray[np.float64]) -> float:
     """Weighted squared error of some rows around their mean."""
-    return float((w[:, None] * (y - w @ y / w.sum()) ** 2).sum())
+    mean = w @ y / w.sum()
+    mean += w @ (y - mean) / w.sum()  # exact where all values are equal
+    return float((w[:, None] * (y - mean) ** 2).sum())
 
 
 @njit(cache=True, nogil=True)
@@ -564,7 +634,8 @@ def weight_lost(target, rows, w):
     by_class = np.zeros(target.max() + 1)
     for row in rows:
         by_class[target[row]] += w[row]
-    return by_class.sum() - by_class.max()
+    by_class[by_class.argmax()] = 0.0  # not a difference of sums: 0 where all rows are of one class
+    return by_class.sum()
 
 
 @njit(cache=True, nogil=True)

@@ -267,7 +267,7 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
                     continue
                 if cost > better:
                     second = 0.5 * (W_a - S_a * S_a / W_a) + 0.5 * (W_b - S_b * S_b / W_b)
-                    if second > num[1] or (second == num[1] and g >= at[0]):
+                    if second >= num[1] - settings.tie and (second > num[1] + settings.tie or g >= at[0]):
                         continue
                 a[0], a[1] = W_a, S_a
             for j in range(b.size):
@@ -281,7 +281,8 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
             if min(va, vb) < low - slack or max(va, vb) > high + slack or (vb - va) * monotonic < -slack:
                 continue
             second = leaf_second(kind, a) + leaf_second(kind, b)
-            if cost < num[0] - settings.tie or second < num[1] or (second == num[1] and g < at[0]):
+            tied = second <= num[1] + settings.tie and g < at[0]
+            if cost < num[0] - settings.tie or second < num[1] - settings.tie or tied:
                 num[0] = cost
                 num[1] = second
                 num[2] = min(va, vb)
@@ -554,7 +555,7 @@ def judge_threshold(two, rows, settings, f, k, l_min, r_min):
     if two.stump_at[1, 0] != -2:
         cost = two.stump_num[0, 0] + two.stump_num[1, 0]
         second = two.stump_num[0, 1] + two.stump_num[1, 1]
-        tied = two.at[FOUND] and cost <= num[BEST] + settings.tie and second < num[SECOND]
+        tied = two.at[FOUND] and cost <= num[BEST] + settings.tie and second < num[SECOND] - settings.tie
         if cost < num[BEST] - settings.tie or tied:
             two.at[FOUND] = 1
             num[BEST] = cost
@@ -873,7 +874,8 @@ def spread_lanes(two, rows, settings, b, lane, lanes, all_ends):
         passed = 0.0
         for i in range(lo + 1, hi):
             passed += val[order[i] >> 1, 0]
-            if order[i] & 1 and passed * (lanes + 1) >= weight * (lane - stop + lanes + 1):
+            # less than rounding errors of the sums: the places do not depend on the unit of the weights
+            if order[i] & 1 and passed * (lanes + 1) >= weight * (lane - stop + lanes + 1 - 1e-9):
                 two.lane_f[lane] = f
                 two.pos[lane] = i
                 lane += 1

@@ -14,7 +14,7 @@ from skpapers._labels import check_labels
 from skpapers._validation import StrOptions
 from skpapers._weights import weigh_classes
 from skpapers.tree._optimal_tree import Loss, OptimalTree
-from skpapers.tree._quant_bnb import Solution
+from skpapers.tree._quant_bnb import Solution, centre
 from skpapers.tree._tree_routing import NodeFacts, describe_classification, describe_regression
 
 
@@ -28,7 +28,8 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
     Parameters
     ----------
     max_depth : int, default=2
-        Levels of splits, 1 or more. The tree has fewer where more do not help, or cost more than they bring.
+        Levels of splits, 1 or more. The tree has fewer where more do not help, or cost more than they bring: of all
+        trees of the least objective one with the fewest leaves is returned, unless the search was ended early.
 
     lookahead : int or None, default=None
         None, or `max_depth`, looks for the optimum of the whole tree. A smaller k grows the tree from the root: at each
@@ -76,16 +77,17 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
 
     gap_ : float
         (`objective_` - `lower_bound_`) / (objective of a single leaf - `lower_bound_`): the share of the possible
-        improvement that may be missing. 0 at the optimum, NaN with a smaller `lookahead`.
+        improvement that may be missing. Exactly 0 where optimality is proved, NaN with a smaller `lookahead`.
 
     is_optimal_ : bool
-        Whether `gap_` is 0, up to 1e-9 of rounding.
+        Whether the search proved that no tree of this depth is better: it ran to its end, or what it left out at the
+        end cannot be better.
 
     n_nodes_explored_ : int
         Nodes of the search.
 
     feature_importances_ : ndarray of shape (n_features,)
-        Each feature's share of the squared error removed.
+        Each feature's share of the squared error removed, in whatever unit y and the weights are.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -113,15 +115,21 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
     .. math:: \frac{1}{W} \sum_i w_i \, (y_i - m_T(x_i))^2 + \mathtt{ccp\_alpha} \cdot |T|,
 
     where ``|T|`` is the number of leaves: the cost-complexity measure of scikit-learn, here over all trees of
-    `max_depth` levels. Of trees that are equally good the same one is returned on every run and with any `n_jobs`.
+    `max_depth` levels. Of trees that are equally good one with the fewest leaves is returned, the same one on every run
+    and with any `n_jobs`.
 
     Cost: at depth 2, 16 root thresholds of every feature are evaluated together in O(p^2 n); O(p^2 n^2 / 16) in the
     worst case, where no bound excludes anything, and a factor of p n more for each further level. The bounds usually
     leave a small part of it. Memory: X, and 4 bytes a cell of X for the order of the rows, once more for each level
     beyond two and each thread; a column with missing values counts twice. Lower bounds are those of the problem without
-    `min_samples_leaf` and `monotonic_cst`: with these there is more to search. Losses that differ by less than 1e-12
-    of the root's, or of the total weight where rows are counted, are taken as equal: weights should not span more than
-    nine orders of magnitude.
+    `min_samples_leaf` and `monotonic_cst`: with these there is more to search.
+
+    Float64 sums decide up to their rounding: objectives that differ by less than 2e-15 ``2**max_depth (8 + sqrt(n))``
+    of the root's squared error, or of the total weight where classes are counted, are taken as equal; at depth 2 that
+    is 1e-13 for 100 rows, and 8e-13 for 10,000. Weights should not span more than nine orders of magnitude, nor squared
+    deviations from the mean. Without weights and `ccp_alpha` errors are whole numbers, and nothing is rounded.
+    `objective_` is recomputed from the leaves' residuals. A common factor of the weights, or of y with its square in
+    `ccp_alpha`, changes nothing; one that is no power of two may choose another of several equally good trees.
 
     A missing value goes to the better side, learned at each split, and "missing or not" is a split, too. Where no
     training row of a node lacks the feature, missing values follow the larger weight. A column without any value is
@@ -192,14 +200,19 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
         y = np.ascontiguousarray(np.reshape(y, (len(y), -1)), dtype=np.float64)
         return y, {"n_outputs_": y.shape[1]}
 
-    def _loss(self, y: NDArray) -> Loss:
-        largest, exponent = np.abs(y).max(), 0
-        if not 1e-100 < largest < 1e100:  # as with the weights, which are always scaled
-            exponent = int(np.frexp(largest)[1])
-        return Loss("squared_error", np.ldexp(y, -exponent), float(np.ldexp(1.0 / y.shape[1], 2 * exponent)))
+    def _loss(self, y: NDArray, weight: NDArray | None) -> Loss:
+        # The unit is that of the widest output: no other is too large to be squared, unless it is constant.
+        low, high = y.min(axis=0), y.max(axis=0)
+        with np.errstate(over="ignore"):
+            width = np.minimum(high - low, np.finfo(np.float64).max).max()
+        exponent = int(np.frexp(width)[1])
+        target = centre(np.ldexp(np.where(low < high, y, 0.0), -exponent), weight)
+        return Loss("squared_error", target, 1.0 / y.shape[1], 2 * exponent)
 
-    def _describe(self, X: NDArray, y: NDArray, weight: NDArray | None, solution: Solution, told: dict) -> NodeFacts:
-        return describe_regression(X, y, weight, solution)
+    def _describe(
+        self, X: NDArray, y: NDArray, loss: Loss, weight: NDArray | None, solution: Solution, told: dict
+    ) -> NodeFacts:
+        return describe_regression(X, y, loss.target, weight, solution)
 
     def predict(self, X: Any, check_input: bool = True) -> NDArray:
         """Predict the mean of the leaf that a row falls into.
@@ -235,7 +248,8 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
     Parameters
     ----------
     max_depth : int, default=2
-        Levels of splits, 1 or more. The tree has fewer where more do not help, or cost more than they bring.
+        Levels of splits, 1 or more. The tree has fewer where more do not help, or cost more than they bring: of all
+        trees of the least objective one with the fewest leaves is returned, unless the search was ended early.
 
     lookahead : int or None, default=None
         None, or `max_depth`, looks for the optimum of the whole tree. A smaller k grows the tree from the root: at each
@@ -294,10 +308,11 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
 
     gap_ : float
         (`objective_` - `lower_bound_`) / (objective of a single leaf - `lower_bound_`): the share of the possible
-        improvement that may be missing. 0 at the optimum, NaN with a smaller `lookahead`.
+        improvement that may be missing. Exactly 0 where optimality is proved, NaN with a smaller `lookahead`.
 
     is_optimal_ : bool
-        Whether `gap_` is 0, up to 1e-9 of rounding.
+        Whether the search proved that no tree of this depth is better: it ran to its end, or what it left out at the
+        end cannot be better.
 
     n_nodes_explored_ : int
         Nodes of the search.
@@ -333,10 +348,11 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
        \frac{1}{W} \sum_{t \in T} W_t \, (1 - \sum_k p_{tk}^2) + \mathtt{ccp\_alpha} \cdot |T|,
 
     where ``|T|`` is the number of leaves. "gini" is solved as the squared error of the indicators of the classes. Of
-    trees with equally few errors the same one is returned on every run and with any `n_jobs`; among equal splits of
-    the last level it is the one of least Gini impurity, then the first feature and threshold.
+    trees that are equally good one with the fewest leaves is returned, the same one on every run and with any `n_jobs`;
+    among equal splits of the last level it is the one of least Gini impurity, then the first feature and threshold.
+    Classes that are equally heavy in a leaf, up to 1e-12, have equal probabilities, and the first of them is predicted.
 
-    Cost, memory, missing values, and what happens to tools that see rows in float32: as for :class:`QuantBnBTree`.
+    Cost, memory, rounding, missing values, and tools that see rows in float32: as for :class:`QuantBnBTree`.
     More than two classes cost more, in proportion to their number with "gini", and take 128 bytes a row and thread, 256
     with weights.
 
@@ -417,7 +433,7 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
     def _weigh_classes(self, y: NDArray, told: dict, weight: NDArray | None) -> NDArray | None:
         return weigh_classes(self.class_weight, told["classes_"], y, weight)
 
-    def _loss(self, y: NDArray) -> Loss:
+    def _loss(self, y: NDArray, weight: NDArray | None) -> Loss:
         codes, present = y, np.flatnonzero(np.bincount(y))
         if len(present) <= y.max():  # classes left with rows of weight 0
             codes = np.searchsorted(present, y)
@@ -427,7 +443,9 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
             return Loss("squared_error", codes[:, np.newaxis].astype(np.float64), 2.0)
         return Loss("squared_error", np.eye(len(present))[codes], 1.0)
 
-    def _describe(self, X: NDArray, y: NDArray, weight: NDArray | None, solution: Solution, told: dict) -> NodeFacts:
+    def _describe(
+        self, X: NDArray, y: NDArray, loss: Loss, weight: NDArray | None, solution: Solution, told: dict
+    ) -> NodeFacts:
         return describe_classification(X, y, told["n_classes_"], weight, solution, self.criterion)
 
     def predict(self, X: Any, check_input: bool = True) -> NDArray:

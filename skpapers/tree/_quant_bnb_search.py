@@ -302,6 +302,10 @@ def select(frame, rows, settings, target, job):
     """Take the open interval with the least bound for a job; False if all are closed at `target`."""
     while frame.at[OPEN] > 0:
         i = int(np.argmin(frame.bound[: frame.at[OPEN]]))
+        for j in range(i if settings.tie > 0.0 else 0):  # of equal bounds the first, whatever rounding made of them
+            if frame.bound[j] <= frame.bound[i] + settings.tie:
+                i = j
+                break
         if frame.at[OPEN] > frame.bound.size - SPARE:
             # Hardly any room left: the narrowest interval is the soonest done with.
             for j in range(frame.at[OPEN]):
@@ -390,7 +394,7 @@ def absorb(frame, rows, settings, job):
     if job.at[HAS_PAIR]:
         cost, second = job.num[COST], job.num[COST_SECOND]
         best = frame.num[BEST]
-        tied = frame.at[HAS_TREE] and cost <= best + settings.tie and second < frame.num[SECOND]
+        tied = frame.at[HAS_TREE] and cost <= best + settings.tie and second < frame.num[SECOND] - settings.tie
         if cost < best - settings.tie or tied:
             frame.at[HAS_TREE] = 1
             frame.num[BEST] = cost

@@ -11,6 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+# Shares of classes closer than this may be one and the same number, rounded.
+EQUAL = 1e-12
+
 
 class NodeFacts(NamedTuple):
     """What scikit-learn's trees store of every node besides its split.
@@ -84,7 +87,7 @@ def paths(X: NDArray, tree: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return nodes[nodes >= 0], np.concatenate([[0], np.cumsum(depth[leaves] + 1)])
 
 
-def describe_regression(X: NDArray, y: NDArray, weight: NDArray | None, tree: Any) -> NodeFacts:
+def describe_regression(X: NDArray, y: NDArray, centred: NDArray, weight: NDArray | None, tree: Any) -> NodeFacts:
     """Return weighted means and squared errors (the mean over the outputs) of every node.
 
     Squares are taken of residuals only, so that targets far from 0 lose nothing.
@@ -94,6 +97,9 @@ def describe_regression(X: NDArray, y: NDArray, weight: NDArray | None, tree: An
     X : ndarray of shape (n_samples, n_features)
 
     y : ndarray of shape (n_samples, n_outputs)
+
+    centred : ndarray of shape (n_samples, n_outputs)
+        The outputs less their means, in a unit in which squares are no larger than 1: that of the impurities.
 
     weight : ndarray of shape (n_samples,) or None
 
@@ -109,24 +115,30 @@ def describe_regression(X: NDArray, y: NDArray, weight: NDArray | None, tree: An
     count = np.bincount(leaves, minlength=n_nodes)
     total = np.bincount(leaves, weights=weight, minlength=n_nodes).astype(np.float64)
 
-    def mean(column: NDArray) -> NDArray:
+    def average(column: NDArray) -> NDArray:
         sums = np.bincount(leaves, weights=column if weight is None else weight * column, minlength=n_nodes)
         return np.divide(sums, total, out=np.zeros(n_nodes), where=total > 0)
 
-    value, spread = np.zeros((n_nodes, y.shape[1])), np.zeros(n_nodes)
-    for k, column in enumerate(y.T):
+    def mean(column: NDArray) -> NDArray:
+        first = average(column)
+        return first + average(column - first[leaves])  # what rounding left of sums far from 0
+
+    exponent = np.frexp(np.abs(y).max(axis=0))[1]  # no sum is too large to be a number
+    value, place, spread = np.zeros((n_nodes, y.shape[1])), np.zeros((n_nodes, y.shape[1])), np.zeros(n_nodes)
+    for k, column in enumerate(np.ldexp(y, -exponent).T):
         value[:, k] = mean(column)
-        value[:, k] += mean(column - value[leaves, k])  # what rounding left of sums far from 0
-        spread += mean((column - value[leaves, k]) ** 2)
+        place[:, k] = mean(centred[:, k])
+        spread += average((centred[:, k] - place[leaves, k]) ** 2)
     spread *= total / y.shape[1]
     for node, left, right in _inner_nodes_upwards(tree):
         count[node] = count[left] + count[right]
         total[node] = total[left] + total[right]
-        step = value[right] - value[left]
-        value[node] = value[left] + total[right] / total[node] * step
-        between = total[left] * total[right] / total[node] * np.mean(step**2)
-        spread[node] = spread[left] + spread[right] + between
-    return NodeFacts(count, total, value[:, :, np.newaxis], spread / total)
+        share = total[right] / total[node]
+        value[node] = value[left] + share * (value[right] - value[left])
+        step = place[right] - place[left]
+        place[node] = place[left] + share * step
+        spread[node] = spread[left] + spread[right] + total[left] * share * np.mean(step**2)
+    return NodeFacts(count, total, np.ldexp(value, exponent)[:, :, np.newaxis], spread / total)
 
 
 def describe_classification(
@@ -165,8 +177,39 @@ def describe_classification(
         by_class[node] = by_class[left] + by_class[right]
     total = by_class.sum(axis=1)
     share = by_class / total[:, np.newaxis]
-    impurity = 1.0 - (share.max(axis=1) if criterion == "misclassification" else (share**2).sum(axis=1))
+    top = share.max(axis=1, keepdims=True)
+    # Where rounding alone makes the sums of classes differ, the first class is predicted, in whatever unit weights are.
+    share = np.where(share >= top * (1.0 - EQUAL), top, share)
+    others = np.where(np.arange(n_classes) == share.argmax(axis=1)[:, np.newaxis], 0.0, share)
+    missed = others.sum(axis=1)  # not one minus the largest share, of which rounding would leave nothing if it is small
+    impurity = (
+        missed if criterion == "misclassification" else top[:, 0] * missed + (others * (1.0 - others)).sum(axis=1)
+    )
     return NodeFacts(count, total, share[:, np.newaxis, :], impurity)
+
+
+def importances(n_features: int, tree: Any, facts: NodeFacts) -> NDArray[np.float64]:
+    """Return each feature's share of the impurity that the splits remove: scikit-learn's definition, never below 0.
+
+    Parameters
+    ----------
+    n_features : int
+
+    tree : tree of n_nodes nodes
+
+    facts : NodeFacts
+        In units in which the product of weight and impurity is neither too large nor too small to be a number.
+
+    Returns
+    -------
+    importances : ndarray of shape (n_features,)
+        They sum to 1, or are all 0 where nothing is removed.
+    """
+    removed = np.zeros(n_features)
+    loss = facts.weighted_n_node_samples * facts.impurity
+    for node, left, right in _inner_nodes_upwards(tree):
+        removed[tree.feature[node]] += max(loss[node] - loss[left] - loss[right], 0.0)
+    return removed / removed.sum() if removed.any() else removed
 
 
 def _inner_nodes_upwards(tree: Any) -> list[tuple[int, int, int]]:

@@ -40,7 +40,7 @@ class _Enumeration:
         if not self.constrained:
             self.cuts = list(dict.fromkeys((0, left) for _, left in self.cuts))
         self.slack = 1e-9 * float(np.ptp(target)) if loss == "squared_error" else 1e-9
-        self._leaf, self._best, self._front = {}, {}, {}
+        self._leaf, self._best, self._front, self._by_leaves = {}, {}, {}, {}
 
     def leaf(self, rows):
         """Return the objective and the value of one leaf (the value is needed for monotonic constraints only)."""
@@ -68,26 +68,39 @@ class _Enumeration:
             self._best[rows, depth] = least
         return self._best[rows, depth]
 
-    def front(self, rows, depth):
-        """Return (objective, smallest leaf value, largest leaf value) of every admissible tree that none betters.
+    def by_leaves(self, rows, depth):
+        """Return for 1, 2, ... leaves the least objective of a tree on these rows with so many leaves at most."""
+        if (rows, depth) not in self._by_leaves:
+            least = [self.leaf(rows)[0]] * 2**depth
+            if depth:
+                for _, left, right in self.splits(rows):
+                    for i, cost_l in enumerate(self.by_leaves(left, depth - 1)):
+                        for j, cost_r in enumerate(self.by_leaves(right, depth - 1)):
+                            least[i + j + 1] = min(least[i + j + 1], cost_l + cost_r)
+            self._by_leaves[rows, depth] = np.minimum.accumulate(least).tolist()
+        return self._by_leaves[rows, depth]
 
-        The splits above see no more of a tree than these three numbers.
+    def front(self, rows, depth):
+        """Return (objective, least value, largest value, leaves) of every admissible tree that none betters.
+
+        The splits above see no more of a tree than these four numbers.
         """
         if (rows, depth) not in self._front:
             cost, value = self.leaf(rows)
-            trees = {(cost, value, value)}
+            trees = {(cost, value, value, 1)}
             if depth:
                 for feature, left, right in self.splits(rows):
                     sign = self.monotonic_cst[feature]
-                    for cost_l, low_l, high_l in self.front(left, depth - 1):
-                        for cost_r, low_r, high_r in self.front(right, depth - 1):
+                    for cost_l, low_l, high_l, leaves_l in self.front(left, depth - 1):
+                        for cost_r, low_r, high_r, leaves_r in self.front(right, depth - 1):
                             rises, falls = high_l <= low_r + self.slack, low_l >= high_r - self.slack
                             if sign == 0 or (sign == 1 and rises) or (sign == -1 and falls):
-                                trees.add((cost_l + cost_r, min(low_l, low_r), max(high_l, high_r)))
+                                ends = min(low_l, low_r), max(high_l, high_r)
+                                trees.add((cost_l + cost_r, *ends, leaves_l + leaves_r))
             kept = []
-            for cost, low, high in sorted(trees):
-                if not any(low <= other[1] and other[2] <= high for other in kept):
-                    kept.append((cost, low, high))
+            for cost, low, high, leaves in sorted(trees):
+                if not any(low <= other[1] and other[2] <= high and other[3] <= leaves for other in kept):
+                    kept.append((cost, low, high, leaves))
             self._front[rows, depth] = kept
         return self._front[rows, depth]
 
@@ -157,6 +170,24 @@ def optimal_objective_of_depth_two(X, target, weight=None, *, loss, min_samples_
             if min(len(left), len(right)) >= min_samples_leaf:
                 least = min(least, best_split(left) + best_split(right))
     return float(least)
+
+
+def fewest_leaves(
+    X, target, weight=None, *, loss, max_depth, min_samples_leaf=1, leaf_cost=0.0, monotonic_cst=None, tie=1e-12
+):
+    """Return the fewest leaves of a tree whose objective is the least there is, up to `tie` times the scale of losses.
+
+    The scale is the loss of the root, or the weight of all rows where classes are counted.
+    """
+    search = _Enumeration(X, target, weight, loss, min_samples_leaf, leaf_cost, monotonic_cst)
+    everything = (1 << len(X)) - 1
+    if search.constrained:
+        trees = [(cost, leaves) for cost, _, _, leaves in search.front(everything, max_depth)]
+    else:
+        trees = list(zip(search.by_leaves(everything, max_depth), range(1, 2**max_depth + 1), strict=True))
+    scale = search.weight.sum() if loss == "misclassification" else objective_scale(X, target, weight, loss)
+    least = min(trees)[0] + tie * scale
+    return min(leaves for cost, leaves in trees if cost <= least)
 
 
 def objective_scale(X, target, weight, loss):

@@ -19,21 +19,25 @@ from tests._asserts import assert_same_predictions
 
 X = np.arange(8.0).reshape(-1, 1)
 Y = np.array([0.0, 0, 0, 0, 2, 2, 2, 4])
+# The solver sees Y over 2^3, so that its range is below 1, and returns losses in the square of this unit.
+UNIT = 4.0**3
 
 
-def stump(objective=3.0, lower_bound=3.0, root_loss=15.0, finished=True):
-    """Return a solution with one split in the middle of X."""
+def stump(objective=3.0, lower_bound=3.0, root_loss=15.0, *, finished=True, proved=None):
+    """Return a solution with one split in the middle of X; what is finished is proved unless told otherwise."""
     return Solution(
         children_left=np.array([1, -1, -1]),
         children_right=np.array([2, -1, -1]),
         feature=np.array([0, -2, -2]),
         threshold=np.array([3.5, -2.0, -2.0]),
         missing_go_to_left=np.array([True, False, False]),
-        objective=objective,
-        lower_bound=lower_bound,
-        root_loss=root_loss,
+        loss=objective / UNIT,
+        objective=objective / UNIT,
+        lower_bound=lower_bound / UNIT,
+        root_loss=root_loss / UNIT,
         n_nodes_explored=17,
         finished=finished,
+        proved=finished if proved is None else proved,
     )
 
 
@@ -70,7 +74,7 @@ class TestCertificate:
 
     @pytest.mark.parametrize(("finished", "word"), [(False, "time_limit=2 s"), (True, "tol=0.5")])
     def test_a_search_that_was_ended(self, say, finished, word):
-        say(stump(objective=3.0, lower_bound=1.0, finished=finished))
+        say(stump(objective=3.0, lower_bound=1.0, finished=finished, proved=False))
         with pytest.warns(ConvergenceWarning) as caught:
             tree = QuantBnBTree(time_limit=2, tol=0.5).fit(X, Y)
         (warning,) = caught
@@ -82,14 +86,14 @@ class TestCertificate:
         assert tree.is_optimal_ is False
 
     def test_a_time_limit_that_came_with_the_proof(self, say):
-        say(stump(finished=False))
+        say(stump(finished=False, proved=True))
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert QuantBnBTree(time_limit=2).fit(X, Y).is_optimal_
 
     @pytest.mark.parametrize("finished", [True, False])
     def test_lookahead_proves_nothing(self, say, finished):
-        say(stump(lower_bound=np.nan, finished=finished))
+        say(stump(lower_bound=np.nan, finished=finished, proved=False))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             tree = QuantBnBTree(3, lookahead=2, time_limit=2).fit(X, Y)
@@ -109,11 +113,26 @@ class TestCertificate:
         with pytest.warns(ConvergenceWarning, match="100.00%"):
             assert QuantBnBTree(time_limit=1).fit(X, Y).gap_ == 1.0
 
-    def test_rounding_that_lifts_the_bound_over_the_objective(self, say):
-        say(stump(objective=3.0, lower_bound=3.0 + 1e-15))
-        tree = QuantBnBTree().fit(X, Y)
-        assert tree.lower_bound_ == tree.objective_
+    @pytest.mark.parametrize(("objective", "root_loss"), [(3.0, 15.0), (15.0 + 1e-14, 15.0), (3.0, 3.0), (0.0, 0.0)])
+    @pytest.mark.parametrize("error", [-1e-12, -1e-15, 0.0, 1e-15, 1e-12])
+    def test_what_is_proved_does_not_depend_on_rounding(self, say, objective, root_loss, error):
+        say(stump(objective, objective + error, root_loss))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            tree = QuantBnBTree().fit(X, Y)
+        assert tree.lower_bound_ == tree.objective_ == objective / 8
         assert tree.gap_ == 0.0
+        assert tree.is_optimal_ is True
+
+    @pytest.mark.parametrize("root_loss", [3.0 - 1e-14, 3.0, 15.0])
+    @pytest.mark.parametrize("missing", [1e-12, 1.0, 3.0])
+    def test_a_gap_is_between_0_and_1(self, say, root_loss, missing):
+        say(stump(3.0, 3.0 - missing, root_loss, finished=False))
+        with pytest.warns(ConvergenceWarning):
+            tree = QuantBnBTree(time_limit=1).fit(X, Y)
+        assert 0.0 < tree.gap_ <= 1.0
+        assert tree.lower_bound_ < tree.objective_
+        assert tree.is_optimal_ is False
 
 
 class TestWhatTheSolverIsAsked:
@@ -128,7 +147,7 @@ class TestWhatTheSolverIsAsked:
         assert asked["monotonic_cst"].dtype == np.int8
         assert asked["weight"] is None
         assert asked["report"] is None
-        assert_array_equal(asked["target"], Y[:, np.newaxis])
+        assert_array_equal(asked["target"], (Y - Y.mean())[:, np.newaxis] / 2.0**3)
 
     def test_lookahead_of_the_whole_depth_is_none(self, say):
         asked = say()
@@ -145,8 +164,8 @@ class TestWhatTheSolverIsAsked:
         asked = say()
         tree = QuantBnBTree(ccp_alpha=0.5).fit(X, Y, np.full(8, 3.0))
         assert asked["weight"] is None
-        assert asked["leaf_cost"] == 0.5 * 8
-        assert tree.objective_ == 3.0 / 8
+        assert asked["leaf_cost"] == 0.5 * 8 / UNIT
+        assert tree.objective_ == 3.0 / 8 + 0.5 * 2
         assert_array_equal(tree.tree_.weighted_n_node_samples, [24, 12, 12])
 
     def test_rows_of_weight_zero_are_not_there(self, say):
@@ -154,7 +173,7 @@ class TestWhatTheSolverIsAsked:
         QuantBnBTree(ccp_alpha=0.5).fit(X, Y, [0, 1, 1, 1, 2, 2, 0, 1])
         assert_array_equal(asked["X"][:, 0], [1, 2, 3, 4, 5, 7])
         assert_array_equal(asked["weight"] / asked["weight"][0], [1, 1, 1, 2, 2, 1])
-        assert asked["leaf_cost"] == 0.5 * asked["weight"].sum()
+        assert asked["leaf_cost"] == 0.5 * asked["weight"].sum() / UNIT
 
     def test_classes_that_lost_their_rows_are_not_there(self, say):
         labels = np.array(["a", "b", "c"])[[0, 0, 1, 1, 2, 2, 2, 2]]
@@ -171,7 +190,7 @@ class TestWhatTheSolverIsAsked:
     def test_the_cost_of_a_leaf_in_the_solvers_unit(self, say):
         asked = say()
         QuantBnBTree(ccp_alpha=0.5).fit(X, np.column_stack([Y, Y, Y]))
-        assert asked["leaf_cost"] == pytest.approx(0.5 * 8 * 3)
+        assert asked["leaf_cost"] == pytest.approx(0.5 * 8 * 3 / UNIT)
         QuantBnBTreeClassifier(ccp_alpha=0.5, criterion="gini").fit(X, Y > 1)
         assert asked["leaf_cost"] == 0.5 * 8 / 2  # one column of two
 
@@ -192,6 +211,7 @@ class TestProgress:
         (4.0, 3.0, 0.1, 1.6),
         (3.0, 3.0, 0.0, 2.2),
     )
+    REPORTS = tuple((best / UNIT, bound / UNIT, *rest) for best, bound, *rest in REPORTS)
 
     @pytest.mark.parametrize(("verbose", "n_lines"), [(0, 0), (1, 3), (2, 6)])
     def test_lines(self, say, capsys, verbose, n_lines):
@@ -233,7 +253,7 @@ class TestProgress:
         say(reports=self.REPORTS)
         tree = QuantBnBTree().set_callbacks(recorder).fit(X, Y)
         steps = [
-            ("search", {"objective": best / 8, "lower_bound": bound / 8, "gap": gap, "seconds": seconds})
+            ("search", {"objective": best * UNIT / 8, "lower_bound": bound * UNIT / 8, "gap": gap, "seconds": seconds})
             for best, bound, gap, seconds in self.REPORTS
         ]
         assert recorder.told == [None, *steps, ("fit", None), "teardown"]

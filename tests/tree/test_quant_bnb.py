@@ -97,8 +97,9 @@ def check_optimal(X, target, weight, settings, **how):
     check_solution(solution, X, target, weight, **settings)
     optimum, slack = optimal_objective(X, target, weight, **settings), slack_of(X, target, weight, settings)
     assert abs(solution.objective - optimum) <= slack, f"objective {solution.objective!r}, optimum {optimum!r}"
-    assert abs(solution.lower_bound - optimum) <= slack, f"bound {solution.lower_bound!r}, optimum {optimum!r}"
     assert solution.finished
+    assert solution.proved
+    assert solution.lower_bound == solution.objective
     return solution
 
 
@@ -233,6 +234,7 @@ def test_bounds_hold_when_the_search_ends_early(kind, how):
             check_solution(solution, X, target, weight, **settings)
             optimum, slack = optimal_objective(X, target, weight, **settings), slack_of(X, target, weight, settings)
             assert solution.lower_bound - slack <= optimum <= solution.objective + slack, (setting, seed)
+            assert solution.proved == (solution.lower_bound == solution.objective)
             if solution.finished:
                 assert gap_of(solution) <= how.get("tol", 0.0) + 1e-9
 

@@ -26,7 +26,8 @@ from skpapers.tree import (
 )
 from tests._asserts import assert_rows_are_independent, assert_same_predictions, assert_unchanged_by
 from tests._oracles import shrunken_prediction
-from tests.tree._optimal_tree_oracle import optimal_objective
+from tests.tree import _optimal_tree_fuzz
+from tests.tree._optimal_tree_oracle import fewest_leaves, optimal_objective
 
 TREE_ARRAYS = ("children_left", "children_right", "feature", "n_node_samples")
 TREE_NUMBERS = ("threshold", "weighted_n_node_samples", "impurity", "value")
@@ -214,22 +215,61 @@ class TestWeights:
             assert_same_predictions(by_class, by_row, X)
             assert by_class.objective_ == pytest.approx(by_row.objective_, rel=1e-12)
 
-    @pytest.mark.parametrize("scale", [1024.0, 2.0**165, 2.0**-165, 2.0**400, 2.0**-400])
+    @pytest.mark.parametrize("scale", [2.0**-1000, 1e-200, 1e-9, 3.0, 1024.0, 1e200, 1e300, 2.0**1015])
     @pytest.mark.parametrize("kind", [QuantBnBTree, QuantBnBTreeClassifier])
     def test_the_scale_of_the_weights_does_not_matter(self, kind, scale):
         X, y = load_iris(return_X_y=True)
-        weight = np.random.default_rng(0).uniform(size=len(y))
-        one, many = (kind(ccp_alpha=0.01).fit(X, y, scale * weight) for scale in (1.0, scale))
-        assert_same_predictions(one, many, X)
-        assert one.objective_ == pytest.approx(many.objective_, rel=1e-12)
+        weight = np.random.default_rng(0).uniform(0.1, 1.0, size=len(y))
+        one, many = (kind(ccp_alpha=0.01).fit(X, y, factor * weight) for factor in (1.0, scale))
+        assert_array_equal(one.tree_.threshold, many.tree_.threshold)
+        assert_allclose(many.predict(X), one.predict(X), rtol=1e-12)
+        assert many.objective_ == pytest.approx(one.objective_, rel=1e-12)
+        assert_allclose(many.tree_.impurity, one.tree_.impurity, rtol=1e-9, atol=1e-15)
+        assert_allclose(many.tree_.weighted_n_node_samples / scale, one.tree_.weighted_n_node_samples, rtol=1e-12)
+        assert_allclose(many.feature_importances_, one.feature_importances_, rtol=1e-12)
+        assert_proved(many)
 
-    @pytest.mark.parametrize("scale", [2.0**400, 2.0**-400])
+    @pytest.mark.parametrize("scale", [1e-300, 1e-165, 1e-20, 1e20, 1e150, 1e200, 1e300])
     def test_the_scale_of_the_target_does_not_matter(self, scale):
         X, y = make_friedman1(300, random_state=0)
-        one, many = QuantBnBTree().fit(X, y), QuantBnBTree().fit(X, scale * y)
-        assert_array_equal(one.tree_.threshold, many.tree_.threshold)
-        assert many.objective_ == pytest.approx(scale**2 * one.objective_, rel=1e-12)
-        assert many.is_optimal_
+        weight = np.random.default_rng(0).uniform(0.1, 1.0, size=len(y))
+        for w in (None, weight, weight * 1e300):
+            one, many = QuantBnBTree().fit(X, y, w), QuantBnBTree().fit(X, scale * y, w)
+            assert_array_equal(one.tree_.threshold, many.tree_.threshold)
+            assert_allclose(many.predict(X) / scale, one.predict(X), rtol=1e-12)
+            assert_allclose(many.feature_importances_, one.feature_importances_, rtol=1e-9)
+            if 1e-154 < scale < 1e154:  # squares are numbers
+                assert many.objective_ == pytest.approx(scale**2 * one.objective_, rel=1e-12)
+                assert_allclose(many.tree_.impurity, scale**2 * one.tree_.impurity, rtol=1e-9)
+            assert_proved(many)
+
+    @pytest.mark.parametrize("constant", [0.0, 1.0, 0.1, 1e15, 1.7e18, 1e300, -1.7e308])
+    def test_each_output_is_judged_on_its_own_scale(self, constant):
+        X = np.arange(6.0)[:, np.newaxis]
+        for step in (1.0, 1e-9, 1e-200):
+            y = np.column_stack([np.full(6, constant), step * np.repeat([0, 1], 3)])
+            tree = QuantBnBTree(1).fit(X, y)
+            assert tree.tree_.node_count == 3
+            assert (tree.objective_, tree.tree_.impurity[1], tree.tree_.impurity[2]) == (0.0, 0.0, 0.0)
+            assert_array_equal(tree.predict(X), y)
+            assert_proved(tree)
+
+    @pytest.mark.parametrize("offset", [1e9, -1e15, 1e300])
+    def test_values_that_differ_in_the_last_digits(self, offset):
+        X, y = np.arange(6.0)[:, np.newaxis], np.full(6, offset)
+        y[3:] = np.nextafter(offset, np.inf)
+        tree = QuantBnBTree(2).fit(X, y)
+        assert tree.tree_.node_count == 3
+        assert tree.objective_ == 0.0
+        assert_array_equal(tree.predict(X), y)
+        assert_proved(tree)
+
+    def test_targets_of_the_whole_range(self):
+        X, y = np.arange(4.0)[:, np.newaxis], np.array([-1.7e308, -1.7e308, 1.7e308, 1.7e308])
+        tree = QuantBnBTree(2).fit(X, y)
+        assert_array_equal(tree.predict(X), y)
+        assert tree.feature_importances_ == 1.0
+        assert_proved(tree)
 
     @pytest.mark.parametrize("kind", [QuantBnBTree, QuantBnBTreeClassifier])
     def test_weights_that_rounding_loses_are_no_error(self, kind):
@@ -279,6 +319,111 @@ class TestFloat64:
             assert_array_equal(getattr(tree, method)(X, check_input=False), getattr(plain, method)(X))
         with pytest.raises(ValueError, match="expecting 4 features"):
             tree.predict(X[:, :2], check_input=False)
+
+
+def assert_proved(tree):
+    assert tree.is_optimal_ is True
+    assert tree.gap_ == 0.0
+    assert tree.lower_bound_ == tree.objective_
+
+
+@pytest.mark.filterwarnings("error")
+class TestCertificate:
+    """A search that ran to its end is a proof, whatever rounding makes of its numbers."""
+
+    def test_a_single_leaf(self):
+        for seed in range(10):
+            rng = np.random.default_rng(seed)
+            X, y = rng.normal(size=(300, 3)), rng.normal(size=300)
+            number = QuantBnBTree(2, ccp_alpha=1.1 * y.var()).fit(X, y)  # a second leaf costs more than it can save
+            assert number.objective_ == pytest.approx(2.1 * y.var())
+            classes = QuantBnBTreeClassifier(2, ccp_alpha=0.6, class_weight="balanced").fit(X, y > 0)
+            assert classes.objective_ == pytest.approx(0.5 + 0.6)
+            for tree in (number, classes):
+                assert tree.get_n_leaves() == 1
+                assert_proved(tree)
+
+    @pytest.mark.parametrize("alpha", [1e200, 1e300])
+    def test_leaves_of_any_cost(self, alpha):
+        X, y = load_diabetes(return_X_y=True)
+        for scale in (1.0, 1e-165):
+            tree = QuantBnBTree(ccp_alpha=alpha).fit(X, scale * y)
+            assert tree.objective_ == alpha
+            assert_proved(tree)
+
+    def test_targets_of_little_signal(self):
+        rng = np.random.default_rng(0)
+        X, y = rng.normal(size=(20_000, 2)).round(1), rng.normal(size=20_000)
+        assert_proved(QuantBnBTree(2, min_samples_leaf=0.05).fit(X, y))
+
+    def test_weights_that_do_not_sum_up_exactly(self):
+        X = np.arange(3.0)[:, np.newaxis]
+        tree = QuantBnBTreeClassifier(1).fit(X, [1, 0, 1], [0.9, 0.8, 0.9])
+        assert tree.objective_ == pytest.approx(0.8 / 2.6, rel=1e-15)
+        assert_proved(tree)
+
+    @pytest.mark.parametrize("kind", [QuantBnBTree, QuantBnBTreeClassifier])
+    def test_an_optimum_of_no_loss(self, kind):
+        X, weight = np.arange(8.0)[:, np.newaxis], np.full(8, 0.1) * np.arange(1, 9)
+        for y in (np.zeros(8), X[:, 0] // 2, X[:, 0] // 4):
+            tree = kind(2).fit(X, y, weight)
+            assert tree.objective_ == 0.0
+            assert_proved(tree)
+
+    @pytest.mark.parametrize("depth", [1, 2, 3])
+    def test_random_fits(self, depth):
+        for seed in range(100 * depth, 100 * depth + 100):
+            _optimal_tree_fuzz.check(seed)
+
+    @pytest.mark.slow
+    def test_many_random_fits(self):
+        for seed in range(1000, 11_000):
+            _optimal_tree_fuzz.check(seed)
+
+
+class TestFewestLeaves:
+    @pytest.mark.parametrize("depth", [1, 2, 3, 4])
+    @pytest.mark.parametrize(
+        "model",
+        [QuantBnBTreeClassifier(), QuantBnBTreeClassifier(criterion="gini"), QuantBnBTree()],
+        ids=["misclassification", "gini", "squared_error"],
+    )
+    def test_pure_nodes_are_not_split(self, model, depth):
+        X, y = np.arange(4.0)[:, np.newaxis], np.array([0, 0, 1, 1])
+        for weight in (None, [0.1, 0.2, 0.3, 0.7]):
+            for alpha in (0.0, 1e-9):
+                tree = clone(model).set_params(max_depth=depth, ccp_alpha=alpha).fit(X, y, weight)
+                assert (tree.get_depth(), tree.get_n_leaves()) == (1, 2)
+                assert tree.objective_ == pytest.approx(2 * alpha, abs=1e-15)
+
+    def test_iris(self):
+        X, y = load_iris(return_X_y=True)
+        tree = QuantBnBTreeClassifier(2).fit(X, y)
+        assert tree.get_n_leaves() == 3
+        assert tree.objective_ == 6 / 150
+
+    def test_a_cost_of_leaves_that_equals_what_they_save(self):
+        X, y = np.arange(6.0)[:, np.newaxis], np.array([0, 0, 0, 0, 0, 1])
+        for weight in (None, np.full(6, 0.1), [0.1, 0.2, 0.3, 0.1, 0.2, 0.1]):
+            share = np.average(y, weights=weight)
+            assert QuantBnBTreeClassifier(2, ccp_alpha=share).fit(X, y, weight).get_n_leaves() == 1
+            assert QuantBnBTreeClassifier(2, ccp_alpha=0.99 * share).fit(X, y, weight).get_n_leaves() == 2
+
+    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("depth", [2, 3])
+    def test_among_all_trees(self, depth, seed):
+        X, y, codes, weight = small_table(seed, levels=3)
+        y = y.round(-1)
+        for model, target, loss in (
+            (QuantBnBTree(depth), y[:, np.newaxis], "squared_error"),
+            (QuantBnBTree(depth), np.column_stack([y, codes]), "squared_error"),
+            (QuantBnBTreeClassifier(depth), codes, "misclassification"),
+            (QuantBnBTreeClassifier(depth, criterion="gini"), codes, "squared_error"),
+        ):
+            seen = gini_target(codes) if model.criterion == "gini" else target
+            for w in (None, weight):
+                tree = model.fit(X, target, w)
+                assert tree.get_n_leaves() == fewest_leaves(X, seen, w, loss=loss, max_depth=depth)
 
 
 class TestMissingValues:

@@ -7,7 +7,24 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from skpapers.tree._tree_routing import describe_classification, describe_regression, node_depths, paths, route
+from skpapers.tree._tree_routing import (
+    NodeFacts,
+    describe_classification,
+    describe_regression,
+    importances,
+    node_depths,
+    paths,
+    route,
+)
+
+# A tree that is one leaf.
+LEAF = SimpleNamespace(
+    children_left=np.array([-1]),
+    children_right=np.array([-1]),
+    feature=np.array([-2]),
+    threshold=np.array([-2.0]),
+    missing_go_to_left=np.array([False]),
+)
 
 
 def table(n=300, p=4, missing=0.0, seed=0):
@@ -59,7 +76,7 @@ def test_facts_of_a_regression_tree(weighted, n_outputs):
     y = y[:, np.newaxis] * np.arange(1, n_outputs + 1) + X[:, -n_outputs:]
     weight = np.random.default_rng(0).uniform(0.1, 3.0, size=len(y)) if weighted else None
     tree = DecisionTreeRegressor(max_depth=6, random_state=0).fit(X, y, weight).tree_
-    facts = describe_regression(X, y, weight, tree)
+    facts = describe_regression(X, y, y - y.mean(axis=0), weight, tree)
     assert_array_equal(facts.n_node_samples, tree.n_node_samples)
     assert_allclose(facts.weighted_n_node_samples, tree.weighted_n_node_samples, rtol=1e-12)
     assert_allclose(facts.value, tree.value, rtol=1e-10, atol=1e-12)
@@ -69,12 +86,53 @@ def test_facts_of_a_regression_tree(weighted, n_outputs):
 def test_facts_of_targets_far_from_zero():
     X, y = table()
     tree = DecisionTreeRegressor(max_depth=4, random_state=0).fit(X, y).tree_
-    near = describe_regression(X, y[:, np.newaxis], None, tree)
-    far = describe_regression(X, y[:, np.newaxis] + 2.0**30, None, tree)
-    assert_allclose(far.impurity, near.impurity, rtol=1e-5)
+    y = (y[:, np.newaxis] * 2.0**20).round() / 2.0**20  # sums with the offset are exact
+    near = describe_regression(X, y, y - y.mean(), None, tree)
+    far = describe_regression(X, y + 2.0**30, y - y.mean(), None, tree)
+    assert_allclose(far.impurity, near.impurity, rtol=1e-12)
     assert_allclose(far.value - 2.0**30, near.value, atol=1e-6)
-    constant = describe_regression(X, np.full((len(y), 1), 0.1), None, tree)
-    assert_allclose(constant.impurity, 0.0, atol=1e-30)
+    constant = describe_regression(X, np.full((len(y), 1), 0.1), np.zeros((len(y), 1)), None, tree)
+    assert_array_equal(constant.impurity, 0.0)
+    assert_array_equal(constant.value, 0.1)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_values_of_huge_and_tiny_targets(scale, weighted):
+    X, y = table()
+    weight = np.random.default_rng(0).uniform(0.1, 1.0, size=len(y)) if weighted else None
+    y = y[:, np.newaxis]
+    tree = DecisionTreeRegressor(max_depth=4, random_state=0).fit(X, y).tree_
+    plain, scaled = (describe_regression(X, factor * y, y - y.mean(), weight, tree) for factor in (1.0, scale))
+    assert_allclose(scaled.value / scale, plain.value, rtol=1e-12)
+    assert_array_equal(scaled.impurity, plain.impurity)
+
+
+def test_classes_whose_weights_differ_by_rounding_are_tied():
+    X, codes = np.zeros((3, 1)), np.array([1, 1, 0])
+    for weight in ([0.1, 0.2, 0.3], [1.0, 2.0, 3.0]):
+        share = describe_classification(X, codes, 2, np.array(weight), LEAF, "gini").value[0, 0]
+        assert share[0] == share[1]
+
+
+def test_impurities_of_a_class_that_weighs_little():
+    X, codes, weight = np.zeros((2, 1)), np.array([0, 1]), np.array([1.0, 1e-20])
+    for criterion, impurity in (("misclassification", 1e-20), ("gini", 2e-20)):
+        facts = describe_classification(X, codes, 2, weight, LEAF, criterion)
+        assert_allclose(facts.impurity, impurity, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_importances(weighted):
+    X, y = table()
+    weight = np.random.default_rng(0).uniform(0.1, 3.0, size=len(y)) if weighted else None
+    tree = DecisionTreeRegressor(max_depth=6, random_state=0).fit(X, y, weight).tree_
+    facts = NodeFacts(tree.n_node_samples, tree.weighted_n_node_samples, tree.value, tree.impurity)
+    assert_allclose(importances(4, tree, facts), tree.compute_feature_importances(), rtol=1e-9)
+    nothing = facts._replace(impurity=0.0 * tree.impurity)
+    assert_array_equal(importances(4, tree, nothing), 0.0)
+    rising = facts._replace(impurity=tree.impurity + 1.0 * (tree.children_left < 0))  # no split removes anything
+    assert importances(4, tree, rising).min() >= 0.0
 
 
 @pytest.mark.parametrize("weighted", [False, True])
