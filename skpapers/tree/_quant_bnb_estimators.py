@@ -121,8 +121,8 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
     Cost: at depth 2, 16 root thresholds of every feature are evaluated together in O(p^2 n); O(p^2 n^2 / 16) in the
     worst case, where no bound excludes anything, and a factor of p n more for each further level. The bounds usually
     leave a small part of it. Memory: X, and 4 bytes a cell of X for the order of the rows, once more for each level
-    beyond two and each thread; a column with missing values counts twice. Lower bounds are those of the problem without
-    `min_samples_leaf` and `monotonic_cst`: with these there is more to search.
+    beyond two and each thread; a column with missing values counts twice. Lower bounds do not use
+    `monotonic_cst`, and `min_samples_leaf` only in part: with these there is more to search.
 
     Float64 sums decide up to their rounding: objectives that differ by less than 2e-15 ``2**max_depth (8 + sqrt(n))``
     of the root's squared error, or of the total weight where classes are counted, are taken as equal; at depth 2 that
