@@ -247,7 +247,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         objective = unit.of(solution.loss) + self.ccp_alpha * n_leaves
         lower_bound, gap = float(objective), 0.0
         if not solution.proved:  # NaN with a smaller lookahead
-            lower_bound = unit.of(solution.lower_bound)
+            lower_bound = min(unit.of(solution.lower_bound), objective)  # NaN stays: the first of the two
             gap = relative_gap(solution.objective, solution.lower_bound, solution.root_loss)
         if not solution.proved and not (isnan(gap) and solution.finished):
             limit = f"tol={self.tol:g}" if solution.finished else f"time_limit={self.time_limit:g} s"
