@@ -89,8 +89,10 @@ def weigh_classes(
     weight, exponent = _scaled(np.ones(len(codes)) if sample_weight is None else sample_weight)
     if isinstance(class_weight, str):
         total = np.bincount(codes, weights=weight, minlength=len(classes))
-        n_present = max(np.count_nonzero(total), 1)
-        weight = np.divide(weight, total[codes], out=np.zeros(len(codes)), where=weight > 0) * (total.sum() / n_present)
+        unit = np.frexp(total)[1]  # of a class, so that the inverse of a tiny total is finite
+        by_class = total.sum() / (max(np.count_nonzero(total), 1) * np.where(total > 0, np.ldexp(total, -unit), 1.0))
+        # a factor for each class, and not a quotient for each row: a weight of 3 gets what 3 equal rows get
+        weight = np.ldexp(weight, -unit[codes]) * by_class[codes]
     else:
         _check_class_weight(class_weight)
         by_class, of_classes = _scaled(compute_class_weight(class_weight, classes=classes, y=classes))

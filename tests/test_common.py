@@ -7,7 +7,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skpapers._torch.estimator import NetworkEstimator
 from skpapers.augmentation import MixupWrapper
 from skpapers.few_shot import DistributionCalibratedFewShot, STARTUPClassifier
-from skpapers.tree import QuantBnBTreeClassifier
+from skpapers.tree import QuantBnBTree, QuantBnBTreeClassifier
 from tests._instances import default_instances, small_instances
 
 
@@ -48,12 +48,23 @@ def expected_failures(estimator) -> dict[str, str]:
     return {}
 
 
+def skip_undecided(estimator, check) -> None:
+    """Skip the checks whose outcome is a matter of rounding. Tests of the estimator hold what is true instead."""
+    if isinstance(estimator, QuantBnBTree | QuantBnBTreeClassifier) and "sample_weight_equivalence" in str(check):
+        pytest.skip(
+            "Several trees fit the 15 rows and 30 columns of this check equally well. Rounding of the weights decides "
+            "which of them is found. test_weights_are_repeated_rows compares objectives and numbers of leaves."
+        )
+
+
 @parametrize_with_checks(small_instances(), expected_failed_checks=expected_failures, xfail_strict=True)
 def test_scikit_learn_checks(estimator, check):
+    skip_undecided(estimator, check)
     check(estimator)
 
 
 @pytest.mark.slow
 @parametrize_with_checks(default_instances(), expected_failed_checks=expected_failures, xfail_strict=True)
 def test_scikit_learn_checks_at_default_settings(estimator, check):
+    skip_undecided(estimator, check)
     check(estimator)

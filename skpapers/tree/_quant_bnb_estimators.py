@@ -129,7 +129,8 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
     is 1e-13 for 100 rows, and 8e-13 for 10,000. Weights should not span more than nine orders of magnitude, nor squared
     deviations from the mean. Without weights and `ccp_alpha` errors are whole numbers, and nothing is rounded.
     `objective_` is recomputed from the leaves' residuals. A common factor of the weights, or of y with its square in
-    `ccp_alpha`, changes nothing; one that is no power of two may choose another of several equally good trees.
+    `ccp_alpha`, changes nothing; one that is no power of two may choose another of several equally good trees. A weight
+    of 2 equals a repeated row in the same sense.
 
     A missing value goes to the better side, learned at each split, and "missing or not" is a split, too. Where no
     training row of a node lacks the feature, missing values follow the larger weight. A column without any value is

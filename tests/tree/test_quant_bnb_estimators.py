@@ -640,3 +640,34 @@ def test_the_other_name():
             assert name in module.__all__
             assert getattr(skpapers, name) is getattr(module, name)
             assert getattr(skpapers, name).__name__ in paper.estimators
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        QuantBnBTree(),
+        QuantBnBTree(ccp_alpha=0.01),
+        QuantBnBTreeClassifier(),
+        QuantBnBTreeClassifier(criterion="gini", ccp_alpha=0.01, class_weight="balanced"),
+    ],
+)
+def test_weights_are_repeated_rows(model):
+    """Of equally good trees another may be found, with the same objective and as many leaves."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X = rng.uniform(size=(15, 30))
+        y = rng.integers(0, 3, size=15)
+        weight = rng.integers(0, 5, size=15)
+        weighted = clone(model).fit(X, y, sample_weight=weight)
+        repeated = clone(model).fit(X.repeat(weight, axis=0), y.repeat(weight))
+        assert_allclose(weighted.objective_, repeated.objective_, rtol=1e-12, atol=1e-14)
+        assert weighted.get_n_leaves() == repeated.get_n_leaves()
+        assert weighted.is_optimal_
+        assert repeated.is_optimal_
+    X = small_table(0, n=200, p=3, levels=50)[0]
+    y = (X[:, 0] > 20) + 2.0 * (X[:, 1] > 30) + 0.01 * X[:, 2]
+    weight = np.random.default_rng(0).integers(0, 5, size=200)
+    if isinstance(model, QuantBnBTree):
+        weighted = clone(model).fit(X, y, sample_weight=weight)
+        repeated = clone(model).fit(X.repeat(weight, axis=0), y.repeat(weight))
+        assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-12)
