@@ -96,7 +96,8 @@ def weigh_classes(
     else:
         _check_class_weight(class_weight)
         by_class, of_classes = _scaled(compute_class_weight(class_weight, classes=classes, y=classes))
-        weight, exponent = weight * by_class[codes], exponent + of_classes
+        weight = weight * by_class[codes]
+        exponent += of_classes
     if not (allow_all_zero or weight.any()):
         raise ValueError(f"class_weight={class_weight} leaves no row with a weight above 0.")
     return np.ldexp(weight, exponent) if abs(exponent) < 900 else weight

@@ -103,7 +103,8 @@ class PatchedScaling(nn.Module):
 
     def __init__(self, first: FixedScaling, later: list[tuple[FixedScaling, NDArray, NDArray]]) -> None:
         super().__init__()
-        self.first, self.later = first, nn.ModuleList(scaling for scaling, _, _ in later)
+        self.first = first
+        self.later = nn.ModuleList(scaling for scaling, _, _ in later)
         for i, (_, columns, origin) in enumerate(later):
             self.register_buffer(f"columns_{i}", torch.from_numpy(np.asarray(columns, dtype=np.int64)))
             self.register_buffer(f"origin_{i}", torch.from_numpy(np.asarray(origin, dtype=np.float64)))

@@ -37,11 +37,14 @@ def rank_knots(x: NDArray, weight: NDArray | None) -> tuple[NDArray, NDArray]:
     """
     knots, group = np.unique(x, return_inverse=True)
     mass = np.bincount(group, weights=None if weight is None else weight / weight.max())
-    knots, mass = knots[mass > 0], mass[mass > 0]
+    counts = mass > 0
+    knots = knots[counts]
+    mass = mass[counts]
     ranks = (np.cumsum(mass) - mass / 2.0) / mass.sum()
     if len(knots) > MAX_KNOTS:
         levels = np.linspace(ranks[0], ranks[-1], MAX_KNOTS)
         # the margin is far above the rounding of the ranks: weights choose the values that repeated rows choose
         chosen = np.unique(np.searchsorted(ranks, levels - 1e-9))
-        knots, ranks = knots[chosen], ranks[chosen]
+        knots = knots[chosen]
+        ranks = ranks[chosen]
     return knots, ndtri(np.clip(ranks, 1.0 - NEXT_TO_ONE, NEXT_TO_ONE))

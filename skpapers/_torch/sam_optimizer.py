@@ -456,7 +456,8 @@ class _Move:
 
     def _numbers(self) -> tuple[Tensor, Tensor]:
         """Return the real numbers of the parameter that have a gradient, and those of the gradient."""
-        w, g = self.parameter, self.gradient
+        w = self.parameter
+        g = self.gradient
         if g.is_sparse:
             return w.sparse_mask(g).values() if self.adaptive else w, _wide(g.values())
         return (torch.view_as_real(w), _wide(torch.view_as_real(g))) if w.is_complex() else (w, _wide(g))

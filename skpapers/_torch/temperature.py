@@ -66,7 +66,8 @@ def _best_inverse(logits: NDArray, targets: NDArray, weight: NDArray) -> float:
     def slope(inverse: float) -> float:
         return float(weight @ ((softmax(inverse * logits, axis=1) * logits).sum(axis=1) - targets))
 
-    low, high = 1.0 / HOTTEST, 1.0
+    low = 1.0 / HOTTEST
+    high = 1.0
     if slope(high) <= 0.0:
         return high
     for _ in range(50):
