@@ -618,8 +618,9 @@ class ConvexReLUClassifier(_ClassifierMixin, BaseConvexReLU):
         The fit ends where `gap_`, the relative duality gap, is at most this.
 
     time_limit : float or None, default=None
-        Seconds after which the fit ends with the best network so far and the bound proved so far; one look at all
-        patterns and one short search for missing ones come on top. None means no limit. "cvxpy" knows no limit.
+        Seconds after which the fit ends with the best network and the bound found so far. The solver finishes the step
+        it is in, checks all patterns once and searches briefly for missing ones, which may exceed the limit. None
+        means no limit. `solver="cvxpy"` ignores it.
 
     warm_start : bool, default=False
         Whether to start from the gates and neurons of the last fit, where it had as many columns and outputs; `gates`
@@ -863,8 +864,9 @@ class ConvexReLURegressor(_RegressorMixin, BaseConvexReLU):
         The fit ends where `gap_`, the relative duality gap, is at most this.
 
     time_limit : float or None, default=None
-        Seconds after which the fit ends with the best network so far and the bound proved so far; one look at all
-        patterns and one short search for missing ones come on top. None means no limit. "cvxpy" knows no limit.
+        Seconds after which the fit ends with the best network and the bound found so far. The solver finishes the step
+        it is in, checks all patterns once and searches briefly for missing ones, which may exceed the limit. None
+        means no limit. `solver="cvxpy"` ignores it.
 
     warm_start : bool, default=False
         Whether to start from the gates and neurons of the last fit, where it had as many columns and outputs; `gates`
