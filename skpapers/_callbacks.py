@@ -1,6 +1,6 @@
 """A training loop as scikit-learn's callbacks see it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,3 +47,27 @@ def end_step(estimator: Any, step: CallbackContext, X: Any, y: Any, fitted: Call
     `fitted` gives what the estimator's attributes would be if the fit ended here; callbacks that score need X and y.
     """
     return step.call_on_fit_task_end(estimator=estimator, X=X, y=y, reconstruction_attributes=fitted)
+
+
+def begin_task(
+    estimator: Any, context: CallbackContext, name: str, n_steps: int | None, X: Any, y: Any
+) -> CallbackContext:
+    """Tell the callbacks that a task of a fit begins; `n_steps` is how many tasks it has itself, None if unknown."""
+    task = context.subcontext(task_name=name, max_subtasks=n_steps)
+    return task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+
+
+def end_task(
+    estimator: Any,
+    task: CallbackContext,
+    X: Any,
+    y: Any,
+    metadata: Mapping[str, Any],
+    fitted: Callable[[], dict[str, Any]] | None,
+) -> bool:
+    """Tell the callbacks that a task has ended, and return whether one of them asks to stop.
+
+    `fitted` returns what the estimator's attributes would be if the fit ended here. Callbacks that score need it, X and
+    y.
+    """
+    return task.call_on_fit_task_end(estimator=estimator, X=X, y=y, metadata=metadata, reconstruction_attributes=fitted)
