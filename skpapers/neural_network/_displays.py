@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpapers._torch.chunks import chunk_length
 from skpapers._torch.state import own_modes
-from skpapers.neural_network._sam import landscape
+from skpapers.neural_network._sharpness import landscape
 
 
 class LossLandscapeDisplay:

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from skpapers._torch.automatic import Settings
 from skpapers._torch.chunks import GRAPH_BYTES, chunk_length
 from skpapers._torch.estimator import NetworkClassifier, NetworkEstimator, NetworkRegressor
-from skpapers._torch.sam import sharpness_aware
 from skpapers._torch.state import own_modes
 from skpapers._torch.training import Gradient, backward, switched
 from skpapers._validation import Interval
-from skpapers.neural_network._sam import top_eigenvalues
+from skpapers.neural_network._sam import sharpness_aware
+from skpapers.neural_network._sharpness import top_eigenvalues
 
 
 class SharpnessAware(NetworkEstimator):

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from skpapers._torch.sam import sharpness_aware
 from skpapers._torch.training import Trainer, backward, blocks, supervised
+from skpapers.neural_network._sam import sharpness_aware
 from tests._torch._nets import cross_entropy, generators, mlp, rows, squared_error, trainer, weights
 
 

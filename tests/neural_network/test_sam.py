@@ -1,93 +1,91 @@
-"""Curvature against the whole Hessian, and the landscape against losses evaluated one by one."""
+"""The sharpness-aware gradient against a hand computation, the plain gradient, and what must not move."""
 
-import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from skpapers._torch.training import Batch, supervised
-from skpapers.neural_network._sam import filter_normalised, landscape, top_eigenvalues
-from tests._torch._nets import cross_entropy, generators, mlp, rows, squared_error
-
-
-def hessian(network, objective, batch):
-    parameters = list(network.parameters())
-    gradients = torch.autograd.grad(objective(network, batch), parameters, create_graph=True)
-    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-    rows_of = [torch.autograd.grad(g, parameters, retain_graph=True, materialize_grads=True) for g in flat]
-    return torch.stack([torch.cat([part.reshape(-1) for part in row]) for row in rows_of])
+from skpapers._torch.training import backward, blocks
+from skpapers.neural_network._sam import sharpness_aware
+from tests._torch._nets import mlp, rows, trainer, weights
 
 
-@pytest.mark.parametrize("activation", ["tanh", "silu"])
-def test_the_eigenvalue_is_that_of_the_whole_hessian(activation):
+class Quadratic(nn.Module):
+    """The loss w' H w / 2 of two tensors that are one vector."""
+
+    def __init__(self, H, w):
+        super().__init__()
+        self.H = H
+        self.a, self.b = nn.Parameter(w[:2].clone()), nn.Parameter(w[2:].clone())
+
+    def forward(self, X):
+        w = torch.cat([self.a, self.b])
+        return w @ self.H @ w / 2
+
+
+H = torch.tensor([[3.0, 1.0, 0.0], [1.0, 2.0, -1.0], [0.0, -1.0, 5.0]], dtype=torch.float64)
+W = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+
+
+def by_hand(rho, adaptive):
+    g = H @ W
+    e = rho * (W**2 * g / (W * g).norm() if adaptive else g / g.norm())
+    return H @ (W + e)
+
+
+@pytest.mark.parametrize(("rho", "adaptive"), [(0.3, False), (0.7, True)])
+def test_the_gradient_on_a_quadratic(rho, adaptive):
+    network = Quadratic(H, W)
+    X, y = rows(n=4)
+    training = trainer(
+        network, 0, gradient=sharpness_aware(rho, adaptive), objective=lambda n, b: n(b.X), update=lambda *_: None
+    )
+    loss = training.run_epoch(X, y)
+    assert loss.item() == pytest.approx((W @ H @ W / 2).item())
+    found = torch.cat([network.a.grad, network.b.grad])
+    torch.testing.assert_close(found, by_hand(rho, adaptive), rtol=0, atol=1e-10)
+    assert torch.equal(torch.cat([network.a, network.b]).detach(), W)
+
+
+def test_a_radius_of_zero_is_the_base_gradient():
+    assert sharpness_aware(0) is backward
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_come_back_bit_for_bit_and_statistics_stay(dtype):
+    X, y = rows(dtype=dtype)
+    kwargs = {"activation": "tanh", "batch_norm": True, "dropout": 0.4, "numeric_embedding": "periodic"}
+    network, plain = mlp(0, 1, dtype=dtype, **kwargs), mlp(0, 1, dtype=dtype, **kwargs)
+    before = weights(network)
+    passes = []
+    network.dropout.register_forward_hook(lambda module, args, out: passes[-1].append(out == 0))
+
+    def watched(net, objective, batch):
+        passes.append([])
+        return backward(net, objective, batch)
+
+    once = {"update": lambda *_: None, "batch_size": 1000}
+    trainer(network, 0, 1, gradient=sharpness_aware(0.5, inner=watched), **once).run_epoch(X, y)
+    trainer(plain, 0, 1, **once).run_epoch(X, y)
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(network), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(network.buffers(), plain.buffers(), strict=True))
+    assert len(passes) == 2
+    for first, second in zip(*passes, strict=True):
+        assert torch.equal(first, second)
+        assert 0.3 < first.double().mean() < 0.5
+
+
+def test_each_member_has_a_norm_of_its_own():
     X, y = rows()
-    objective = supervised(cross_entropy)
-    network = mlp(0, activation=activation)
-    weight = torch.linspace(0.2, 1.8, len(X), dtype=X.dtype)
-    expected = torch.linalg.eigvalsh(hessian(network, objective, Batch(X, y, weight, None, ()))).max().item()
-    (found,) = top_eigenvalues(network, objective, X, y, weight, max_iter=3000, tol=1e-9)
-    assert found == pytest.approx(expected, rel=1e-4)
-
-
-def test_members_have_eigenvalues_of_their_own():
-    X, y = rows()
-    objective = supervised(cross_entropy)
-    together = top_eigenvalues(mlp(0, 1, activation="tanh"), objective, X, y, tol=1e-8, max_iter=2000)
+    together = mlp(0, 1)
+    trainer(together, 0, 1, gradient=sharpness_aware(0.5), shuffle=False, update=lambda *_: None).run_epoch(X, y)
     for k in (0, 1):
-        alone = top_eigenvalues(mlp(k, activation="tanh"), objective, X, y, tol=1e-8, max_iter=2000)
-        assert together[k] == pytest.approx(alone[0], rel=1e-4)
+        alone = mlp(k)
+        trainer(alone, k, gradient=sharpness_aware(0.5), shuffle=False, update=lambda *_: None).run_epoch(X, y)
+        for ours, single in zip(blocks(together), blocks(alone), strict=True):
+            torch.testing.assert_close(ours.grad[k], single.grad[0], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("members", [(0,), (0, 1)])
-def test_rows_in_batches_have_the_curvature_and_the_landscape_of_all(members):
-    X, y = rows()
-    objective, weight = supervised(cross_entropy), torch.linspace(0.2, 1.8, len(X), dtype=X.dtype)
-    network, steps = mlp(*members, activation="tanh"), np.array([-0.5, 0.0, 1.0])
-    whole = top_eigenvalues(network, objective, X, y, weight)
-    for length in (1, 3, len(X) - 1, len(X), 10 * len(X)):
-        np.testing.assert_allclose(top_eigenvalues(network, objective, X, y, weight, length=length), whole, rtol=1e-9)
-    drawn = [
-        landscape(network, objective, X, y, weight, steps, 1, generators(3)[0], length) for length in (None, 3, len(X))
-    ]
-    np.testing.assert_allclose(drawn[1], drawn[0], rtol=1e-12)
-    np.testing.assert_array_equal(drawn[2], drawn[0])
-
-
-def test_the_largest_eigenvalue_is_not_the_one_of_largest_modulus():
-    class Saddle(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.w = torch.nn.Parameter(torch.tensor([0.3, -0.2, 0.5], dtype=torch.float64))
-
-        def forward(self, X):
-            return (torch.tensor([-4.0, 1.5, 0.5], dtype=torch.float64) * self.w**2).sum() / 2
-
-    X, y = rows(n=3)
-    (found,) = top_eigenvalues(Saddle(), lambda network, batch: network(batch.X), X, y, tol=1e-9)
-    assert found == pytest.approx(1.5, rel=1e-5)
-
-
-def test_directions_have_the_norms_of_the_filters():
-    network = mlp(0, 1, numeric_embedding="periodic")
-    for parameter, drawn in zip(network.parameters(), filter_normalised(network, generators(0)[0]), strict=True):
-        if parameter.ndim < 3 or parameter.shape[-2] == 1:
-            assert not drawn.any()
-        else:
-            torch.testing.assert_close(drawn.norm(dim=-2), parameter.detach().norm(dim=-2))
-
-
-def test_the_landscape_is_the_loss_at_moved_weights():
-    X, _ = rows()
-    y, objective, steps = X[:, 0].sin(), supervised(squared_error), np.array([-0.5, 0.0, 1.0])
-    network = mlp(0, units=1)
-    before = [p.detach().clone() for p in network.parameters()]
-    found = landscape(network, objective, X, y, None, steps, 2, generators(3)[0])
-    assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
-    generator = generators(3)[0]
-    first, second = filter_normalised(network, generator), filter_normalised(network, generator)
-    for i, a in enumerate(steps):
-        for j, b in enumerate(steps):
-            with torch.no_grad():
-                for p, start, d, e in zip(network.parameters(), before, first, second, strict=True):
-                    p.copy_(start + a * d + b * e)
-            expected = ((network(X)[:, 0] - y) ** 2 / 2).mean().item()
-            assert found[i, j] == pytest.approx(expected, rel=1e-12)
+def test_a_zero_gradient_is_no_division_by_zero():
+    network = Quadratic(torch.zeros_like(H), W)
+    trainer(network, 0, gradient=sharpness_aware(0.5), objective=lambda n, b: n(b.X)).run_epoch(*rows(n=2))
+    assert torch.isfinite(network.a).all()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from skpapers._torch.sam_optimizer import SAM
+from skpapers.neural_network._sam_optimizer import SAM
 from tests._torch._nets import rows
 
 BASES = {
