@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from skpapers._torch.networks import row_size
+
 CHUNK_BYTES = 2**24  # of float64 in a forward pass: small beside the rows, and fast, since it stays in the cache
 GRAPH_BYTES = 2**26  # the same where the graph of the gradient is kept: it takes about eight times as much
 # Rows of these dtypes are converted chunk by chunk.
@@ -20,7 +22,7 @@ def to_tensor(rows: NDArray) -> Tensor:
 
 def chunk_length(network: nn.Module, n_bytes: int | None = None) -> int:
     """Return the number of rows that need `n_bytes`, by default `CHUNK_BYTES`, in a forward pass."""
-    return max(1, (n_bytes or CHUNK_BYTES) // (8 * network.row_size()))  # type: ignore[operator]
+    return max(1, (n_bytes or CHUNK_BYTES) // (8 * row_size(network)))
 
 
 def in_chunks(function: Callable[[Tensor], Tensor], X: NDArray, length: int) -> Tensor:

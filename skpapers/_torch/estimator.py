@@ -28,22 +28,18 @@ from skpapers._torch import losses
 from skpapers._torch.automatic import Settings, automatic_settings
 from skpapers._torch.chunks import NUMBERS, chunk_length, in_chunks, network_inputs
 from skpapers._torch.mixup import mixed
-from skpapers._torch.modules import ACTIVATIONS, MLP, FixedScaling, PatchedScaling, Predictor
+from skpapers._torch.modules import ACTIVATIONS, MLP
+from skpapers._torch.predictor import Predictor
+from skpapers._torch.rows import Rows
 from skpapers._torch.running import ENOUGH, MeanWeight, mean_weight, no_statistics, update
 from skpapers._torch.scaling import fit_scaling, fit_target
+from skpapers._torch.scaling_layers import FixedScaling, PatchedScaling
+from skpapers._torch.schedules import constant, cosine
 from skpapers._torch.state import choose_device, load_arrays, own_modes, own_precision, to_arrays
+from skpapers._torch.steps import Gradient, Objective, Update, apply_step, backward, supervised
+from skpapers._torch.stopping import EarlyStopping
 from skpapers._torch.temperature import FEWEST_HELD, MANY_ROWS, fit_temperature, rows_held_back
-from skpapers._torch.training import (
-    EarlyStopping,
-    Gradient,
-    Objective,
-    Trainer,
-    Update,
-    apply_step,
-    backward,
-    batch_starts,
-    supervised,
-)
+from skpapers._torch.training import Trainer, batch_starts
 from skpapers._validation import Interval, StrOptions, check_sample_weight, fit_context
 from skpapers._weights import weigh_classes
 from skpapers.base import DocLinkMixin
@@ -389,7 +385,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         start = perf_counter()
         for _ in range(n_epochs) if report is None else report(fitted):
             try:
-                curve.append(trainer.run_epoch(X_t, y_t, w_t).mean().item())
+                curve.append(trainer.run_epoch(Rows(X_t, y_t, w_t)).mean().item())
             except FloatingPointError:
                 raise ValueError(
                     f"{type(self).__name__}: the loss became NaN or infinite in epoch {len(curve) + 1}; lower "
@@ -469,7 +465,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             update=self._update(),
             solver=self.solver,
             learning_rate=settings.learning_rate,
-            n_steps=n_steps,
+            schedule=constant if n_steps is None else cosine(n_steps),
             batch_size=batch_size,
             shuffle=self.shuffle,
             generators=tuple(torch.Generator(device).manual_seed(int(seed)) for seed in seeds),

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from skpapers._torch.training import Batch, Objective
+from skpapers._torch.steps import Batch, Objective
 
 
 def beta(alpha: float, generators: tuple[torch.Generator, ...], device: torch.device) -> Tensor:

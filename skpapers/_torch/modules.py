@@ -8,14 +8,12 @@ from itertools import pairwise
 from math import pi, sqrt
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-Generators = tuple[torch.Generator, ...]
-HUGE = 1e300  # scaled values are clipped here
+from skpapers._torch.networks import Generators
+
 ACTIVATIONS = {
     "identity": lambda x: x,
     "logistic": torch.sigmoid,
@@ -24,97 +22,6 @@ ACTIVATIONS = {
     "silu": F.silu,
     "softplus": F.softplus,
 }
-
-
-class FixedScaling(nn.Module):
-    """(x - center) * factor, or a map by rank; then for `limit` the smooth clip z / sqrt(1 + (z / limit)^2).
-
-    Nothing here learns, and every finite value has a finite image, unless `limit` is None.
-
-    Parameters
-    ----------
-    center, factor : ndarray of shape (n_features,)
-        Statistics of the training rows.
-
-    limit : float or None
-        Bound of the clipped values; None clips nothing.
-
-    ranked : ndarray of shape (n_ranked,), default=()
-        Columns that are mapped by rank; their factor does not count.
-
-    knots, images : ndarray of shape (n_ranked, n_knots), default=()
-        Values in increasing order, the last one repeated, and what they are mapped to: linear between them, constant
-        outside.
-    """
-
-    center: Tensor
-    factor: Tensor
-    ranked: Tensor
-    knots: Tensor
-    images: Tensor
-
-    def __init__(
-        self,
-        center: NDArray,
-        factor: NDArray,
-        limit: float | None,
-        ranked: ArrayLike = (),
-        knots: ArrayLike = (),
-        images: ArrayLike = (),
-    ) -> None:
-        super().__init__()
-        for name, values in (("center", center), ("factor", factor), ("knots", knots), ("images", images)):
-            self.register_buffer(name, torch.from_numpy(np.asarray(values, dtype=np.float64)))
-        self.register_buffer("ranked", torch.from_numpy(np.asarray(ranked, dtype=np.int64)))
-        self.limit = limit
-
-    def forward(self, X: Tensor) -> Tensor:
-        z = (X - self.center).clamp(-HUGE, HUGE) * self.factor
-        if len(self.ranked):
-            z = z.index_copy(1, self.ranked, self._by_rank(X[:, self.ranked]))
-        if self.limit is None:
-            return z
-        z = z.clamp(-HUGE, HUGE)  # inf / inf would be NaN
-        return z / torch.hypot(torch.ones_like(z), z / self.limit)  # a square would overflow where z is huge
-
-    def _by_rank(self, X: Tensor) -> Tensor:
-        columns = X.T.contiguous()
-        right = torch.searchsorted(self.knots, columns.detach(), right=True).clamp(1, self.knots.shape[1] - 1)
-        x0, x1 = self.knots.gather(1, right - 1) / 2.0, self.knots.gather(1, right) / 2.0  # halved: a gap may overflow
-        y0, y1 = self.images.gather(1, right - 1), self.images.gather(1, right)
-        gap = x1 - x0
-        share = ((columns / 2.0 - x0) / torch.where(gap > 0, gap, 1.0)).clamp(0.0, 1.0)
-        return (y0 + share * (y1 - y0)).T
-
-
-class PatchedScaling(nn.Module):
-    """A scaling, and others of columns that were constant at first, less what they make of the constant.
-
-    The constant is mapped to 0, as before, so that the function of the network is the same for all rows that have it.
-
-    Parameters
-    ----------
-    first : FixedScaling
-        Of all columns.
-
-    later : list of (FixedScaling, ndarray of shape (n_columns,), ndarray of shape (n_columns,))
-        Scalings of some columns, their places, their constants.
-    """
-
-    def __init__(self, first: FixedScaling, later: list[tuple[FixedScaling, NDArray, NDArray]]) -> None:
-        super().__init__()
-        self.first = first
-        self.later = nn.ModuleList(scaling for scaling, _, _ in later)
-        for i, (_, columns, origin) in enumerate(later):
-            self.register_buffer(f"columns_{i}", torch.from_numpy(np.asarray(columns, dtype=np.int64)))
-            self.register_buffer(f"origin_{i}", torch.from_numpy(np.asarray(origin, dtype=np.float64)))
-
-    def forward(self, X: Tensor) -> Tensor:
-        z = self.first(X)
-        for i, scaling in enumerate(self.later):
-            columns, origin = self.get_buffer(f"columns_{i}"), self.get_buffer(f"origin_{i}")
-            z = z.index_copy(1, columns, scaling(X[:, columns]) - scaling(origin[None]))
-        return z
 
 
 class Linear(nn.Module):
@@ -131,45 +38,72 @@ class Linear(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation of (b, h), or of (K, b, h) member by member; a single row uses the stored statistics."""
+    """Batch normalisation of (b, h, ...), or of (K, b, h) member by member; a single row uses the stored statistics.
+
+    Parameters
+    ----------
+    n_features : int
+        h.
+
+    n_members : int
+        K; 1 for no member axis.
+
+    dtype : torch.dtype
+        Of parameters and statistics.
+
+    momentum : float
+        Share of a batch in the stored statistics after it; it may be changed at any time.
+    """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, n_features: int, n_members: int, dtype: torch.dtype) -> None:
+    def __init__(self, n_features: int, n_members: int, dtype: torch.dtype, momentum: float = 0.1) -> None:
         super().__init__()
+        self.n_members = n_members
+        self.momentum = momentum
         shape = (n_features,) if n_members == 1 else (n_members, n_features)
-        self.weight, self.bias = (
-            nn.Parameter(torch.ones(shape, dtype=dtype)),
-            nn.Parameter(torch.zeros(shape, dtype=dtype)),
-        )
+        self.weight = nn.Parameter(torch.ones(shape, dtype=dtype))
+        self.bias = nn.Parameter(torch.zeros(shape, dtype=dtype))
         self.register_buffer("running_mean", torch.zeros(shape, dtype=dtype))
         self.register_buffer("running_var", torch.ones(shape, dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = x if x.ndim == 2 else x.transpose(0, 1).flatten(1)
+        wide = x if self.n_members == 1 else x.transpose(0, 1).flatten(1)
         mean, var, weight, bias = (t.reshape(-1) for t in (self.running_mean, self.running_var, self.weight, self.bias))
-        wide = F.batch_norm(wide, mean, var, weight, bias, training=self.training and len(wide) > 1)
-        return wide if x.ndim == 2 else wide.reshape(-1, *self.weight.shape).transpose(0, 1)
+        of_batch = self.training and len(wide) > 1
+        wide = F.batch_norm(wide, mean, var, weight, bias, training=of_batch, momentum=self.momentum)
+        return wide if self.n_members == 1 else wide.reshape(-1, *self.weight.shape).transpose(0, 1)
 
 
 class Dropout(nn.Module):
-    """Zero each value with probability p, in training; each member draws from a generator of its own."""
+    """Zero each value with probability p, in training; each member draws from a generator of its own.
 
-    def __init__(self, p: float) -> None:
+    Parameters
+    ----------
+    p : float
+        The probability.
+
+    n_members : int
+        Length of the first axis of the values; 1 for no member axis.
+    """
+
+    def __init__(self, p: float, n_members: int = 1) -> None:
         super().__init__()
         self.p = p
+        self.n_members = n_members
         self.generators: Generators = ()
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
         keep = 1.0 - self.p
+        shape = x.shape if self.n_members == 1 else x.shape[1:]
         masks = [
-            torch.rand(x.shape[-2:], dtype=x.dtype, device=x.device, generator=generator).lt_(keep).div_(keep)
+            torch.rand(shape, dtype=x.dtype, device=x.device, generator=generator).lt_(keep).div_(keep)
             for generator in self.generators  # half the time of bernoulli_
         ]
-        return x * (masks[0] if x.ndim == 2 else torch.stack(masks))
+        return x * (masks[0] if self.n_members == 1 else torch.stack(masks))
 
 
 class PeriodicEmbedding(nn.Module):
@@ -285,7 +219,7 @@ class MLP(nn.Module):
         sizes = (width, *hidden_layer_sizes, n_outputs)
         self.linears = nn.ModuleList(Linear(a, b, n_members, dtype) for a, b in pairwise(sizes))
         self.norms = nn.ModuleList(BatchNorm(size, n_members, dtype) for size in hidden_layer_sizes if batch_norm)
-        self.dropout = Dropout(dropout) if dropout > 0 else None
+        self.dropout = Dropout(dropout, n_members) if dropout > 0 else None
 
     def matrices(self) -> list[nn.Parameter]:
         """Return the weights of the linear layers."""
@@ -343,60 +277,3 @@ def _uniform(tensor: Tensor, limit: float, generator: torch.Generator) -> None:
 
 def _normal(tensor: Tensor, scale: float, generator: torch.Generator) -> None:
     tensor.copy_(torch.empty(tensor.shape, dtype=tensor.dtype).normal_(0.0, scale, generator=generator))
-
-
-def bounded(x: Tensor) -> Tensor:
-    """Return inputs whose sums and squares in a network are finite, where a scaling without a clip left them huge."""
-    bound = torch.finfo(x.dtype).max ** 0.4
-    return x.clamp(-bound, bound)
-
-
-class Predictor(nn.Module):
-    """Raw rows to what is predicted: scaling, network, members combined, the target's own units.
-
-    Parameters
-    ----------
-    scaling : nn.Module or None
-        The first layer.
-
-    network : nn.Module
-        Its output has shape (n, units), or (K, n, units) for stacked members.
-
-    combine : {"mean", "probabilities"}
-        Members' outputs are averaged, or taken for logits whose probabilities are averaged: the logarithms of the means
-        are logits again.
-
-    center, scale : ndarray of shape (units,), optional
-        Location and scale of the target.
-    """
-
-    center: Tensor | None
-    scale: Tensor | None
-
-    def __init__(
-        self,
-        scaling: nn.Module | None,
-        network: nn.Module,
-        combine: str,
-        center: NDArray | None = None,
-        scale: NDArray | None = None,
-    ) -> None:
-        super().__init__()
-        self.scaling, self.network, self.combine = scaling, network, combine
-        self.register_buffer("center", None if center is None else torch.from_numpy(np.asarray(center)))
-        self.register_buffer("scale", None if scale is None else torch.from_numpy(np.asarray(scale)))
-
-    def forward(self, X: Tensor) -> Tensor:
-        outputs = self.network(bounded(X if self.scaling is None else self.scaling(X)))
-        if outputs.ndim == 3:
-            outputs = self._combined(outputs)
-        if self.center is not None:
-            outputs = outputs * self.scale + self.center
-        return outputs.squeeze(-1) if outputs.shape[-1] == 1 else outputs
-
-    def _combined(self, outputs: Tensor) -> Tensor:
-        if self.combine == "mean":
-            return outputs.mean(dim=0)
-        if outputs.shape[-1] == 1:
-            return F.logsigmoid(outputs).logsumexp(dim=0) - F.logsigmoid(-outputs).logsumexp(dim=0)
-        return F.log_softmax(outputs, dim=-1).logsumexp(dim=0) - np.log(len(outputs))

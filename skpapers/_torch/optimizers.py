@@ -99,3 +99,20 @@ class SGD(Optimizer):
             is_first_step=False,  # a buffer of zeros becomes the first gradient
             **options,  # type: ignore[call-overload]
         )
+
+
+def make_optimizer(
+    groups: list[dict[str, Any]],
+    solver: str,
+    *,
+    alpha: float = 0.0,
+    momentum: float = 0.9,
+    nesterov: bool = True,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+) -> Optimizer:
+    """Return the optimiser of the groups; `alpha` is decoupled weight decay for "adamw", an L2 penalty otherwise."""
+    groups = [{**group, "weight_decay": alpha * group.get("decay", 1.0)} for group in groups]
+    if solver == "sgd":
+        return SGD(groups, momentum=momentum, nesterov=nesterov)
+    return Adam(groups, decoupled=solver == "adamw", betas=betas, eps=eps)

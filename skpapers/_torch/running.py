@@ -4,7 +4,7 @@ The first `ENOUGH` rows are kept, and the statistics are refitted as they become
 by then, and learns the change of its inputs as it learns everything else. After that the statistics are fixed: another
 scaling would change the function of a trained network. Columns that were constant until then are remembered. When one
 varies, it is fitted on the rows from there on, with the constant as the first one. The function of the network stays
-as it is for rows that have the constant (:class:`skpapers._torch.modules.PatchedScaling`).
+as it is for rows that have the constant (:class:`skpapers._torch.scaling_layers.PatchedScaling`).
 """
 
 from collections.abc import Callable

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpapers._columns import constant_columns
-from skpapers._torch.modules import FixedScaling
 from skpapers._torch.rank_scaling import needs_ranks, rank_knots
+from skpapers._torch.scaling_layers import FixedScaling
 
 LIMIT = 3.0  # scaled values lie between -3 and 3: interquartile ranges
 

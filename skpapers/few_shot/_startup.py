@@ -12,8 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skpapers._torch.losses import cross_entropy
-from skpapers._torch.modules import MLP, bounded
-from skpapers._torch.training import Batch, Trainer
+from skpapers._torch.modules import MLP
+from skpapers._torch.networks import Generators, draw, parameter_groups
+from skpapers._torch.predictor import bounded
+from skpapers._torch.rows import Rows
+from skpapers._torch.steps import Batch
+from skpapers._torch.training import Trainer
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -58,14 +62,15 @@ class FewShotNetwork(nn.Module):
     ) -> None:
         super().__init__()
         layers = {"activation": activation, "batch_norm": batch_norm, "dtype": dtype}
+        self.n_members = 1
         self.classifier = MLP(n_inputs, hidden_layer_sizes, n_classes, **layers)  # type: ignore[arg-type]
         width = hidden_layer_sizes[-1]
         self.projection = MLP(width, (width,), projection_dim, dtype=dtype) if projection_dim else None
 
-    def draw(self, generator: torch.Generator) -> "FewShotNetwork":
+    def draw(self, generators: Generators) -> "FewShotNetwork":
         """Draw all weights, on the CPU; biases stay 0."""
         for part in self.children():
-            part.draw((generator,))  # type: ignore[operator]
+            draw(part, generators)
         return self
 
     def start_from(self, teacher: "FewShotNetwork") -> None:
@@ -76,7 +81,7 @@ class FewShotNetwork(nn.Module):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Matrices with weight decay, the rest without."""
-        return [group for part in self.children() for group in part.parameter_groups()]  # type: ignore[operator]
+        return [group for part in self.children() for group in parameter_groups(part)]
 
     def row_size(self) -> int:
         """Return how many numbers of a row stand in memory at once in a forward pass without gradients."""
@@ -262,5 +267,5 @@ def student_epoch(trainer: Trainer, X: Tensor, q: Tensor, weight: Tensor | None)
         partners = torch.cat(orders)[: n_rounds * n * n_partners].view(n_rounds, n, n_partners)
     for i in range(n_rounds):
         objective.partners = None if partners is None else partners[i]
-        trainer.run_epoch(X, q, weight)
+        trainer.run_epoch(Rows(X, q, weight))
     return objective.totals / (n_rounds * n)

@@ -15,10 +15,13 @@ from torch import Tensor, nn
 from skpapers._callbacks import begin_step, end_step, is_watched
 from skpapers._torch.chunks import chunk_length, in_chunks, network_inputs, to_tensor
 from skpapers._torch.losses import cross_entropy
-from skpapers._torch.modules import FixedScaling
+from skpapers._torch.rows import Rows as TensorRows
 from skpapers._torch.running import mean_weight
+from skpapers._torch.scaling_layers import FixedScaling
+from skpapers._torch.schedules import cosine
 from skpapers._torch.state import choose_device, load_arrays, own_modes, to_arrays
-from skpapers._torch.training import Objective, Trainer, batch_starts, supervised
+from skpapers._torch.steps import Objective, supervised
+from skpapers._torch.training import Trainer, batch_starts
 from skpapers.few_shot._startup import Features, FewShotNetwork, StudentObjective, rounds, student_epoch
 from skpapers.few_shot._views import View, given_view, named_view
 
@@ -91,7 +94,7 @@ class Stages:
             weight = self._mean_one(self.source.weight)
             self.teacher = self._network(0, self.teacher_seeds[0])
             trainer = self._trainer(self.teacher, supervised(cross_entropy()), self.teacher_seeds[1], len(X), 1)
-            self._epochs("teacher", context, lambda: trainer.run_epoch(X, y, weight).cpu().double().numpy())
+            self._epochs("teacher", context, lambda: trainer.run_epoch(TensorRows(X, y, weight)).cpu().double().numpy())
             self.teacher.eval()
         if self.learns:
             self._run_student(context, X, y, weight)
@@ -199,7 +202,7 @@ class Stages:
 
     def _network(self, projection_dim: int, seed: int) -> FewShotNetwork:
         network = FewShotNetwork(**self.told["_fitted_architecture"], projection_dim=projection_dim, dtype=self.dtype)
-        return network.draw(torch.Generator().manual_seed(int(seed))).to(self.device)
+        return network.draw((torch.Generator().manual_seed(int(seed)),)).to(self.device)
 
     def _trainer(self, network: nn.Module, objective: Objective, seed: int, n: int, n_rounds: int) -> Trainer:
         """Return the trainer of n rows that are visited `n_rounds` times in an epoch."""
@@ -208,7 +211,7 @@ class Stages:
             network,
             objective,
             learning_rate=est.learning_rate_init,
-            n_steps=est.max_iter * n_rounds * (len(batch_starts(n, self.batch_size)) - 1),
+            schedule=cosine(est.max_iter * n_rounds * (len(batch_starts(n, self.batch_size)) - 1)),
             batch_size=self.batch_size,
             generators=(torch.Generator(self.device).manual_seed(int(seed)),),
             alpha=est.alpha,

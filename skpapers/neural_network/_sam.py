@@ -11,7 +11,7 @@ Sample a batch B                    :meth:`skpapers._torch.training.Trainer.run_
 Gradient of L_B at w                `inner`, the first call in :func:`sharpness_aware`
 Worst point w + e(w), Eq. 2         :func:`perturb`
 Gradient of L_B at w + e(w), Eq. 3  `inner`, the second call; the weights are then restored bit for bit
-Step of the base optimiser          :func:`skpapers._torch.training.apply_step`, with the gradient of Eq. 3
+Step of the base optimiser          :func:`skpapers._torch.steps.apply_step`, with the gradient of Eq. 3
 ==================================  ==========================================================================
 
 The adaptive variant (ASAM, Kwon et al. 2021) measures the radius relative to each weight; it changes `perturb` alone.
@@ -21,7 +21,8 @@ The adaptive variant (ASAM, Kwon et al. 2021) measures the radius relative to ea
 import torch
 from torch import Tensor, nn
 
-from skpapers._torch.training import Batch, Gradient, Objective, backward, blocks
+from skpapers._torch.flat import blocks
+from skpapers._torch.steps import Batch, Gradient, Objective, backward
 
 TINY = 1e-12  # keeps a zero gradient from dividing by zero
 

@@ -11,7 +11,7 @@ from skpapers._torch.automatic import Settings
 from skpapers._torch.chunks import GRAPH_BYTES, chunk_length
 from skpapers._torch.estimator import NetworkClassifier, NetworkEstimator, NetworkRegressor
 from skpapers._torch.state import own_modes
-from skpapers._torch.training import Gradient, backward, switched
+from skpapers._torch.steps import Gradient, backward, switched
 from skpapers._validation import Interval
 from skpapers.neural_network._sam import sharpness_aware
 from skpapers.neural_network._sharpness import top_eigenvalues

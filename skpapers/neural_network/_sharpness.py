@@ -5,7 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skpapers._torch.training import Batch, Objective, n_members
+from skpapers._torch.networks import n_members
+from skpapers._torch.steps import Batch, Objective
 
 
 def _batches(

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from skpapers._torch.modules import MLP
-from skpapers._torch.training import Trainer, supervised
+from skpapers._torch.steps import supervised
+from skpapers._torch.training import Trainer
 
 
 def generators(*seeds):

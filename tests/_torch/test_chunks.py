@@ -6,7 +6,8 @@ import torch
 from numpy.testing import assert_array_equal
 
 from skpapers._torch.chunks import CHUNK_BYTES, chunk_length, in_chunks, network_inputs, to_tensor
-from skpapers._torch.modules import MLP, FixedScaling
+from skpapers._torch.modules import MLP
+from skpapers._torch.scaling_layers import FixedScaling
 
 X = np.random.default_rng(0).integers(-9, 9, size=(23, 3)).astype(np.float64)
 

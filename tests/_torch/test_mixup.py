@@ -8,7 +8,7 @@ from scipy.stats import kstest
 
 from skpapers._torch.losses import cross_entropy
 from skpapers._torch.mixup import beta, mixed
-from skpapers._torch.training import Batch, supervised
+from skpapers._torch.steps import Batch, supervised
 from tests._torch._nets import generators, mlp, rows
 
 

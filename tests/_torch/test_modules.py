@@ -6,7 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from skpapers._torch.modules import ACTIVATIONS, BatchNorm, Dropout, FixedScaling, PeriodicEmbedding, Predictor
+from skpapers._torch.modules import ACTIVATIONS, BatchNorm, Dropout, PeriodicEmbedding
+from skpapers._torch.predictor import Predictor
+from skpapers._torch.scaling_layers import FixedScaling
 from tests._torch._nets import generators, mlp, rows
 
 

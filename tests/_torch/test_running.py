@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.linear_model import SGDClassifier
 
-from skpapers._torch.modules import FixedScaling, PatchedScaling
 from skpapers._torch.running import ENOUGH, MeanWeight, mean_weight, no_statistics, update
 from skpapers._torch.scaling import fit_target
+from skpapers._torch.scaling_layers import FixedScaling, PatchedScaling
 from skpapers.neural_network import SAMMLPClassifier, SAMMLPRegressor
 
 RNG = np.random.default_rng(0)

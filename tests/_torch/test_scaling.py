@@ -6,8 +6,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm, spearmanr
 
-from skpapers._torch.modules import FixedScaling
 from skpapers._torch.scaling import fit_scaling, fit_target
+from skpapers._torch.scaling_layers import FixedScaling
 from skpapers._torch.state import to_arrays
 from skpapers.neural_network import SAMMLPRegressor
 

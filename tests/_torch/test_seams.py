@@ -4,13 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from skpapers._torch.training import Trainer, backward, blocks, supervised
+from skpapers._torch.flat import blocks
+from skpapers._torch.rows import Rows
+from skpapers._torch.steps import backward, supervised
+from skpapers._torch.training import Trainer
 from skpapers.neural_network._sam import sharpness_aware
 from tests._torch._nets import cross_entropy, generators, mlp, rows, squared_error, trainer, weights
 
 
 def gradient_of(network, batch_objective, X, y):
-    trainer(network, 0, objective=batch_objective, update=lambda *_: None, batch_size=1000).run_epoch(X, y)
+    trainer(network, 0, objective=batch_objective, update=lambda *_: None, batch_size=1000).run_epoch(Rows(X, y))
     return torch.cat([block.grad for block in blocks(network)], dim=1).clone()
 
 
@@ -33,7 +36,7 @@ def test_gradients_of_tasks_are_combined():
 
     network = mlp(0)
     training = trainer(network, 0, gradient=per_task, update=lambda *_: None, batch_size=1000)
-    training.run_epoch(X, y)
+    training.run_epoch(Rows(X, y))
     combined = torch.cat([block.grad for block in blocks(network)], dim=1)
     torch.testing.assert_close(combined, gradient_of(mlp(0), supervised(cross_entropy), X, y), rtol=0, atol=1e-12)
     assert not torch.allclose(parts[0], parts[1])
@@ -54,7 +57,7 @@ def test_applied_steps_are_projected():
 
     training = trainer(network, 0, update=projected, learning_rate=0.1, batch_size=8)
     for _ in range(3):
-        training.run_epoch(X, y)
+        training.run_epoch(Rows(X, y))
     moved = first.detach() - start
     assert moved.abs().max() > 0.01
     torch.testing.assert_close(base.T @ moved, torch.zeros(2, 7, dtype=X.dtype), rtol=0, atol=1e-12)
@@ -73,7 +76,7 @@ def test_an_extra_loss_of_other_rows_is_added():
     for network, objective in ((plain, supervision), (extra, with_consistency)):
         training = trainer(network, 0, objective=objective, learning_rate=0.05, batch_size=8)
         for _ in range(20):
-            training.run_epoch(X, y)
+            training.run_epoch(Rows(X, y))
     assert extra(other).square().mean() < 0.1 * plain(other).square().mean()
 
 
@@ -98,9 +101,8 @@ def test_adversaries_each_follow_a_loss_of_their_own():
 
     X, y = rows(n=4)
     network = Pair()
-    trainer(network, 0, gradient=each_its_own, solver="sgd", learning_rate=0.1, momentum=0.0, batch_size=4).run_epoch(
-        X, y
-    )
+    kwargs = {"solver": "sgd", "learning_rate": 0.1, "momentum": 0.0, "batch_size": 4}
+    trainer(network, 0, gradient=each_its_own, **kwargs).run_epoch(Rows(X, y))
     assert network.player.item() == 1.0 - 0.1
     assert network.opponent.item() == 1.0 + 0.2
 
@@ -119,7 +121,7 @@ def test_only_normalisation_learns_from_entropy():
 
     before = [linear.weight.clone() for linear in network.linears]
     training = trainer(network, 0, objective=entropy, learning_rate=0.05)
-    losses = [training.run_epoch(X, y).item() for _ in range(10)]
+    losses = [training.run_epoch(Rows(X, y)).item() for _ in range(10)]
     assert losses[-1] < losses[0]
     assert all(torch.equal(a, linear.weight) for a, linear in zip(before, network.linears, strict=True))
     assert sum(block.numel() for block in blocks(network)) == 2 * (7 + 6)
@@ -133,7 +135,7 @@ def test_gradients_nest():
         calls.append(batch)
         return backward(network, objective, batch)
 
-    trainer(mlp(0), 0, gradient=sharpness_aware(0.1, inner=counted), batch_size=20).run_epoch(X, y)
+    trainer(mlp(0), 0, gradient=sharpness_aware(0.1, inner=counted), batch_size=20).run_epoch(Rows(X, y))
     assert len(calls) == 4
     assert calls[0] is calls[1]
 
@@ -153,6 +155,6 @@ def test_a_network_of_its_own_groups_is_trained_by_them():
     X, _ = rows()
     network = Frozen()
     before = weights(network)
-    Trainer(network, supervised(squared_error), generators=generators(0), alpha=1.0).run_epoch(X, X[:, 0])
+    Trainer(network, supervised(squared_error), generators=generators(0), alpha=1.0).run_epoch(Rows(X, X[:, 0]))
     moved = [not torch.equal(a, b) for a, b in zip(before, weights(network), strict=True)]
     assert moved == [False, False, True, True]

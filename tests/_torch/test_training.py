@@ -6,17 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from skpapers._torch.flat import blocks, clip_gradient, restore, snapshot
+from skpapers._torch.rows import Rows
+from skpapers._torch.schedules import cosine
 from skpapers._torch.state import load_arrays, to_arrays
-from skpapers._torch.training import (
-    Batch,
-    EarlyStopping,
-    backward,
-    batch_starts,
-    blocks,
-    clip_gradient,
-    restore,
-    snapshot,
-)
+from skpapers._torch.steps import Batch, backward
+from skpapers._torch.stopping import EarlyStopping
+from skpapers._torch.training import batch_starts
 from tests._torch._nets import cross_entropy, generators, mlp, rows, squared_error, trainer, weights
 
 SOLVERS = {
@@ -58,7 +54,7 @@ def test_an_epoch_is_the_loop_written_out(solver):
         loss.backward()
         optimizer.step()
         total += loss.item() * len(batch)
-    loss = training.run_epoch(X, y)
+    loss = training.run_epoch(Rows(X, y))
     assert loss.item() == pytest.approx(total / len(X), abs=1e-12)
     for ours, theirs in zip(network.linears, linears, strict=True):
         torch.testing.assert_close(ours.weight, theirs.weight.T, rtol=0, atol=1e-12)
@@ -67,11 +63,11 @@ def test_an_epoch_is_the_loop_written_out(solver):
 
 def test_the_cosine_schedule_ends_at_zero():
     X, y = rows(n=32)
-    training = trainer(mlp(0), 0, learning_rate=0.1, n_steps=4, batch_size=16)
+    training = trainer(mlp(0), 0, learning_rate=0.1, schedule=cosine(4), batch_size=16)
     seen = []
     training.update = lambda network, optimizer: seen.append(optimizer.param_groups[0]["lr"])
     for _ in range(2):
-        training.run_epoch(X, y)
+        training.run_epoch(Rows(X, y))
     np.testing.assert_allclose(seen, 0.05 * (1 + np.cos(np.pi * np.arange(4) / 4)))
 
 
@@ -91,11 +87,11 @@ def test_stacked_members_are_single_runs(kwargs):
     seeds = (3, 4, 5)
     together = mlp(*seeds, **kwargs)
     training = trainer(together, *seeds, batch_size=16, max_norm=0.5)
-    losses = [training.run_epoch(X, y) for _ in range(3)][-1]
+    losses = [training.run_epoch(Rows(X, y)) for _ in range(3)][-1]
     for k, seed in enumerate(seeds):
         alone = mlp(seed, **kwargs)
         training = trainer(alone, seed, batch_size=16, max_norm=0.5)
-        loss = [training.run_epoch(X, y) for _ in range(3)][-1]
+        loss = [training.run_epoch(Rows(X, y)) for _ in range(3)][-1]
         torch.testing.assert_close(losses[k], loss[0], rtol=0, atol=1e-9)
         together.eval(), alone.eval()
         torch.testing.assert_close(together(X)[k], alone(X), rtol=0, atol=1e-9)
@@ -112,8 +108,8 @@ def test_weights_are_repeated_rows(loss):
     a = trainer(weighted, 0, loss=loss, batch_size=1000)
     b = trainer(repeated, 0, loss=loss, batch_size=1000)
     for _ in range(5):
-        a.run_epoch(X, y, counts / counts.double().mean())
-        b.run_epoch(X.repeat_interleave(counts, 0), y.repeat_interleave(counts, 0))
+        a.run_epoch(Rows(X, y, counts / counts.double().mean()))
+        b.run_epoch(Rows(X.repeat_interleave(counts, 0), y.repeat_interleave(counts, 0)))
     for one, other in zip(weights(weighted), weights(repeated), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
@@ -124,15 +120,15 @@ def test_a_saved_run_goes_on_as_if_it_had_not_been():
     whole, first, second = (mlp(0, 1, **kwargs) for _ in range(3))
     training = trainer(whole, 2, 3, batch_size=16)
     for _ in range(4):
-        training.run_epoch(X, y)
+        training.run_epoch(Rows(X, y))
     before = trainer(first, 2, 3, batch_size=16)
     for _ in range(2):
-        before.run_epoch(X, y)
+        before.run_epoch(Rows(X, y))
     load_arrays(second, to_arrays(first))
     after = trainer(second, 7, 8, batch_size=16)
     after.load_state(before.state())
     for _ in range(2):
-        after.run_epoch(X, y)
+        after.run_epoch(Rows(X, y))
     for one, other in zip(whole.state_dict().values(), second.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
@@ -143,7 +139,7 @@ def test_rows_are_visited_once_in_another_order_by_each_member():
     seen = []
     inner = training.gradient
     training.gradient = lambda network, objective, batch: seen.append(batch.indices) or inner(network, objective, batch)
-    training.run_epoch(X, y)
+    training.run_epoch(Rows(X, y))
     orders = torch.cat(seen, dim=1)
     assert orders.shape == (2, 33)
     assert [len(indices[0]) for indices in seen] == [8, 8, 8, 9]  # no row alone
@@ -151,7 +147,7 @@ def test_rows_are_visited_once_in_another_order_by_each_member():
     assert not torch.equal(orders[0], orders[1])
     training.shuffle = False
     seen.clear()
-    training.run_epoch(X, y)
+    training.run_epoch(Rows(X, y))
     assert torch.equal(torch.cat(seen, dim=1), torch.arange(33).expand(2, 33))
 
 
@@ -163,9 +159,9 @@ def test_batches(n, size, starts):
 def test_the_pieces_gathered_do_not_matter(monkeypatch):
     X, y = rows()
     a, b = mlp(0), mlp(0)
-    trainer(a, 0, batch_size=8).run_epoch(X, y)
+    trainer(a, 0, batch_size=8).run_epoch(Rows(X, y))
     monkeypatch.setattr("skpapers._torch.training.BLOCK_BYTES", 1)
-    trainer(b, 0, batch_size=8).run_epoch(X, y)
+    trainer(b, 0, batch_size=8).run_epoch(Rows(X, y))
     assert all(torch.equal(one, other) for one, other in zip(weights(a), weights(b), strict=True))
 
 
@@ -185,7 +181,7 @@ def test_a_loss_that_is_not_finite_stops():
     X, y = rows()
     X[7, 2] = np.inf
     with pytest.raises(FloatingPointError, match="NaN or infinite"):
-        trainer(mlp(0), 0).run_epoch(X, y)
+        trainer(mlp(0), 0).run_epoch(Rows(X, y))
 
 
 def test_early_stopping_keeps_the_best_weights_and_waits():
@@ -210,6 +206,6 @@ def test_a_module_that_knows_no_members_trains_too():
     X, y = rows()
     network = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3)).double()
     training = trainer(network, 0, learning_rate=0.05, batch_size=16)
-    losses = [training.run_epoch(X, y).item() for _ in range(60)]
+    losses = [training.run_epoch(Rows(X, y)).item() for _ in range(60)]
     assert losses[-1] < 0.3 * losses[0]
     assert [block.shape[1] for block in blocks(network)] == [5 * 8 + 8 * 3, 8 + 3]

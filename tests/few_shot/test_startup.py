@@ -9,7 +9,9 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
 
 from skpapers._torch.losses import cross_entropy
-from skpapers._torch.training import Batch, Trainer, supervised
+from skpapers._torch.rows import Rows
+from skpapers._torch.steps import Batch, supervised
+from skpapers._torch.training import Trainer
 from skpapers.few_shot._startup import (
     Features,
     FewShotNetwork,
@@ -32,7 +34,7 @@ def normal(*shape, seed=0):
 def network(n_classes=3, projection_dim=4, seed=0, batch_norm=False, **kwargs):
     sizes = {"n_inputs": 5, "hidden_layer_sizes": (7, 6), "n_classes": n_classes, "projection_dim": projection_dim}
     kwargs = {**sizes, "activation": "tanh", "dtype": torch.float64, **kwargs}
-    return FewShotNetwork(batch_norm=batch_norm, **kwargs).draw(generator(seed))
+    return FewShotNetwork(batch_norm=batch_norm, **kwargs).draw((generator(seed),))
 
 
 def as_they_are(X, generator):
@@ -266,6 +268,6 @@ def test_a_student_with_no_weight_on_the_target_learns_what_a_teacher_learns():
     X, q = normal(12, 5, seed=2), torch.zeros(12, 3, dtype=torch.float64)
     for _ in range(5):
         student_epoch(of_student, X, q, None)
-        of_teacher.run_epoch(of.X, of.y)
+        of_teacher.run_epoch(Rows(of.X, of.y))
     for a, b in zip(student.parameters(), teacher.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)

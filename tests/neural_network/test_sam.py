@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from skpapers._torch.training import backward, blocks
+from skpapers._torch.flat import blocks
+from skpapers._torch.rows import Rows
+from skpapers._torch.steps import backward
 from skpapers.neural_network._sam import sharpness_aware
 from tests._torch._nets import mlp, rows, trainer, weights
 
@@ -39,7 +41,7 @@ def test_the_gradient_on_a_quadratic(rho, adaptive):
     training = trainer(
         network, 0, gradient=sharpness_aware(rho, adaptive), objective=lambda n, b: n(b.X), update=lambda *_: None
     )
-    loss = training.run_epoch(X, y)
+    loss = training.run_epoch(Rows(X, y))
     assert loss.item() == pytest.approx((W @ H @ W / 2).item())
     found = torch.cat([network.a.grad, network.b.grad])
     torch.testing.assert_close(found, by_hand(rho, adaptive), rtol=0, atol=1e-10)
@@ -64,8 +66,8 @@ def test_weights_come_back_bit_for_bit_and_statistics_stay(dtype):
         return backward(net, objective, batch)
 
     once = {"update": lambda *_: None, "batch_size": 1000}
-    trainer(network, 0, 1, gradient=sharpness_aware(0.5, inner=watched), **once).run_epoch(X, y)
-    trainer(plain, 0, 1, **once).run_epoch(X, y)
+    trainer(network, 0, 1, gradient=sharpness_aware(0.5, inner=watched), **once).run_epoch(Rows(X, y))
+    trainer(plain, 0, 1, **once).run_epoch(Rows(X, y))
     assert all(torch.equal(a, b) for a, b in zip(before, weights(network), strict=True))
     assert all(torch.equal(a, b) for a, b in zip(network.buffers(), plain.buffers(), strict=True))
     assert len(passes) == 2
@@ -77,15 +79,15 @@ def test_weights_come_back_bit_for_bit_and_statistics_stay(dtype):
 def test_each_member_has_a_norm_of_its_own():
     X, y = rows()
     together = mlp(0, 1)
-    trainer(together, 0, 1, gradient=sharpness_aware(0.5), shuffle=False, update=lambda *_: None).run_epoch(X, y)
+    trainer(together, 0, 1, gradient=sharpness_aware(0.5), shuffle=False, update=lambda *_: None).run_epoch(Rows(X, y))
     for k in (0, 1):
         alone = mlp(k)
-        trainer(alone, k, gradient=sharpness_aware(0.5), shuffle=False, update=lambda *_: None).run_epoch(X, y)
+        trainer(alone, k, gradient=sharpness_aware(0.5), shuffle=False, update=lambda *_: None).run_epoch(Rows(X, y))
         for ours, single in zip(blocks(together), blocks(alone), strict=True):
             torch.testing.assert_close(ours.grad[k], single.grad[0], rtol=0, atol=1e-12)
 
 
 def test_a_zero_gradient_is_no_division_by_zero():
     network = Quadratic(torch.zeros_like(H), W)
-    trainer(network, 0, gradient=sharpness_aware(0.5), objective=lambda n, b: n(b.X)).run_epoch(*rows(n=2))
+    trainer(network, 0, gradient=sharpness_aware(0.5), objective=lambda n, b: n(b.X)).run_epoch(Rows(*rows(n=2)))
     assert torch.isfinite(network.a).all()

@@ -167,7 +167,7 @@ def test_a_radius_of_zero_runs_the_base_optimiser_to_the_bit():
 
     class Plain(SAMMLPClassifier):
         def _gradient(self, settings, n_steps):
-            from skpapers._torch.training import backward
+            from skpapers._torch.steps import backward
 
             return backward
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skpapers._torch.training import Batch, supervised
+from skpapers._torch.steps import Batch, supervised
 from skpapers.neural_network._sharpness import filter_normalised, landscape, top_eigenvalues
 from tests._torch._nets import cross_entropy, generators, mlp, rows, squared_error
 

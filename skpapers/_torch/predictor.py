@@ -1,0 +1,68 @@
+"""A fitted model as one module: raw rows in, predictions out."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from skpapers._torch.networks import n_members
+
+
+def bounded(x: Tensor) -> Tensor:
+    """Return inputs whose sums and squares in a network are finite, where a scaling without a clip left them huge."""
+    bound = torch.finfo(x.dtype).max ** 0.4
+    return x.clamp(-bound, bound)
+
+
+class Predictor(nn.Module):
+    """Raw rows to what is predicted: scaling, network, members combined, the target's own units.
+
+    Parameters
+    ----------
+    scaling : nn.Module or None
+        The first layer.
+
+    network : nn.Module
+        Its output has shape (n, ...), or (K, n, ...) if its `n_members` K exceeds 1.
+
+    combine : {"mean", "probabilities"}
+        Members' outputs are averaged, or taken for logits whose probabilities are averaged: the logarithms of the means
+        are logits again.
+
+    center, scale : ndarray of shape (units,), optional
+        Location and scale of the target.
+    """
+
+    center: Tensor | None
+    scale: Tensor | None
+
+    def __init__(
+        self,
+        scaling: nn.Module | None,
+        network: nn.Module,
+        combine: str,
+        center: NDArray | None = None,
+        scale: NDArray | None = None,
+    ) -> None:
+        super().__init__()
+        self.scaling = scaling
+        self.network = network
+        self.combine = combine
+        self.register_buffer("center", None if center is None else torch.from_numpy(np.asarray(center)))
+        self.register_buffer("scale", None if scale is None else torch.from_numpy(np.asarray(scale)))
+
+    def forward(self, X: Tensor) -> Tensor:
+        outputs = self.network(bounded(X if self.scaling is None else self.scaling(X)))
+        if n_members(self.network) > 1:
+            outputs = self._combined(outputs)
+        if self.center is not None:
+            outputs = outputs * self.scale + self.center
+        return outputs.squeeze(-1) if outputs.shape[-1] == 1 else outputs
+
+    def _combined(self, outputs: Tensor) -> Tensor:
+        if self.combine == "mean":
+            return outputs.mean(dim=0)
+        if outputs.shape[-1] == 1:
+            return F.logsigmoid(outputs).logsumexp(dim=0) - F.logsigmoid(-outputs).logsumexp(dim=0)
+        return F.log_softmax(outputs, dim=-1).logsumexp(dim=0) - np.log(len(outputs))
