@@ -1,6 +1,7 @@
 """Docstrings: numpydoc, complete, in the order the design sets."""
 
 import inspect
+import re
 
 import pytest
 from numpydoc.docscrape import NumpyDocString
@@ -8,6 +9,7 @@ from numpydoc.validate import validate
 
 import skpapers
 from skpapers import augmentation, comparison, convex, datasets, few_shot, neural_network, tree
+from skpapers._docstrings import filled_docstring
 from tests._instances import estimator_names
 
 PUBLIC = [
@@ -62,3 +64,23 @@ def test_documented_defaults_are_the_defaults(name):
         if default is not inspect.Parameter.empty:
             said = parameter.type.rsplit("default=", 1)[1]
             assert said.strip('"') == str(default)
+
+
+@pytest.mark.parametrize("name", estimator_names())
+def test_every_part_of_a_docstring_is_filled_in(name):
+    assert not re.search(r"^ *\{\w+\}$", inspect.getdoc(getattr(skpapers, name)), re.MULTILINE)
+
+
+def test_parts_keep_their_own_indentation_and_unknown_ones_are_errors():
+    parts = {"tol": "\n            One line.\n\n                More.\n"}
+
+    @filled_docstring(parts)
+    class Filled:
+        """Summary.
+
+        {tol}
+        """
+
+    assert inspect.getdoc(Filled) == "Summary.\n\nOne line.\n\n    More."
+    with pytest.raises(KeyError, match="alpha"):
+        filled_docstring(parts)(type("Named", (), {"__doc__": "{alpha}"}))

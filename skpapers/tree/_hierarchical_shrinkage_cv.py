@@ -1,30 +1,20 @@
 """Choosing lambda: one fit a fold (or none, with out-of-bag rows), and the whole path from it."""
 
 from collections.abc import Iterable
-from numbers import Integral
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
-from sklearn import get_config
 from sklearn.base import is_classifier
 from sklearn.callback import with_callbacks
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
-from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils import indexable
 
 from skpapers._callbacks import begin_fit, end_fit, report_step
+from skpapers._cross_validation import CrossValidationMixin, choose
 from skpapers._labels import check_labels
-from skpapers._validation import (
-    StrOptions,
-    accepts_sample_weight,
-    check_sample_weight,
-    fit_context,
-)
+from skpapers._validation import StrOptions, check_sample_weight, fit_context
 from skpapers.tree._hierarchical_shrinkage_estimators import (
     _BaseShrinkage,
     _ShrinkageClassifierMixin,
@@ -36,18 +26,15 @@ from skpapers.tree._hierarchical_shrinkage_scores import score_fold, score_oob
 from skpapers.tree._shrinkable import FORESTS, carries_weights
 
 
-class _BaseShrinkageCV(_BaseShrinkage):
+class _BaseShrinkageCV(CrossValidationMixin, _BaseShrinkage):
     """Shrinkage with a lambda that is chosen."""
 
     _parameter_constraints: ClassVar[dict] = {
         **_BaseShrinkage._parameter_constraints,
+        **CrossValidationMixin._cv_constraints,
         "reg_params": ["array-like"],
         "cv": ["cv_object", StrOptions({"oob"})],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "n_jobs": [Integral, None],
     }
-
-    _default_scoring: str
 
     def __init__(
         self,
@@ -112,39 +99,27 @@ class _BaseShrinkageCV(_BaseShrinkage):
         y = check_labels(y) if is_classifier(self) else y
         X, y = indexable(X, y)
         sample_weight = check_sample_weight(sample_weight, X)
-        scorer, routed = self._route(sample_weight, params)
+        routed = self._route(self._scorer(), sample_weight, params)
 
         if isinstance(self.cv, str):
             self._check_oob()
             context = begin_fit(self, 1, X, y)
             with report_step(self, context, "fit") as task:
                 model = fit_model(estimator, X, y, sample_weight, task)
-            scores = [score_oob(model, X, y, reg_params, self.scheme, scorer, routed.scorer.score)]
+            scores = [score_oob(model, X, y, reg_params, self.scheme, routed.scorer, routed.score_params)]
         else:
-            splits = self._splits(X, y, routed.splitter.split)
+            splits = self._splits(X, y, routed.split_params)
             context = begin_fit(self, len(splits) + 1, X, y)
-            folds = Parallel(n_jobs=self.n_jobs, return_as="generator")(
-                delayed(score_fold)(
-                    estimator, X, y, sample_weight, *split, reg_params, self.scheme, scorer, routed.scorer.score
-                )
-                for split in splits
-            )
-            scores = []
-            for _ in splits:
-                with report_step(self, context, "fold"):
-                    scores.append(next(folds))
+            score = partial(score_fold, estimator, X, y, sample_weight, reg_params, self.scheme, routed)
+            scores = self._score_folds(score, splits, context)
             with report_step(self, context, "refit") as task:
                 model = fit_model(estimator, X, y, sample_weight, task)
 
-        results, best = self._results(reg_params, np.asarray(scores, dtype=float))
-        model = shrink(model, X, y, sample_weight, reg_params[best], self.scheme)
-        fitted = self._fitted_attributes(model)
+        choice = choose("reg_param", reg_params, scores)
+        reg_param = float(reg_params[choice.best_index])
+        model = shrink(model, X, y, sample_weight, reg_param, self.scheme)
+        fitted = self._fitted_attributes(model) | choice.attributes() | {"reg_param_": reg_param}
         end_fit(self, context, X, y, lambda: fitted)
-        self.cv_results_ = results
-        self.best_index_ = best
-        self.best_score_ = results["mean_test_score"][best]
-        self.reg_param_ = float(reg_params[best])
-        self.n_splits_ = len(scores)
         self._adopt(fitted)
         return self
 
@@ -158,58 +133,6 @@ class _BaseShrinkageCV(_BaseShrinkage):
         forest = self._wrapped()
         if not (isinstance(forest, FORESTS) and forest.bootstrap):
             raise ValueError(f'cv="oob" needs a forest with bootstrap=True; {forest!r} leaves no row out of its bags.')
-
-    def _splits(self, X: Any, y: Any, split_params: dict) -> list[tuple[NDArray, NDArray]]:
-        cv = check_cv(self.cv, y, classifier=self._kind == "classifier")
-        splits = list(cv.split(X, y, **split_params))
-        if not splits:
-            raise ValueError("cv gave no split; it must give one or more.")
-        return splits
-
-    def _scorer(self) -> Any:
-        if self.scoring is not None:
-            return check_scoring(self, scoring=self.scoring)
-        scorer = get_scorer(self._default_scoring)
-        return scorer.set_score_request(sample_weight=True) if get_config()["enable_metadata_routing"] else scorer
-
-    def _route(self, sample_weight: Any, params: dict) -> tuple[Any, Bunch]:
-        """Return the scorer, and what goes to it and to the splitter."""
-        scorer = self._scorer()
-        if get_config()["enable_metadata_routing"]:
-            return scorer, process_routing(self, "fit", sample_weight=sample_weight, **params)
-        if unknown := sorted(set(params) - {"groups"}):
-            raise TypeError(f"fit takes only sample_weight and groups while metadata routing is off; got {unknown}.")
-        weighted = sample_weight is not None and accepts_sample_weight(scorer)
-        return scorer, Bunch(
-            splitter=Bunch(split=params), scorer=Bunch(score={"sample_weight": sample_weight} if weighted else {})
-        )
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return how metadata given to fit reaches the splitter and the scorer.
-
-        Returns
-        -------
-        routing : MetadataRouter
-        """
-        router = MetadataRouter(owner=self).add_self_request(self)
-        router.add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
-        return router.add(scorer=self._scorer(), method_mapping=MethodMapping().add(caller="fit", callee="score"))
-
-    @staticmethod
-    def _results(reg_params: NDArray, scores: NDArray) -> tuple[dict[str, Any], int]:
-        """Return `cv_results_` and the index of the best lambda, the first one of several."""
-        mean = scores.mean(axis=0)
-        if np.all(np.isnan(mean)):
-            raise ValueError("every score is NaN, so no reg_param is better than another: check scoring and the folds.")
-        results = {
-            "param_reg_param": reg_params,
-            "params": [{"reg_param": float(reg_param)} for reg_param in reg_params],
-            **{f"split{i}_test_score": split for i, split in enumerate(scores)},
-            "mean_test_score": mean,
-            "std_test_score": scores.std(axis=0),
-            "rank_test_score": rankdata(-np.nan_to_num(mean, nan=-np.inf), method="min").astype(np.int32),
-        }
-        return results, int(np.nanargmax(mean))
 
 
 class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageCV):
@@ -254,6 +177,9 @@ class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageC
 
     best_index_ : int
         Its index in `reg_params`.
+
+    best_params_ : dict
+        `{"reg_param": reg_param_}`.
 
     cv_results_ : dict of ndarrays
         `param_reg_param`, `params`, `split<i>_test_score`, `mean_test_score`, `std_test_score`, `rank_test_score`, as
@@ -314,7 +240,8 @@ class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageC
     50, out-of-bag R2 0.43
     """
 
-    _default_scoring = "r2"
+    def _default_scoring(self) -> str:
+        return "r2"
 
 
 class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkageCV):
@@ -360,6 +287,9 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
 
     best_index_ : int
         Its index in `reg_params`.
+
+    best_params_ : dict
+        `{"reg_param": reg_param_}`.
 
     cv_results_ : dict of ndarrays
         `param_reg_param`, `params`, `split<i>_test_score`, `mean_test_score`, `std_test_score`, `rank_test_score`, as
@@ -426,4 +356,5 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
     1, out-of-bag log loss 0.11
     """
 
-    _default_scoring = "accuracy"
+    def _default_scoring(self) -> str:
+        return "accuracy"

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.tree import BaseDecisionTree
 from sklearn.utils import get_tags
 
+from skpapers._cross_validation import Routed, Split, take_fold
 from skpapers._validation import (
     check_method_params,
     is_made_by_make_scorer,
@@ -127,29 +128,24 @@ def score_fold(
     X: Any,
     y: Any,
     sample_weight: Any,
-    train: NDArray,
-    test: NDArray,
     reg_params: NDArray,
     scheme: str,
-    scorer: Any,
-    score_params: dict,
+    routed: Routed,
+    split: Split,
 ) -> Any:
-    """Fit once on the training part and score every lambda on the test part."""
-    X_train, X_test = safe_indexing(X, train), safe_indexing(X, test)
-    y_train, y_test = safe_indexing(y, train), safe_indexing(y, test)
-    w_train = None if sample_weight is None else sample_weight[train]
-    score_params = check_method_params(X, score_params, test)
-
-    model = fit_model(estimator, X_train, y_train, w_train)
-    trees = open_trees(model, X_train, y_train, w_train)
+    """Fit once on the training part of a fold and score every lambda on its test part."""
+    fold = take_fold(X, y, sample_weight, split, routed.score_params)
+    scorer = routed.scorer
+    model = fit_model(estimator, fold.X_train, fold.y_train, fold.weight_train)
+    trees = open_trees(model, fold.X_train, fold.y_train, fold.weight_train)
     if _is_averaged(model) and is_made_by_make_scorer(scorer):
-        means, _ = _leaf_means(model, trees.read(), reg_params, scheme, X_test)
-        return _score_means(scorer, model, means, X_test, y_test, score_params)
+        means, _ = _leaf_means(model, trees.read(), reg_params, scheme, fold.X_test)
+        return _score_means(scorer, model, means, fold.X_test, fold.y_test, fold.score_params)
     values = [shrink_path(*nodes, reg_params, scheme) for nodes in trees.read()]
     scores = []
     for k in range(reg_params.size):
         trees.write([value[k] for value in values])
-        scores.append(scorer(model, X_test, y_test, **score_params))
+        scores.append(scorer(model, fold.X_test, fold.y_test, **fold.score_params))
     return scores
 
 

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from skpapers.convex import ConvexReLUClassifier, ConvexReLURegressor, convex_relu_path
 from skpapers.convex import _convex_relu as programs
-from skpapers.convex._convex_relu_estimators import one_thread
+from skpapers.convex._one_thread import one_thread
 from tests._asserts import assert_same_predictions, assert_unchanged_by
 
 TABLES = {
