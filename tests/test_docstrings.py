@@ -1,27 +1,32 @@
 """Docstrings: numpydoc, complete, in the order the design sets."""
 
 import inspect
+<<<<<<< HEAD
 import re
+=======
+from importlib import import_module
+>>>>>>> 5fe1fde (Common tests: each topic holds its own cases; import contracts go by the names of files, and a test breaks them)
 
 import pytest
 from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
 import skpapers
+<<<<<<< HEAD
 from skpapers import augmentation, comparison, convex, datasets, few_shot, neural_network, tree
 from skpapers._docstrings import filled_docstring
 from tests._instances import estimator_names
+=======
+from tests._instances import estimator_names, public_folders
+>>>>>>> 5fe1fde (Common tests: each topic holds its own cases; import contracts go by the names of files, and a test breaks them)
 
-PUBLIC = [
-    f"{module.__name__}.{name}"
-    for module in (augmentation, convex, few_shot, tree, neural_network, datasets, comparison)
-    for name in module.__all__
-]
+MODULES = [import_module(f"skpapers.{name}") for name in public_folders()]
+PUBLIC = {f"{module.__name__}.{name}": getattr(module, name) for module in MODULES for name in module.__all__}
 METHODS = [
-    f"{qualified}.{name}"
-    for qualified in PUBLIC
-    for name, member in inspect.getmembers(getattr(skpapers, qualified.split(".")[1]).__dict__[qualified.split(".")[2]])
-    if not name.startswith("_") and inspect.isfunction(member) and member.__module__.startswith("skpapers")
+    f"{path}.{name}"
+    for path, thing in PUBLIC.items()
+    for name, member in inspect.getmembers(thing, inspect.isfunction)
+    if not name.startswith("_") and member.__module__.startswith("skpapers")
 ]
 # Not asked for: a one-line summary may be followed by what numpydoc calls an extended one, and the rest is style of the
 # numpydoc authors that scikit-learn does not follow either.
@@ -29,7 +34,7 @@ IGNORED = {"GL01", "SS06", "ES01", "EX01", "SA01", "SA04", "RT03", "PR08", "PR09
 SECTIONS = ["Parameters", "Attributes", "See Also", "Notes", "References", "Examples"]
 
 
-@pytest.mark.parametrize("name", PUBLIC + METHODS)
+@pytest.mark.parametrize("name", [*PUBLIC, *METHODS])
 def test_numpydoc_finds_nothing_wrong(name):
     errors = [error for error in validate(name)["errors"] if error[0] not in IGNORED]
     assert errors == []

@@ -4,12 +4,14 @@ import ast
 import subprocess
 import sys
 import textwrap
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 
 import skpapers
 from skpapers.papers import PAPERS
+from tests._instances import public_folders
 
 ROOT = Path(skpapers.__file__).parent
 # The only files that may use a private name of scikit-learn (a module or an attribute that begins with an underscore).
@@ -33,7 +35,15 @@ def test_the_top_level_loads_the_standard_library_only():
     assert loaded.split() == []
 
 
-@pytest.mark.parametrize("topic", ["augmentation", "convex", "tree", "datasets", "comparison"])
+def without_networks():
+    """Return the folders that setup.cfg does not except from the contract on torch."""
+    config = ConfigParser()
+    config.read(ROOT.parent / "setup.cfg")
+    networks = config["importlinter:contract:torch"]["exceptions"].split()
+    return [topic for topic in public_folders() if f"skpapers.{topic}*" not in networks]
+
+
+@pytest.mark.parametrize("topic", without_networks())
 def test_topics_without_networks_load_no_torch_and_no_cvxpy(topic):
     loaded = run(f"""
         import sys

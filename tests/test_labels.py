@@ -5,28 +5,13 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import is_classifier
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
-from sklearn.tree import DecisionTreeClassifier
 
 from skpapers._labels import check_labels, label_values, missing_labels
-from skpapers.augmentation import MixupWrapper
-from skpapers.convex import ConvexReLUClassifier, ConvexReLUClassifierCV
-from skpapers.few_shot import DistributionCalibratedFewShot, STARTUPClassifier
-from skpapers.neural_network import SAMMLPClassifier
-from skpapers.tree import HierarchicalShrinkageClassifier, HierarchicalShrinkageClassifierCV, QuantBnBTreeClassifier
+from tests._instances import small_instances
 
-CLASSIFIERS = [
-    MixupWrapper(LogisticRegression()),
-    DistributionCalibratedFewShot(),
-    STARTUPClassifier(),
-    SAMMLPClassifier(),
-    ConvexReLUClassifier(),
-    ConvexReLUClassifierCV(),
-    QuantBnBTreeClassifier(),
-    HierarchicalShrinkageClassifier(DecisionTreeClassifier()),
-    HierarchicalShrinkageClassifierCV(DecisionTreeClassifier()),
-]
+CLASSIFIERS = {type(model).__name__: model for model in small_instances() if is_classifier(model)}
 WITH_GAPS = [
     pd.Series(["a", None, "b"], dtype="string"),
     pd.Series(["a", None, "b"], dtype="str"),
@@ -77,7 +62,7 @@ def test_labels_keep_their_own_type_beside_a_gap():
 
 
 @pytest.mark.parametrize("y", [y for y in WITH_GAPS if len(y) == 3], ids=kind)
-@pytest.mark.parametrize("estimator", CLASSIFIERS, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", CLASSIFIERS.values(), ids=list(CLASSIFIERS))
 def test_every_classifier_refuses_missing_labels(estimator, y):
     X = load_iris().data[:3]
     with pytest.raises(ValueError, match="Input y contains NaN"):

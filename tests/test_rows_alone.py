@@ -5,9 +5,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import is_classifier
 from sklearn.datasets import make_classification
+from sklearn.utils import get_tags
 
-from skpapers.augmentation import MixupWrapper
-from tests._instances import small_instances
+from tests._instances import case_of, small_instances
 
 X, LABELS = make_classification(60, 6, n_informative=4, n_classes=3, random_state=0)
 X = np.abs(X)
@@ -25,11 +25,11 @@ def outputs(model, rows):
 @pytest.mark.parametrize("model", small_instances(), ids=str)
 @pytest.mark.parametrize("far", [False, True], ids=["near zero", "far from zero"])
 def test_a_row_is_predicted_as_if_it_were_alone(model, far):
-    wraps = isinstance(model, MixupWrapper)  # rows are passed on unchanged, so that the estimator's arithmetic decides
+    wraps = case_of(model).passes_rows_on  # the arithmetic is that of the wrapped estimator
     if far and (wraps or not getattr(model, "fit_intercept", True)):
         pytest.skip("a linear function of columns that are not centred loses digits far from zero")
     offset = np.array([0.0, 1e9, 0.0, -1e6, 1.0, 0.0]) if far else np.zeros(6)
-    if far and getattr(model, "tukey", None) is not None:
+    if far and get_tags(model).input_tags.positive_only:
         offset = np.abs(offset)
     new = NEW + offset
     model.fit(X + offset, LABELS if is_classifier(model) else TARGETS)

@@ -11,39 +11,20 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skpapers.augmentation import MixupWrapper
-from tests._instances import estimator_names, small
-
-GRIDS = {
-    "ConvexReLUClassifier": {"alpha": [0.1, 0.3], "activation": ["relu", "gated_relu"]},
-    "ConvexReLURegressor": {"alpha": [0.1, 0.3], "n_refine": [0, 1]},
-    "ConvexReLUClassifierCV": {"n_gates": [10, 20]},
-    "ConvexReLURegressorCV": {"activation": ["gated_relu"]},
-    "DistributionCalibratedFewShot": {"mean_prior": [1.0, "paper"], "min_base_samples": [20, 200]},
-    "HierarchicalShrinkageClassifier": {"reg_param": [0, 10]},
-    "HierarchicalShrinkageRegressor": {"reg_param": [0, 10], "scheme": ["hierarchical", "leaf"]},
-    "HierarchicalShrinkageClassifierCV": {"scheme": ["hierarchical", "leaf"]},
-    "HierarchicalShrinkageRegressorCV": {"reg_params": [(0, 1), (0, 10, 100)]},
-    "MixupWrapper": {"alpha": [0.2, 1.0], "estimator__max_depth": [2, 4]},
-    "QuantBnBTree": {"max_depth": [1, 2], "ccp_alpha": [0, 10.0]},
-    "QuantBnBTreeClassifier": {"max_depth": [1, 2], "ccp_alpha": [0, 0.01]},
-    "STARTUPClassifier": {"alpha": [0.01, 0.1], "normalize": [True, False]},
-    "SAMMLPClassifier": {"rho": [0.0, 0.05]},
-    "SAMMLPRegressor": {"rho": [0.0, 0.05], "loss": ["squared_error", "huber"]},
-}
+from tests._instances import CASES, estimator_names, small
 
 
 @pytest.mark.parametrize("name", estimator_names())
 def test_a_search_with_routed_weights(name):
     with sklearn.config_context(enable_metadata_routing=True):
         model = clone(small(name)).set_fit_request(sample_weight=True)
-        if isinstance(model, MixupWrapper):  # a router: the estimator inside is asked as well
+        if getattr(model, "estimator", None) is not None:  # a router: the estimator inside is asked as well
             model.estimator.set_fit_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=True)
         classes = is_classifier(model)
         X, y = load_breast_cancer(return_X_y=True) if classes else load_diabetes(return_X_y=True)
         weight = np.random.default_rng(0).uniform(0.1, 3.0, size=len(y))
-        grid = {f"model__{key}": values for key, values in GRIDS[name].items()}
+        grid = {f"model__{key}": values for key, values in CASES[name].grid.items()}
         search = GridSearchCV(Pipeline([("scale", scaler), ("model", model)]), grid, cv=3, n_jobs=2)
         scorer = sklearn.metrics.get_scorer("accuracy" if classes else "r2").set_score_request(sample_weight=True)
         search.set_params(scoring=scorer).fit(X, y, sample_weight=weight)
@@ -66,7 +47,7 @@ def test_cross_validation_in_worker_processes(name):
 def test_callbacks_reach_an_estimator_inside_a_search(name, capsys):
     model = small(name)
     X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
-    grid = GridSearchCV(model, GRIDS[name], cv=2).set_callbacks(ProgressBar(max_propagation_depth=None))
-    plain = GridSearchCV(small(name), GRIDS[name], cv=2).fit(X, y)
+    grid = GridSearchCV(model, CASES[name].grid, cv=2).set_callbacks(ProgressBar(max_propagation_depth=None))
+    plain = GridSearchCV(small(name), CASES[name].grid, cv=2).fit(X, y)
     assert_allclose(grid.fit(X, y).predict(X), plain.predict(X))
     assert name in capsys.readouterr().out
