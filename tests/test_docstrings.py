@@ -1,24 +1,16 @@
 """Docstrings: numpydoc, complete, in the order the design sets."""
 
 import inspect
-<<<<<<< HEAD
 import re
-=======
 from importlib import import_module
->>>>>>> 5fe1fde (Common tests: each topic holds its own cases; import contracts go by the names of files, and a test breaks them)
 
 import pytest
 from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
 import skpapers
-<<<<<<< HEAD
-from skpapers import augmentation, comparison, convex, datasets, few_shot, neural_network, tree
 from skpapers._docstrings import filled_docstring
-from tests._instances import estimator_names
-=======
 from tests._instances import estimator_names, public_folders
->>>>>>> 5fe1fde (Common tests: each topic holds its own cases; import contracts go by the names of files, and a test breaks them)
 
 MODULES = [import_module(f"skpapers.{name}") for name in public_folders()]
 PUBLIC = {f"{module.__name__}.{name}": getattr(module, name) for module in MODULES for name in module.__all__}
