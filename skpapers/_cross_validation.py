@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn import get_config
 from sklearn.base import is_classifier
-from sklearn.callback import CallbackContext
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
-from skpapers._callbacks import report_step
+from skpapers._fitting import Fitting
 from skpapers._validation import StrOptions, accepts_sample_weight, check_method_params, safe_indexing
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -203,11 +202,11 @@ class CrossValidationMixin:
             raise ValueError("cv gave no split; it must give one or more.")
         return splits
 
-    def _score_folds(self, score: Callable[[Split], Any], splits: list[Split], context: CallbackContext) -> list[Any]:
-        """Return what `score` returns for each split, in their order; each is a step of the fit for callbacks."""
+    def _score_folds(self, score: Callable[[Split], Any], splits: list[Split], fitting: Fitting) -> list[Any]:
+        """Return what `score` returns for each split, in their order. Each fold is a step of the fit."""
         found = Parallel(n_jobs=self.n_jobs, return_as="generator")(delayed(score)(split) for split in splits)
         scored = []
-        for _ in splits:
-            with report_step(self, context, "fold"):
+        for number in range(1, len(splits) + 1):
+            with fitting.step("fold", number):
                 scored.append(next(found))
         return scored

@@ -1,21 +1,18 @@
 """What the estimators of convex networks share: the fit of one program, predictions, and exports."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from numbers import Integral, Real
-from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skpapers._callbacks import begin_fit, end_fit, report_step
+from skpapers._fitting import Fitting
 from skpapers._validation import Interval, StrOptions, fit_context
 from skpapers.base import DocLinkMixin
 from skpapers.convex import _convex_relu as programs
@@ -34,83 +31,12 @@ from skpapers.convex._convex_relu_data import (
     sample_program,
     to_raw,
 )
-from skpapers.convex._duality import Certificate
+from skpapers.convex._convex_relu_search import Progress, Search, TrainingSet
 from skpapers.convex._export import cone_decomposition, gated_to_torch, steep_gates, to_torch
 from skpapers.convex._one_thread import one_thread
-from skpapers.convex._program import Point, Program
 from skpapers.convex._row_products import network_outputs
 
 Array = NDArray[np.float64]
-Report = Callable[[Certificate, int, int], None]
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """Validated rows, the targets as the loss takes them, the weights of rows, and the name of the loss."""
-
-    X: Array
-    Y: Array
-    weight: Array | None
-    loss: str
-
-
-@dataclass
-class Search:
-    """A sampled program, which grows from fit to fit, and the point that the next fit of it starts from.
-
-    Parameters
-    ----------
-    data : Data
-
-    program : Program
-
-    gates : ndarray of shape (d, P)
-        The gates of its patterns, for rows as they came.
-
-    random_state : RandomState
-        Draws the starts of searches for missing patterns.
-
-    point : Point, default=None
-        None starts from the empty model.
-    """
-
-    data: Data
-    program: Program
-    gates: Array
-    random_state: np.random.RandomState
-    point: Point | None = None
-
-    def __post_init__(self) -> None:
-        self.alpha_max = programs.alpha_max(self.program)  # of the patterns drawn, before more are added
-
-
-class Progress:
-    """Keeps what the solver reports, prints it, and passes it on to the callbacks as steps."""
-
-    def __init__(self, estimator: Any, context: CallbackContext | None = None) -> None:
-        self.estimator = estimator
-        self.context = context
-        self.start = perf_counter()
-        self.history: list[dict[str, float]] = []
-
-    def __call__(self, certificate: Certificate, n_iter: int, n_patterns: int) -> None:
-        facts = {
-            "objective": certificate.objective,
-            "lower_bound": certificate.lower_bound,
-            "gap": certificate.gap,
-            "n_iter": n_iter,
-            "n_patterns": n_patterns,
-            "seconds": perf_counter() - self.start,
-        }
-        self.history.append(facts)
-        if self.estimator.verbose:
-            print(
-                f"[{type(self.estimator).__name__}] {facts['seconds']:.2f} s: objective {certificate.objective:.6g}, "
-                f"bound {certificate.lower_bound:.6g}, gap {certificate.gap:.2e}, {n_patterns} patterns"
-            )
-        if self.context is not None:
-            with report_step(self.estimator, self.context, "round", facts):
-                pass
 
 
 class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
@@ -211,7 +137,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             )
         return of_columns_kept(data, gates)
 
-    def _solve(self, search: Search, alpha: float, report: Report, clock: Clock) -> programs.Solution:
+    def _solve(self, search: Search, alpha: float, report: Progress, clock: Clock) -> programs.Solution:
         """Solve the program, with `n_refine` rounds of column generation, which add patterns to it."""
         if self.solver == "cvxpy":
             return self._solve_with_cvxpy(search, alpha, report)
@@ -242,7 +168,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         search.point = solution.point
         return solution
 
-    def _solve_with_cvxpy(self, search: Search, alpha: float, report: Report) -> programs.Solution:
+    def _solve_with_cvxpy(self, search: Search, alpha: float, report: Progress) -> programs.Solution:
         """Take the reference solver's neurons, onto the cones, and certify them by our own means."""
         if self.activation == "relu" and self.n_refine:
             raise ValueError(f'solver="cvxpy" solves a given sample: n_refine must be 0, got {self.n_refine}.')
@@ -283,20 +209,16 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             If `max_iter` or `time_limit` ended the fit before the gap came down to `tol`; the warning says what it is.
         """
         clock = Clock(self.time_limit)
-        blank = blank_of(self)  # an error further down must leave self alone
+        fitting = Fitting(self)
         with one_thread:
-            search = self._start(blank, X, y, sample_weight)
-            context = begin_fit(self, None, X, y)
-            progress = Progress(self, context)
+            search = self._start(fitting.blank, X, y, sample_weight)
+            fitting.begin(X, y, n_steps=None)
+            progress = Progress(fitting)
             solution = self._solve(search, self.alpha, progress, clock)
-            blank._store(search, solution, self.alpha)
-        blank.history_ = progress.history
-        blank._warn_of_gap(stacklevel=5)
-        fitted = fitted_attributes(blank)
-        end_fit(self, context, X, y, lambda: fitted)
-        self.__dict__.pop("feature_names_in_", None)
-        self.__dict__.update(fitted)
-        return self
+            fitting.blank._store(search, solution, self.alpha)
+        fitting.blank.history_ = progress.history
+        fitting.blank._warn_of_gap(stacklevel=5)
+        return fitting.publish({})
 
     def _store(self, search: Search, solution: programs.Solution, alpha: float) -> None:
         """Set the fitted attributes that a solution makes."""
@@ -411,14 +333,6 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         new.gap_ = float("nan")
         new.n_active_neurons_ = W.shape[1]
         return new
-
-
-def blank_of(estimator: Any) -> Any:
-    """Return an unfitted estimator of the same parameters, without validation or clones of them."""
-    kind: Any = type(estimator)
-    blank = kind.__new__(kind)
-    vars(blank).update(estimator.get_params(deep=False))
-    return blank
 
 
 def fitted_attributes(estimator: Any) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from skpapers._docstrings import filled_docstring
 from skpapers._labels import check_labels
 from skpapers._validation import StrOptions, check_sample_weight
 from skpapers._weights import weigh_classes
-from skpapers.convex._convex_relu_base import Array, BaseConvexReLU, TrainingSet
+from skpapers.convex._convex_relu_base import Array, BaseConvexReLU
 from skpapers.convex._convex_relu_docs import DOCUMENTED
+from skpapers.convex._convex_relu_search import TrainingSet
 from skpapers.convex._export import fill_mlp
 
 

@@ -17,12 +17,13 @@ from sklearn.metrics import log_loss, make_scorer
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import check_is_fitted
 
-from skpapers._callbacks import begin_fit, end_fit
 from skpapers._cross_validation import CrossValidationMixin, Routed, Split, choose, take_fold
+from skpapers._fitting import Fitting
 from skpapers._validation import Interval, accepts_sample_weight, check_sample_weight, fit_context
 from skpapers.convex._clock import Clock
-from skpapers.convex._convex_relu_base import Array, BaseConvexReLU, Progress, blank_of, fitted_attributes
+from skpapers.convex._convex_relu_base import Array, BaseConvexReLU, fitted_attributes
 from skpapers.convex._convex_relu_path import alpha_grid, alpha_max, follow
+from skpapers.convex._convex_relu_search import Progress
 from skpapers.convex._one_thread import one_thread
 
 
@@ -65,9 +66,7 @@ def score_fold(
     scores = []
     n_open = 0
     with one_thread:
-        for model in follow(
-            estimator, fold.X_train, fold.y_train, fold.weight_train, alphas, 1.0, clock, Progress(estimator)
-        ):
+        for model in follow(estimator, fold.X_train, fold.y_train, fold.weight_train, alphas, 1.0, clock, Progress()):
             judged = model if classes is None else _OfAllClasses(model, classes)
             scores.append(float(routed.scorer(judged, fold.X_test, fold.y_test, **fold.score_params)))
             n_open += not model.converged_
@@ -136,10 +135,11 @@ class BaseConvexReLUCV(CrossValidationMixin, BaseConvexReLU):
             of how many models, and the gap of the last one.
         """
         clock = Clock(self.time_limit)
+        fitting = Fitting(self)
         one = self._one()
         one.random_state = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         with one_thread:
-            alphas = alpha_grid(self.alphas, self.eps, alpha_max(one, blank_of(one), X, y, sample_weight))
+            alphas = alpha_grid(self.alphas, self.eps, alpha_max(one, X, y, sample_weight))
         X_all, y_all = indexable(X, y)
         weight = check_sample_weight(sample_weight, X)
         classes = self._scored_classes(y)
@@ -148,22 +148,17 @@ class BaseConvexReLUCV(CrossValidationMixin, BaseConvexReLU):
         if judged is not None and accepts_sample_weight(routed.scorer):
             routed = replace(routed, score_params={**routed.score_params, "sample_weight": judged})
         splits = self._splits(X_all, y_all, routed.split_params)
-        context = begin_fit(self, None, X, y)
+        fitting.begin(X, y, n_steps=None)
         seconds = self._seconds_of_a_fold(clock, len(splits))
         score = partial(score_fold, one, X_all, y_all, weight, alphas, routed, classes, seconds)
-        folds = self._score_folds(score, splits, context)
+        folds = self._score_folds(score, splits, fitting)
         choice = choose("alpha", alphas, [fold.scores for fold in folds])
-        progress = Progress(self, context)
+        progress = Progress(fitting)
         with one_thread:
             *_, model = follow(one, X, y, sample_weight, alphas[: choice.best_index + 1], 1.0, clock, progress)
-        fitted = fitted_attributes(model) | choice.attributes()
-        fitted |= {"alpha_": float(alphas[choice.best_index]), "alphas_": alphas}
-        n_models = len(folds) * len(alphas)
-        self._warn_of_gaps(model, sum(fold.n_open for fold in folds), n_models)
-        end_fit(self, context, X, y, lambda: fitted)
-        self.__dict__.pop("feature_names_in_", None)
-        self.__dict__.update(fitted)
-        return self
+        self._warn_of_gaps(model, sum(fold.n_open for fold in folds), len(folds) * len(alphas))
+        chosen = {"alpha_": float(alphas[choice.best_index]), "alphas_": alphas}
+        return fitting.publish(fitted_attributes(model) | choice.attributes() | chosen)
 
     def _seconds_of_a_fold(self, clock: Clock, n_splits: int) -> float | None:
         """Return the time for a fold: the folds, so many at a time as there are workers, and the last fit share it."""

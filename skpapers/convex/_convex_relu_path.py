@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from skpapers._fitting import Fitting
 from skpapers.convex._clock import Clock
-from skpapers.convex._convex_relu_base import Array, Progress, blank_of, fitted_attributes
+from skpapers.convex._convex_relu_base import Array
 from skpapers.convex._convex_relu_classifier import ConvexReLUClassifier
 from skpapers.convex._convex_relu_regressor import ConvexReLURegressor
+from skpapers.convex._convex_relu_search import Progress
 from skpapers.convex._one_thread import one_thread
 
 
@@ -75,15 +77,15 @@ def convex_relu_path(
     with one_thread:
         clock = Clock(estimator.time_limit)
         models = []
-        for model in follow(clone(estimator), X, y, sample_weight, alphas, eps, clock, Progress(estimator)):
+        for model in follow(clone(estimator), X, y, sample_weight, alphas, eps, clock, Progress(Fitting(estimator))):
             model._warn_of_gap(stacklevel=3)
             models.append(model)
     return np.array([model.alpha for model in models]), models, np.array([model.gap_ for model in models])
 
 
-def alpha_max(estimator: Any, blank: Any, X: Any, y: Any, sample_weight: Any) -> float:
+def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
     """Return the least alpha at which the model of a table is empty."""
-    return estimator._start(blank, X, y, sample_weight).alpha_max
+    return estimator._start(Fitting(estimator).blank, X, y, sample_weight).alpha_max
 
 
 def alpha_grid(alphas: Any, eps: float, largest: float) -> Array:
@@ -103,13 +105,13 @@ def follow(
     estimator: Any, X: Any, y: Any, sample_weight: Any, alphas: Any, eps: float, clock: Clock, progress: Progress
 ) -> Iterator[Any]:
     """Yield a fitted clone of an estimator for each alpha; each may take an equal share of the time that is left."""
-    blank = blank_of(estimator)
-    search = estimator._start(blank, X, y, sample_weight)
+    fitting = Fitting(estimator)
+    search = estimator._start(fitting.blank, X, y, sample_weight)
     grid = alpha_grid(alphas, eps, search.alpha_max)
     for i, alpha in enumerate(grid):
         solution = estimator._solve(search, alpha, progress, clock.share(len(grid) - i))
         model = clone(estimator).set_params(alpha=float(alpha))
-        vars(model).update(fitted_attributes(blank))
+        vars(model).update(fitting.validated)
         model._store(search, solution, alpha)
         model.history_ = list(progress.history)
         yield model

@@ -9,8 +9,9 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from skpapers._docstrings import filled_docstring
 from skpapers._validation import StrOptions, check_sample_weight
-from skpapers.convex._convex_relu_base import Array, BaseConvexReLU, TrainingSet
+from skpapers.convex._convex_relu_base import Array, BaseConvexReLU
 from skpapers.convex._convex_relu_docs import DOCUMENTED
+from skpapers.convex._convex_relu_search import TrainingSet
 from skpapers.convex._export import fill_mlp
 
 

@@ -11,8 +11,8 @@ from sklearn.callback import with_callbacks
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import indexable
 
-from skpapers._callbacks import begin_fit, end_fit, report_step
 from skpapers._cross_validation import CrossValidationMixin, choose
+from skpapers._fitting import Fitting
 from skpapers._labels import check_labels
 from skpapers._validation import StrOptions, check_sample_weight, fit_context
 from skpapers.tree._hierarchical_shrinkage_estimators import (
@@ -89,6 +89,7 @@ class _BaseShrinkageCV(CrossValidationMixin, _BaseShrinkage):
         """
         estimator = self._checked_estimator()
         reg_params = self._checked_reg_params()
+        fitting = Fitting(self)
         if isinstance(estimator, FrozenEstimator) and not carries_weights(estimator.estimator):
             raise ValueError(
                 f"A frozen {type(estimator.estimator).__name__} does not carry the row weights of its nodes, so "
@@ -103,25 +104,22 @@ class _BaseShrinkageCV(CrossValidationMixin, _BaseShrinkage):
 
         if isinstance(self.cv, str):
             self._check_oob()
-            context = begin_fit(self, 1, X, y)
-            with report_step(self, context, "fit") as task:
-                model = fit_model(estimator, X, y, sample_weight, task)
+            fitting.begin(X, y, n_steps=1)
+            with fitting.step("fit") as step:
+                model = fit_model(estimator, X, y, sample_weight, step.context)
             scores = [score_oob(model, X, y, reg_params, self.scheme, routed.scorer, routed.score_params)]
         else:
             splits = self._splits(X, y, routed.split_params)
-            context = begin_fit(self, len(splits) + 1, X, y)
+            fitting.begin(X, y, n_steps=len(splits) + 1)
             score = partial(score_fold, estimator, X, y, sample_weight, reg_params, self.scheme, routed)
-            scores = self._score_folds(score, splits, context)
-            with report_step(self, context, "refit") as task:
-                model = fit_model(estimator, X, y, sample_weight, task)
+            scores = self._score_folds(score, splits, fitting)
+            with fitting.step("refit") as step:
+                model = fit_model(estimator, X, y, sample_weight, step.context)
 
         choice = choose("reg_param", reg_params, scores)
         reg_param = float(reg_params[choice.best_index])
         model = shrink(model, X, y, sample_weight, reg_param, self.scheme)
-        fitted = self._fitted_attributes(model) | choice.attributes() | {"reg_param_": reg_param}
-        end_fit(self, context, X, y, lambda: fitted)
-        self._adopt(fitted)
-        return self
+        return fitting.publish(self._fitted_attributes(model) | choice.attributes() | {"reg_param_": reg_param})
 
     def _checked_reg_params(self) -> NDArray[np.float64]:
         reg_params = np.asarray(self.reg_params, dtype=np.float64)

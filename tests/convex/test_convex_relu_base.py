@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import xlogy
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_linnerud
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skpapers.convex import ConvexReLUClassifier, ConvexReLURegressor, convex_relu_path
+from skpapers.convex import ConvexReLUClassifier, ConvexReLURegressor
 from skpapers.convex import _convex_relu as programs
-from skpapers.convex._one_thread import one_thread
 from tests._asserts import assert_same_predictions, assert_unchanged_by
+from tests.convex._objective import loss_of, penalty_of
 
 TABLES = {
     "numbers": (ConvexReLURegressor, load_diabetes, {}),
@@ -32,29 +31,6 @@ def setting(name, activation, **kwargs):
     X, y = load(return_X_y=True)
     options = {"alpha": 0.05, "n_gates": 40, "n_refine": 1, "random_state": 0} | own | kwargs
     return kind(activation, **options), X, y
-
-
-def loss_of(model, X, y, weight=None):
-    """Return the loss from what the model predicts alone."""
-    weight = np.full(len(X), 1 / len(X)) if weight is None else weight / weight.sum()
-    if hasattr(model, "predict_proba"):
-        p = model.predict_proba(X)[np.arange(len(X)), np.searchsorted(model.classes_, y)]
-        return -weight @ xlogy(1.0, p)
-    if hasattr(model, "classes_"):
-        scores = model.decision_function(X).reshape(len(X), -1)
-        signs = 2.0 * (y[:, np.newaxis] == (model.classes_[1:] if scores.shape[1] == 1 else model.classes_)) - 1.0
-        return 0.5 * weight @ ((scores - signs) ** 2).sum(axis=1)
-    return 0.5 * weight @ (((model.predict(X) - y).reshape(len(X), -1) / model.target_scale_) ** 2).sum(axis=1)
-
-
-def penalty_of(model, X, alpha, weight=None):
-    """Return alpha times the norms of the neurons in standardised columns."""
-    weight = np.full(len(X), 1 / len(X)) if weight is None else weight / weight.sum()
-    mean = weight @ X
-    deviation = np.sqrt(weight @ (X - mean) ** 2)
-    hidden = np.vstack([model.coef_ * deviation[:, np.newaxis], model.coef_intercept_ + mean @ model.coef_])
-    second = np.linalg.norm(model.out_coef_ / model.target_scale_, axis=1)
-    return alpha * (np.linalg.norm(hidden, axis=0) * second).sum()
 
 
 @pytest.mark.parametrize(("name", "activation"), SETTINGS)
@@ -252,21 +228,6 @@ def test_threads_of_blas_do_not_matter():
     assert_array_equal(models[0].coef_, models[1].coef_)
 
 
-def test_the_limit_of_threads_ends_with_the_last_fit():
-    def threads():
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    with threadpool_limits(2, user_api="blas"):
-        before = threads()
-        assert max(before) == 2
-        one_thread.__enter__()
-        one_thread.__enter__()
-        one_thread.__exit__()  # of the fit that began first
-        assert max(threads()) == 1
-        one_thread.__exit__()
-        assert threads() == before
-
-
 @pytest.mark.parametrize(("fitted", "later"), [("relu", "gated_relu"), ("gated_relu", "relu")])
 def test_a_fitted_network_stays_what_it_is(fitted, later):
     X, y = load_diabetes(return_X_y=True)
@@ -315,16 +276,6 @@ def test_neurons_that_serve_several_classes_start_warm():
     assert model.converged_
     cold = ConvexReLUClassifier(alpha=0.01, n_gates=30, n_refine=2, random_state=0).fit(X[::-1][:120], y[::-1][:120])
     assert model.objective_ <= cold.objective_ * 1.01
-
-
-def test_a_path_of_neurons_that_serve_several_classes():
-    X, y = load_iris(return_X_y=True)
-    model = ConvexReLUClassifier(n_gates=30, n_refine=1, random_state=0)
-    alphas, models, gaps = convex_relu_path(model, X, y, alphas=4, eps=0.02)
-    assert np.all(gaps <= model.tol)
-    for alpha, one in zip(alphas, models, strict=True):
-        assert_allclose(loss_of(one, X, y) + penalty_of(one, X, alpha), one.objective_, rtol=1e-9)
-        assert one.gates_.shape[1] > one.neuron_gates_.max(initial=0)
 
 
 @pytest.mark.parametrize("activation", ["relu", "gated_relu"])

@@ -1,4 +1,4 @@
-"""The path of alphas and the choice among them."""
+"""The choice of alpha by cross-validation."""
 
 import numpy as np
 import pytest
@@ -12,27 +12,11 @@ from sklearn.model_selection import KFold, TimeSeriesSplit
 from skpapers.convex import (
     ConvexReLUClassifier,
     ConvexReLUClassifierCV,
-    ConvexReLURegressor,
     ConvexReLURegressorCV,
-    convex_relu_path,
 )
 from tests._asserts import assert_same_predictions
 
 OPTIONS = {"n_gates": 30, "n_refine": 0, "tol": 1e-5, "random_state": 0}
-
-
-@pytest.mark.parametrize("activation", ["relu", "gated_relu"])
-def test_a_path_has_the_models_of_single_fits(activation):
-    X, y = load_diabetes(return_X_y=True)
-    model = ConvexReLURegressor(activation, **OPTIONS)
-    alphas, models, gaps = convex_relu_path(model, X, y, alphas=5, eps=0.05)
-    assert_allclose(alphas, np.geomspace(alphas[0], 0.05 * alphas[0], 5))
-    assert models[0].n_active_neurons_ == 0
-    for alpha, one, gap in zip(alphas, models, gaps, strict=True):
-        cold = clone(model).set_params(alpha=alpha).fit(X, y)
-        assert one.gap_ == gap <= 1e-5
-        assert_allclose(one.objective_, cold.objective_, rtol=2e-5)
-        assert_allclose(one.alpha_max_, alphas[0])
 
 
 def test_scores_are_those_of_models_of_the_training_folds():
@@ -108,22 +92,6 @@ def test_a_constant_target_leaves_nothing_to_choose():
         assert_allclose(model.predict(X), value)
 
 
-@pytest.mark.parametrize(
-    ("estimator", "options", "error", "match"),
-    [
-        (ConvexReLURegressorCV(), {}, TypeError, "must be a ConvexReLUClassifier or a ConvexReLURegressor, got"),
-        (ConvexReLURegressor("gelu"), {}, ValueError, "'activation' parameter"),
-        (ConvexReLURegressor(solver="sgd"), {}, ValueError, "'solver' parameter"),
-        (ConvexReLURegressor(), {"eps": 0}, ValueError, "eps must be above 0 and below 1, got 0"),
-        (ConvexReLURegressor(), {"eps": 5}, ValueError, "eps must be above 0 and below 1, got 5"),
-    ],
-)
-def test_a_path_names_what_is_wrong(estimator, options, error, match):
-    X, y = load_diabetes(return_X_y=True)
-    with pytest.raises(error, match=match):
-        convex_relu_path(estimator, X, y, **options)
-
-
 def test_nothing_is_exported_before_the_fit():
     for method in ("to_relu", "to_torch", "to_sklearn_mlp"):
         with pytest.raises(NotFittedError):
@@ -156,11 +124,10 @@ def test_a_long_time_limit_changes_nothing():
     assert_array_equal(free.coef_, clone(model).set_params(time_limit=1e6).fit(X, y).coef_)
 
 
-def test_a_path_shares_its_time():
+def test_only_the_last_fit_is_printed(capsys):
     X, y = load_diabetes(return_X_y=True)
-    model = ConvexReLURegressor(**OPTIONS | {"time_limit": 1e-9})
-    with pytest.warns(ConvergenceWarning, match="time_limit=1e-09 s ended the fit"):
-        _, models, gaps = convex_relu_path(model, X, y, alphas=[10.0, 0.1, 0.01])
-    assert gaps[0] == 0.0
-    assert (gaps[1:] > OPTIONS["tol"]).all()
-    assert [one.converged_ for one in models] == [True, False, False]
+    model = ConvexReLURegressorCV("gated_relu", 3, eps=0.1, cv=2, n_gates=20, random_state=0, verbose=1).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        f"[ConvexReLURegressorCV] round {number}" for number in range(1, len(model.history_) + 1)
+    ]
