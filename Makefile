@@ -1,4 +1,4 @@
-# make tour | make test | make test-slow | make notebooks | make docs | make bench: each makes .venv itself.
+# make tour | make test | make test-slow | make notebooks | make docs | make bench | make tables: each makes .venv itself.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 KERNELS := $(shell grep -rlE --include=*.py "^(from|import) numba" skpapers | LC_ALL=C sort)
 export NUMBA_CACHE_DIR := $(CURDIR)/.numba_cache/$(shell (cat $(KERNELS); env | grep '^NUMBA_' | grep -v CACHE_DIR | LC_ALL=C sort) | sha256sum | cut -c1-16)
 
-.PHONY: tour test test-slow notebooks docs bench clean
+.PHONY: tour test test-slow notebooks docs bench tables clean
 
 tour: .venv/installed
 	$(BIN)/python -m skpapers compare
@@ -29,13 +29,11 @@ docs: .venv/installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 bench: benchmarks/.venv/installed
-	benchmarks/.venv/bin/python benchmarks/bench_shrinkage.py
-	benchmarks/.venv/bin/python benchmarks/bench_trees.py
-	benchmarks/.venv/bin/python benchmarks/bench_mlp.py
-	benchmarks/.venv/bin/python benchmarks/bench_convex.py
-	benchmarks/.venv/bin/python benchmarks/bench_few_shot.py
-	benchmarks/.venv/bin/python benchmarks/bench_startup.py
+	for file in benchmarks/bench_*.py; do benchmarks/.venv/bin/python $$file || exit 1; done
 	benchmarks/.venv/bin/python benchmarks/reproduce.py
+
+tables: .venv/installed
+	$(BIN)/python docs/tables.py
 
 clean:
 	rm -rf .venv benchmarks/.venv .numba_cache docs/_build

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from skpapers import papers as papers
     from skpapers import tree as tree
     from skpapers.augmentation import MixupWrapper as MixupWrapper
+    from skpapers.augmentation import adversarial_accuracy as adversarial_accuracy
+    from skpapers.augmentation import mixup_loss as mixup_loss
+    from skpapers.augmentation import mixup_regularization as mixup_regularization
     from skpapers.comparison import Comparison as Comparison
     from skpapers.comparison import compare as compare
     from skpapers.convex import ConvexReLUClassifier as ConvexReLUClassifier
@@ -40,10 +43,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_SUBMODULES = {"augmentation", "comparison", "convex", "datasets", "few_shot", "neural_network", "papers", "tree"}
-_ATTRIBUTES = {name: paper.module for paper in PAPERS for name in paper.estimators + paper.aliases}
+_ATTRIBUTES = {name: module for paper in PAPERS for name, module in paper.modules.items()}
 _ATTRIBUTES |= dict.fromkeys(("Comparison", "compare"), "skpapers.comparison")
-_ATTRIBUTES["convex_relu_path"] = "skpapers.convex"
+_SUBMODULES = {module.removeprefix("skpapers.") for module in _ATTRIBUTES.values()} | {"datasets", "papers"}
 
 __all__ = sorted({"PAPERS", "__version__"} | _SUBMODULES | set(_ATTRIBUTES))
 

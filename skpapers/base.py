@@ -11,4 +11,4 @@ class DocLinkMixin:
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:
         name = type(self).__name__
-        return {"paper_url": next(paper.url for paper in PAPERS if name in paper.estimators)}
+        return {"paper_url": next(paper.url for paper in PAPERS if name in paper.estimator_names)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Spec:
-    """An estimator to be built later: its import path, and its keyword arguments (a value may be a Spec).
+    """An estimator to be built later: its import path and its keyword arguments.
 
     Parameters
     ----------
@@ -18,7 +18,8 @@ class Spec:
         Dotted path of a class, ``"sklearn.tree.DecisionTreeClassifier"``.
 
     kwargs : dict
-        Keyword arguments of the constructor.
+        Keyword arguments of the constructor. A value may be a Spec, or a list or tuple with Specs inside, such as the
+        steps of a Pipeline.
     """
 
     path: str
@@ -27,8 +28,16 @@ class Spec:
     def build(self) -> Any:
         """Import the class and return a new instance of it."""
         module, name = self.path.rsplit(".", 1)
-        kwargs = {key: value.build() if isinstance(value, Spec) else value for key, value in self.kwargs.items()}
-        return getattr(import_module(module), name)(**kwargs)
+        return getattr(import_module(module), name)(**{key: _built(value) for key, value in self.kwargs.items()})
+
+
+def _built(value: Any) -> Any:
+    """Return a value with an estimator in the place of every Spec."""
+    if isinstance(value, Spec):
+        return value.build()
+    if type(value) in (list, tuple):
+        return type(value)(_built(item) for item in value)
+    return value
 
 
 @dataclass(frozen=True)
@@ -55,33 +64,40 @@ class Contest:
 
 @dataclass(frozen=True)
 class Paper:
-    """One paper, and where everything that belongs to it stands.
+    """One paper, and where to find what belongs to it.
 
     Parameters
     ----------
     key : str
-        Identifier: the name of the algorithm file without its underscore, of the notebook and of the guide page.
+        Identifier: the name of the notebook and of the guide page, and the usual name of the algorithm file.
 
-    title, authors, venue, url, code : str
-        The publication, and the URL of the official code.
+    title, authors, venue, url : str
+        The publication.
 
-    module : str
-        The topic folder that holds the estimators.
+    code : str or None
+        URL of the official code, None if there is none.
+
+    algorithm : str
+        Path of the algorithm file from the project's root. Its text cites equations or algorithms by their numbers.
 
     estimators : tuple of str
-        Public classes, each importable from `module` and from the top level.
+        Public estimators as ``"topic.Class"``, where topic is a folder of the package. Each can be imported from its
+        topic and from the top level.
 
     contests : tuple of Contest
-        The rows of a comparison; none where most tables would tell method and baseline apart in nothing.
+        The rows of a comparison. Empty for a transformer alone, and if the method equals its baseline on most tables.
 
     reproduction : tuple of str
         Names of the claims in ``benchmarks/reproduce.py``.
 
-    time_budget : float, default=1800
-        Seconds that a method, and its baseline, may take in a comparison: enough for 100,000 rows and 50 columns.
+    functions : tuple of str, default=()
+        Public functions as ``"topic.function"``, importable from the same places.
 
     aliases : tuple of str, default=()
-        Further names of some of the estimators, importable from the same places.
+        Further names of some of the estimators, as ``"topic.Class"``.
+
+    time_budget : float, default=1800
+        Seconds that a method, and its baseline, may take in a comparison: enough for 100,000 rows and 50 columns.
     """
 
     key: str
@@ -89,18 +105,25 @@ class Paper:
     authors: str
     venue: str
     url: str
-    code: str
-    module: str
+    code: str | None
+    algorithm: str
     estimators: tuple[str, ...]
     contests: tuple[Contest, ...]
     reproduction: tuple[str, ...]
-    time_budget: float = 1800.0
+    functions: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    time_budget: float = 1800.0
 
     @property
-    def tasks(self) -> tuple[str, ...]:
-        """The tasks that the estimators solve, in alphabetical order."""
-        return tuple(sorted({contest.task for contest in self.contests}))
+    def estimator_names(self) -> tuple[str, ...]:
+        """Names of the estimators, without their topics."""
+        return tuple(path.rpartition(".")[2] for path in self.estimators)
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """The module of every public name."""
+        paths = (path.rpartition(".") for path in self.estimators + self.functions + self.aliases)
+        return {name: f"skpapers.{topic}" for topic, _, name in paths}
 
     @property
     def notebook(self) -> str:
@@ -172,12 +195,12 @@ PAPERS: tuple[Paper, ...] = (
         venue="ICML 2022",
         url="https://arxiv.org/abs/2202.00858",
         code="https://github.com/csinva/imodels",
-        module="skpapers.tree",
+        algorithm="skpapers/tree/_hierarchical_shrinkage.py",
         estimators=(
-            "HierarchicalShrinkageClassifier",
-            "HierarchicalShrinkageClassifierCV",
-            "HierarchicalShrinkageRegressor",
-            "HierarchicalShrinkageRegressorCV",
+            "tree.HierarchicalShrinkageClassifier",
+            "tree.HierarchicalShrinkageClassifierCV",
+            "tree.HierarchicalShrinkageRegressor",
+            "tree.HierarchicalShrinkageRegressorCV",
         ),
         contests=tuple(_shrinkage_contests()),
         reproduction=("hs_test_score", "hs_shap_variance"),
@@ -189,12 +212,12 @@ PAPERS: tuple[Paper, ...] = (
         venue="ICML 2022",
         url="https://arxiv.org/abs/2202.01331",
         code="https://github.com/pilancilab/scnn",
-        module="skpapers.convex",
+        algorithm="skpapers/convex/_convex_relu.py",
         estimators=(
-            "ConvexReLUClassifier",
-            "ConvexReLUClassifierCV",
-            "ConvexReLURegressor",
-            "ConvexReLURegressorCV",
+            "convex.ConvexReLUClassifier",
+            "convex.ConvexReLUClassifierCV",
+            "convex.ConvexReLURegressor",
+            "convex.ConvexReLURegressorCV",
         ),
         contests=tuple(_convex_contests()),
         reproduction=(
@@ -204,6 +227,7 @@ PAPERS: tuple[Paper, ...] = (
             "convex_relu_accuracy",
             "convex_relu_sampling",
         ),
+        functions=("convex.convex_relu_path",),
     ),
     Paper(
         key="quant_bnb",
@@ -212,8 +236,8 @@ PAPERS: tuple[Paper, ...] = (
         venue="ICML 2022",
         url="https://arxiv.org/abs/2206.11844",
         code="https://github.com/mengxianglgal/Quant-BnB",
-        module="skpapers.tree",
-        estimators=("QuantBnBTree", "QuantBnBTreeClassifier"),
+        algorithm="skpapers/tree/_quant_bnb.py",
+        estimators=("tree.QuantBnBTree", "tree.QuantBnBTreeClassifier"),
         contests=tuple(_optimal_tree_contests()),
         reproduction=(
             "quant_bnb_train_objective",
@@ -221,7 +245,7 @@ PAPERS: tuple[Paper, ...] = (
             "quant_bnb_lookahead",
             "quant_bnb_shrinkage",
         ),
-        aliases=("QuantBnBTreeRegressor",),
+        aliases=("tree.QuantBnBTreeRegressor",),
     ),
     Paper(
         key="sam",
@@ -230,8 +254,8 @@ PAPERS: tuple[Paper, ...] = (
         venue="ICLR 2021",
         url="https://arxiv.org/abs/2010.01412",
         code="https://github.com/google-research/sam",
-        module="skpapers.neural_network",
-        estimators=("SAMMLPClassifier", "SAMMLPRegressor"),
+        algorithm="skpapers/neural_network/_sam.py",
+        estimators=("neural_network.SAMMLPClassifier", "neural_network.SAMMLPRegressor"),
         contests=tuple(_sam_contests()),
         reproduction=("sam_label_noise",),
     ),
@@ -242,10 +266,15 @@ PAPERS: tuple[Paper, ...] = (
         venue="ICLR 2021",
         url="https://arxiv.org/abs/2010.04819",
         code="https://github.com/facebookresearch/mixup-cifar10",
-        module="skpapers.augmentation",
-        estimators=("MixupWrapper",),
+        algorithm="skpapers/augmentation/_mixup.py",
+        estimators=("augmentation.MixupWrapper",),
         contests=tuple(_mixup_contests()),
         reproduction=("mixup_tree_r2", "mixup_fgsm"),
+        functions=(
+            "augmentation.adversarial_accuracy",
+            "augmentation.mixup_loss",
+            "augmentation.mixup_regularization",
+        ),
     ),
     Paper(
         key="distribution_calibration",
@@ -254,8 +283,8 @@ PAPERS: tuple[Paper, ...] = (
         venue="ICLR 2021",
         url="https://arxiv.org/abs/2101.06395",
         code="https://github.com/ShuoYang-1998/Few_Shot_Distribution_Calibration",
-        module="skpapers.few_shot",
-        estimators=("DistributionCalibratedFewShot",),
+        algorithm="skpapers/few_shot/_distribution_calibration.py",
+        estimators=("few_shot.DistributionCalibratedFewShot",),
         contests=(),  # without rare classes it is its own baseline
         reproduction=("dc_rare_classes", "dc_episodes"),
     ),
@@ -266,18 +295,19 @@ PAPERS: tuple[Paper, ...] = (
         venue="ICLR 2021",
         url="https://arxiv.org/abs/2010.07734",
         code="https://github.com/cpphoo/STARTUP",
-        module="skpapers.few_shot",
-        estimators=("STARTUPClassifier",),
+        algorithm="skpapers/few_shot/_startup.py",
+        estimators=("few_shot.STARTUPClassifier",),
         contests=tuple(_startup_contests()),
         reproduction=("startup_one_shot",),
     ),
 )
 
 
-def markdown_table() -> str:
+def markdown_table(papers: Sequence[Paper] = PAPERS) -> str:
     """Return the README's table of papers."""
-    rows = ["| paper | venue | estimators |", "|---|---|---|"]
-    for paper in PAPERS:
-        names = ", ".join(f"`{name}`" for name in paper.estimators)
-        rows.append(f"| [{paper.title}]({paper.url}) ([code]({paper.code})) | {paper.venue} | {names} |")
+    rows = ["| paper | venue | estimators | algorithm |", "|---|---|---|---|"]
+    for paper in papers:
+        names = ", ".join(f"`{name}`" for name in paper.estimator_names)
+        code = "" if paper.code is None else f" ([code]({paper.code}))"
+        rows.append(f"| [{paper.title}]({paper.url}){code} | {paper.venue} | {names} | `{paper.algorithm}` |")
     return "\n".join(rows)

@@ -31,7 +31,7 @@ def public_folders() -> list[str]:
 
 def estimator_names() -> list[str]:
     """Return the names of all public estimators."""
-    return [name for paper in PAPERS for name in paper.estimators]
+    return [name for paper in PAPERS for name in paper.estimator_names]
 
 
 def case_of(estimator) -> Case:

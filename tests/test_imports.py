@@ -55,7 +55,7 @@ def test_topics_without_networks_load_no_torch_and_no_cvxpy(topic):
 
 def test_names_are_loaded_lazily_and_completely():
     listed = set(dir(skpapers))
-    assert {name for paper in PAPERS for name in paper.estimators} < listed
+    assert {name for paper in PAPERS for name in paper.modules} < listed
     for name in listed - {"__version__"}:
         assert getattr(skpapers, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):

@@ -1,8 +1,11 @@
 """The record of papers agrees with everything that is said about it elsewhere."""
 
+import inspect
 import re
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
@@ -15,19 +18,35 @@ ROOT = Path(__file__).parents[1]
 CONTESTS = [contest for paper in PAPERS for contest in paper.contests]
 
 
+# As "Eq. (3)", "Eqs. 2 and 3", "Algorithm 1", "Theorem 2.1".
+CITATION = re.compile(r"\b(Eqs?\.|Equations?|Algorithms?|Theorem|Proposition|Lemma|Definition)\s+\(?[0-9A-Z]")
+
+WITHOUT_NUMBERS = {"convex_relu", "quant_bnb", "startup"}
+
+
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.key)
 class TestEveryPaper:
-    def test_its_estimators_are_public_and_load_from_both_places(self, paper):
-        module = import_module(paper.module)
-        for name in paper.estimators:
+    def test_its_names_are_public_and_load_from_both_places(self, paper):
+        for name, path in paper.modules.items():
+            module = import_module(path)
             assert getattr(skpapers, name) is getattr(module, name)
             assert name in module.__all__
-            assert issubclass(getattr(module, name), BaseEstimator)
+        assert all(issubclass(getattr(skpapers, name), BaseEstimator) for name in paper.estimator_names)
+        others = {path.rpartition(".")[2] for path in paper.functions}
+        assert all(inspect.isfunction(getattr(skpapers, name)) for name in others)
+        aliases = set(paper.modules) - set(paper.estimator_names) - others
+        assert {getattr(skpapers, name).__name__ for name in aliases} <= set(paper.estimator_names)
 
-    def test_its_notebook_guide_and_algorithm_file_exist(self, paper):
-        folder = Path(*paper.module.split("."))
-        for path in (paper.notebook, paper.guide, folder / f"_{paper.key}.py"):
+    def test_its_notebook_and_guide_exist(self, paper):
+        for path in (paper.notebook, paper.guide):
             assert (ROOT / path).is_file()
+
+    def test_its_algorithm_file_cites_it_by_number(self, paper):
+        cites = CITATION.search((ROOT / paper.algorithm).read_text())
+        if not cites and paper.key in WITHOUT_NUMBERS:
+            pytest.xfail("the head of its algorithm file has no table of the paper's steps yet")
+        assert cites
+        assert Path(paper.algorithm).parts[1] in {path.partition(".")[0] for path in paper.estimators}
 
     def test_its_claims_are_registered_for_reproduction_and_measured(self, paper):
         registered = [name for name, claim in reproduce.CLAIMS.items() if claim.paper == paper.key]
@@ -37,15 +56,21 @@ class TestEveryPaper:
             assert name in page
 
     def test_its_estimators_cite_it(self, paper):
-        for name in paper.estimators:
+        for name in paper.estimator_names:
             text = getattr(skpapers, name).__doc__
             assert paper.url in text
-            assert paper.code in text
+            assert paper.code is None or paper.code in text
             assert "Differences from the paper" in text
 
-    def test_tasks(self, paper):
-        assert set(paper.tasks) <= {"classification", "regression"}
+    def test_its_contests_have_time(self, paper):
+        assert {contest.task for contest in paper.contests} <= {"classification", "regression"}
         assert paper.time_budget > 0
+
+
+def parts(estimator):
+    """Return an estimator and all estimators inside it."""
+    inside = [value for value in estimator.get_params().values() if hasattr(value, "get_params")]
+    return [estimator, *inside]
 
 
 @pytest.mark.parametrize("contest", CONTESTS, ids=lambda c: f"{c.name}-{c.task}")
@@ -54,9 +79,10 @@ def test_contests_pair_estimators_of_the_task(contest):
     method, baseline = contest.method.build(), contest.baseline.build()
     assert of_the_task(method)
     assert of_the_task(baseline)
-    assert type(method).__module__.startswith("skpapers.")
-    seeds = {est.get_params().get("random_state", 0) for est in (method, baseline)}
-    assert seeds == {0}
+    assert any(type(part).__module__.startswith("skpapers.") for part in parts(method))
+    for part in parts(method) + parts(baseline):
+        if "random_state" in part.get_params():
+            assert part.get_params()["random_state"] == 0
 
 
 def test_names_of_contests_tell_them_apart():
@@ -71,11 +97,31 @@ def test_a_spec_builds_what_it_names():
     assert spec.build().estimator is not built.estimator
 
 
-def test_the_readme_has_the_table_of_papers():
-    readme = (ROOT / "README.md").read_text()
-    shown = re.search(r"<!-- papers:begin -->\n(.*?)\n?<!-- papers:end -->", readme, re.DOTALL)
-    assert shown is not None
-    assert shown[1].strip() == markdown_table()
+def test_specs_stand_in_lists_and_tuples():
+    steps = [("scale", Spec("sklearn.preprocessing.StandardScaler")), ("model", Spec("sklearn.linear_model.Ridge"))]
+    spec = Spec("sklearn.pipeline.Pipeline", {"steps": steps})
+    built = spec.build()
+    assert [type(step).__name__ for _, step in built.steps] == ["StandardScaler", "Ridge"]
+    assert spec.build()[1] is not built[1]
+    voting = Spec("sklearn.ensemble.VotingRegressor", {"estimators": [("a", built), ("b", spec)], "weights": (1, 2)})
+    assert voting.build().weights == (1, 2)
+
+
+def test_a_paper_without_code_and_with_several_topics():
+    names = {"estimators": ("tree.A", "convex.B"), "functions": ("convex.c",), "aliases": ("tree.D",)}
+    paper = replace(PAPERS[0], code=None, **names)
+    assert paper.estimator_names == ("A", "B")
+    assert paper.modules == {"A": "skpapers.tree", "B": "skpapers.convex", "c": "skpapers.convex", "D": "skpapers.tree"}
+    assert "code" not in markdown_table([paper])
+
+
+TABLES = run_path(str(ROOT / "docs" / "tables.py"))["TABLES"]
+
+
+@pytest.mark.parametrize("file", TABLES)
+def test_tables_follow_from_the_records(file):
+    text = (ROOT / file).read_text()
+    assert TABLES[file](text) == text, "`make tables` rewrites the tables"
 
 
 def test_the_readme_example_runs():

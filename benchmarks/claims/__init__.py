@@ -1,28 +1,11 @@
-"""The papers' claims, one file a paper or two. A new file is imported here."""
+"""The papers' claims. Every file of this folder is loaded, so that its claims are registered."""
 
-from benchmarks.claims import (
-    convex_relu,
-    convex_relu_figures,
-    distribution_calibration,
-    hierarchical_shrinkage,
-    mixup,
-    quant_bnb,
-    sam,
-    startup,
-)
+from importlib import import_module
+from pathlib import Path
+
 from benchmarks.claims._registry import CLAIMS, Claim, Result, claim
 
-__all__ = [
-    "CLAIMS",
-    "Claim",
-    "Result",
-    "claim",
-    "convex_relu",
-    "convex_relu_figures",
-    "distribution_calibration",
-    "hierarchical_shrinkage",
-    "mixup",
-    "quant_bnb",
-    "sam",
-    "startup",
-]
+__all__ = ["CLAIMS", "Claim", "Result", "claim"]
+
+for _file in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+    import_module(f"benchmarks.claims.{_file.stem}")

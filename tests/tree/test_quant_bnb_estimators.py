@@ -14,8 +14,6 @@ from sklearn.ensemble import AdaBoostClassifier, AdaBoostRegressor, BaggingClass
 from sklearn.inspection import partial_dependence
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, export_text, plot_tree
 
-import skpapers
-from skpapers.papers import PAPERS
 from skpapers.tree import (
     HierarchicalShrinkageClassifier,
     HierarchicalShrinkageRegressor,
@@ -634,12 +632,6 @@ def test_predictions(n_jobs):
 
 def test_the_other_name():
     assert QuantBnBTreeRegressor is QuantBnBTree
-    for paper in PAPERS:
-        module = getattr(skpapers, paper.module.split(".")[1])
-        for name in paper.aliases:
-            assert name in module.__all__
-            assert getattr(skpapers, name) is getattr(module, name)
-            assert getattr(skpapers, name).__name__ in paper.estimators
 
 
 @pytest.mark.parametrize(

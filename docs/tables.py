@@ -1,0 +1,96 @@
+"""Rewrite what follows from `skpapers/papers.py` and from the public names: `make tables`.
+
+These are the README's table of papers, the pages `docs/api.md` and `docs/guide/index.md`, and the names that type
+checkers see in `skpapers/__init__.py`. A test compares the files with what this module makes of them.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from skpapers.papers import PAPERS, markdown_table  # noqa: E402
+
+# What is public beside the papers.
+OTHERS = {"Comparison": "skpapers.comparison", "compare": "skpapers.comparison"}
+FOLDERS = ("comparison", "datasets")
+
+API = """# API
+
+Every estimator, every function of a paper, {func}`skpapers.compare` and {class}`skpapers.Comparison` can also be
+imported from `skpapers` itself. `import skpapers` loads nothing but the standard library; a name is loaded when it is
+first used.
+"""
+FOLDER = """
+## {module}
+
+```{{eval-rst}}
+.. currentmodule:: {module}
+
+.. autosummary::
+   :toctree: api/generated
+   :nosignatures:
+
+{names}
+```
+"""
+
+
+def topics() -> list[str]:
+    """Return the topic folders in the order of the papers."""
+    return list(
+        dict.fromkeys(path.partition(".")[0] for paper in PAPERS for path in paper.estimators + paper.functions)
+    )
+
+
+def readme(text: str) -> str:
+    """Return the README with its table of papers."""
+    marks = re.compile(r"(<!-- papers:begin -->\n).*?(\n<!-- papers:end -->)", re.DOTALL)
+    return marks.sub(lambda found: found[1] + markdown_table() + found[2], text)
+
+
+def api(text: str) -> str:
+    """Return the page of the API: the public names of every folder, in the order of its `__all__`."""
+    return API + "".join(folder for name in (*topics(), *FOLDERS) for folder in _folder(f"skpapers.{name}"))
+
+
+def _folder(path: str) -> Iterator[str]:
+    module = import_module(path)
+    names = {name: getattr(module, name) for name in module.__all__}
+    own = [name for name, thing in names.items() if thing.__name__ == name]
+    yield FOLDER.format(module=path, names="\n".join(f"   {name}" for name in own))
+    for name, thing in names.items():
+        if name not in own:
+            yield f"\n`{name}` is another name of {{class}}`{thing.__name__}`.\n"
+
+
+def guide(text: str) -> str:
+    """Return the index of the guide: a page for each paper, and that of compare."""
+    pages = [*(Path(paper.guide).stem for paper in PAPERS), "compare"]
+    return "\n".join(["# Guide", "", "```{toctree}", ":maxdepth: 1", "", *pages, "```", ""])
+
+
+def typed_names(text: str) -> str:
+    """Return the package's `__init__.py` with the imports that only type checkers see."""
+    modules = OTHERS | {name: module for paper in PAPERS for name, module in paper.modules.items()}
+    lines = [f"    from skpapers import {name} as {name}\n" for name in sorted([*topics(), *FOLDERS, "papers"])]
+    lines += [f"    from {modules[n]} import {n} as {n}\n" for n in sorted(modules, key=lambda n: (modules[n], n))]
+    return re.sub(r"(?<=if TYPE_CHECKING:\n)(    .*\n)+", "".join(lines), text)
+
+
+TABLES: dict[str, Callable[[str], str]] = {
+    "README.md": readme,
+    "docs/api.md": api,
+    "docs/guide/index.md": guide,
+    "skpapers/__init__.py": typed_names,
+}
+
+
+if __name__ == "__main__":
+    for name, rewrite in TABLES.items():
+        file = ROOT / name
+        file.write_text(rewrite(file.read_text(encoding="utf-8")), encoding="utf-8")
