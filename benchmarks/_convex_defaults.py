@@ -52,7 +52,9 @@ def estimator(name: str, activation: str, seed: int) -> Any:
 
 
 def main() -> None:
-    name, activation, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    name = sys.argv[1]
+    activation = sys.argv[2]
+    seed = int(sys.argv[3])
     sys.path.insert(0, sys.argv[4] if len(sys.argv) > 4 else str(HERE))
     warnings.simplefilter("ignore")
     X, y, n = table(name, seed)

@@ -31,8 +31,10 @@ def main() -> None:
     import numpy as np
 
     estimator = getattr(import_module(spec.get("module", "skpapers.tree")), spec["estimator"])
-    imported, after_import = time.perf_counter() - start, memory("VmRSS")
-    X, y = np.load(spec["X"]), np.load(spec["y"])
+    imported = time.perf_counter() - start
+    after_import = memory("VmRSS")
+    X = np.load(spec["X"])
+    y = np.load(spec["y"])
     warnings.simplefilter("ignore")  # of a time limit; `optimal` says it
     if spec["warm_up"]:
         few = slice(None, None, max(1, len(X) // 300))
@@ -41,9 +43,11 @@ def main() -> None:
     ctypes.CDLL(None).malloc_trim(0)  # or the fit would take, unseen, what imports and warm-up have freed
     before = memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
-    cpu, wall = time.process_time(), time.perf_counter()
+    cpu = time.process_time()
+    wall = time.perf_counter()
     model = estimator(**spec["params"]).fit(X, y)
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    cpu = time.process_time() - cpu
+    wall = time.perf_counter() - wall
     peak = memory("VmHWM")
     found = {
         "objective": model.objective_,

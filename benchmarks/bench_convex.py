@@ -50,7 +50,8 @@ SEEDS = 3
 def table(name: str) -> tuple[NDArray, NDArray]:
     """Return standardised rows with a column of ones, and the target: -1 and 1, or a standardised number."""
     X, y = load_digits(return_X_y=True) if name == "digits" else load_shuffled(name)
-    X, y = X[: TRAIN[name]], y[: TRAIN[name]]
+    X = X[: TRAIN[name]]
+    y = y[: TRAIN[name]]
     if name == "digits":
         y = y % 2
     varies = X.std(axis=0) > 0
@@ -98,9 +99,11 @@ def peer_objective(model: Any, X: NDArray, y: NDArray, alpha: float) -> float:
 def needed(X: NDArray, y: NDArray, G: NDArray, alpha: float, goal: float) -> int | None:
     """Return the number of iterations, up to an eighth, that the peer needs to come down to `goal`; None for too
     many."""
-    few, many = 0, 16
+    few = 0
+    many = 16
     while peer(X, y, G, alpha, many) > goal:
-        few, many = many, 2 * many
+        few = many
+        many = 2 * many
         if many > most(X):
             return None
     while many - few > max(1, few // 8):
@@ -120,7 +123,8 @@ def distinct(X: NDArray, G: NDArray) -> NDArray:
 
 
 def gated_rows(names: list[str], rounds: int) -> tuple[list[list[str]], list[float]]:
-    rows, ratios = [], []
+    rows = []
+    ratios = []
     for name, P in GATED:
         if name not in names:
             continue
@@ -204,7 +208,8 @@ def relu_rows(rounds: int) -> list[list[str]]:
         largest = ours(1.0, G, activation, tol=0.5).fit(X, y).alpha_max_
         alpha = 0.05 * largest
         fine = 1e-8 if tol < 1e-3 else 1e-4
-        reference, model = ours(alpha, G, activation, fine, solver="cvxpy"), ours(alpha, G, activation, tol)
+        reference = ours(alpha, G, activation, fine, solver="cvxpy")
+        model = ours(alpha, G, activation, tol)
         times = [
             cpu_seconds(lambda: reference.fit(X, y)),  # noqa: B023
             medians([lambda: model.fit(X, y)], rounds)[0],  # noqa: B023

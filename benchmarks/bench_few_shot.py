@@ -25,7 +25,9 @@ from benchmarks._report import CONSOLE, Table, versions, versions_line
 from benchmarks._timing import medians, seconds
 from skpapers.few_shot import DistributionCalibratedFewShot
 
-N_BASE, N_RARE, D = 1000, 100, 64
+N_BASE = 1000
+N_RARE = 100
+D = 64
 ROWS = 50  # of a base class, and drawn for a rare one
 WANTED = 2.0
 
@@ -56,7 +58,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="most rounds of a row, default 5")
     args = parser.parse_args()
 
-    rows, slowest = [], 0.0
+    rows = []
+    slowest = 0.0
     with threadpool_limits(1):
         for shots in (2, 5):
             X, y = rows_of(shots)

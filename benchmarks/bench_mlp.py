@@ -39,7 +39,8 @@ from benchmarks.tables import load
 from skpapers.neural_network import SAMMLPClassifier, SAMMLPRegressor
 
 TABLES = ("avila", "eeg", "magic", "bean", "page", "digits", "skewed", "htru", "wine", "breast_cancer")
-MAX_TRAIN, MAX_TEST = 4000, 10_000
+MAX_TRAIN = 4000
+MAX_TEST = 10_000
 PEERS = ("RealMLP_TD", "TabM", "MLP", "HGB")
 JUDGED = ("breast_cancer", "wine", "digits", "bean", "eeg", "noise", "noise, 10 %")
 NOISE = {"noise": 0.5, "noise, 10 %": 0.1}  # share of the second class
@@ -75,7 +76,8 @@ def split(name: str, seed: int) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     X, y = skewed() if name == "skewed" else noise(NOISE[name]) if name in NOISE else load(name)[:2]
     rows = np.random.default_rng(seed).permutation(len(X))
     n = 500 if name in NOISE else min(MAX_TRAIN, len(X) // 2)
-    train, test = rows[:n], rows[n : n + MAX_TEST]
+    train = rows[:n]
+    test = rows[n : n + MAX_TEST]
     return X[train], y[train], X[test], y[test]
 
 
@@ -174,7 +176,8 @@ def table_rows(names: list[str], seeds: int, peers: list[str]) -> list[Table]:
                 runs.setdefault(rival, []).append(judged(model, *data))
         found[name] = {rival: np.mean(values, axis=0) for rival, values in runs.items()}
     columns = list(next(iter(found.values())))
-    base, others = columns[0], columns[1:]
+    base = columns[0]
+    others = columns[1:]
     accuracy = [[name, *(f"{of[c][0]:.4f}" for c in columns)] for name, of in found.items()]
     losses = [[name, *(f"{of[c][1]:.3f}" for c in columns)] for name, of in found.items()]
     spent = [[name, *(seconds(of[c][2]) for c in columns)] for name, of in found.items()]
@@ -219,7 +222,9 @@ def with_and_without_temperature(
 
 
 def log_loss_rows(names: list[str], seeds: int, peers: list[str]) -> list[Table]:
-    losses, accuracies, spent = [], [], []
+    losses = []
+    accuracies = []
+    spent = []
     for name in names:
         CONSOLE.print(f"[dim]defaults: {name}[/dim]")
         splits = [split(name, seed) for seed in range(seeds)]
@@ -263,7 +268,8 @@ def raw_column_rows(seeds: int) -> Table:
         found = []
         for seed in range(seeds):
             rng = np.random.RandomState(seed)
-            (X, y), test = raw_columns(kind, 1000, rng), raw_columns(kind, 2000, rng)
+            (X, y) = raw_columns(kind, 1000, rng)
+            test = raw_columns(kind, 2000, rng)
             X[0, 0] = 9999.0 if "9999" in kind else X[0, 0]
             quantiles = QuantileTransformer(output_distribution="normal", n_quantiles=500)
             ours = SAMMLPRegressor(random_state=seed, device="cpu")
@@ -284,7 +290,8 @@ def cost_rows(seeds: int) -> Table:
         found = []
         for seed in range(seeds):
             order = np.arange(len(X)) if name == "smooth" else np.random.default_rng(seed).permutation(len(X))
-            train, test = order[:n], order[n:]
+            train = order[:n]
+            test = order[n:]
             models = [
                 make_pipeline(StandardScaler(), mlp(random_state=seed)),
                 sam(random_state=seed, device="cpu", **few),

@@ -101,7 +101,8 @@ def cv_rows(name: str, forest: bool, max_rounds: int) -> tuple[list[list[str]], 
 def shrink_rows(max_rounds: int) -> tuple[list[list[str]], float]:
     """Time the shrinkage of a model that is fitted already; there is no fit in it on either side."""
     X, y = load_shuffled("concrete")
-    rows, worst = [], 0.0
+    rows = []
+    worst = 0.0
     for what, model in (("one full tree", DecisionTreeRegressor(random_state=0)), ("RF(100)", RandomForestRegressor())):
         model.set_params(random_state=0).fit(X, y)
         ours = HierarchicalShrinkageRegressor(FrozenEstimator(model), reg_param=10)
@@ -115,7 +116,8 @@ def shrink_rows(max_rounds: int) -> tuple[list[list[str]], float]:
             ],
             max_rounds,
         )
-        ratio, without = times[0] / times[1], (times[0] - times[2]) / times[1]
+        ratio = times[0] / times[1]
+        without = (times[0] - times[2]) / times[1]
         rows.append([what, *map(seconds, times), f"{ratio:.0f}", f"{without:.0f}", f"{worst:.0e}"])
     return rows, worst
 
@@ -127,7 +129,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the tables as markdown")
     args = parser.parse_args()
 
-    rows, ratios, worst = [], {}, 0.0
+    rows = []
+    ratios = {}
+    worst = 0.0
     with threadpool_limits(1):
         for forest, names in ((False, TREES), (True, FORESTS)):
             for name in (name for name in names if name in args.tables):

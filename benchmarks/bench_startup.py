@@ -28,7 +28,8 @@ from benchmarks._report import CONSOLE, Table, versions, versions_line
 from benchmarks._timing import medians, seconds
 from skpapers.few_shot import STARTUPClassifier
 
-EPOCHS, CLASSES = 3, 5
+EPOCHS = 3
+CLASSES = 5
 # Rows of source and of target each, features, rows of a batch.
 SIZES = ((1_000, 20, 64), (1_000, 64, 128), (4_000, 64, 128))
 
@@ -43,16 +44,19 @@ def view(X: Tensor) -> Tensor:
 
 
 def nt_xent(z_1: Tensor, z_2: Tensor) -> Tensor:
-    z, b = torch.cat([z_1, z_2]), len(z_1)
+    z = torch.cat([z_1, z_2])
+    b = len(z_1)
     s = F.cosine_similarity(z[:, None], z[None], dim=-1).masked_fill(torch.eye(2 * b, dtype=torch.bool), -torch.inf)
     return F.cross_entropy(s, torch.cat([torch.arange(b, 2 * b), torch.arange(b)]))
 
 
 def loop(X: NDArray, y: NDArray, U: NDArray, batch_size: int) -> None:
-    mean, deviation = np.mean([X.mean(0), U.mean(0)], axis=0), np.concatenate([X, U]).std(axis=0)
+    mean = np.mean([X.mean(0), U.mean(0)], axis=0)
+    deviation = np.concatenate([X, U]).std(axis=0)
     X_t, U_t = (torch.from_numpy((A - mean) / deviation).float() for A in (X, U))
     source = DataLoader(TensorDataset(X_t, torch.from_numpy(y)), batch_size, shuffle=True)
-    h, head = backbone(X.shape[1]), nn.Linear(64, CLASSES)
+    h = backbone(X.shape[1])
+    head = nn.Linear(64, CLASSES)
     optimizer = torch.optim.AdamW([*h.parameters(), *head.parameters()], 3e-3)
     for _ in range(EPOCHS):
         for X_b, y_b in source:
@@ -62,12 +66,14 @@ def loop(X: NDArray, y: NDArray, U: NDArray, batch_size: int) -> None:
     with torch.no_grad():
         q = torch.softmax(head(h.eval()(U_t)), dim=1)
     target = DataLoader(TensorDataset(U_t, q), batch_size, shuffle=True)
-    head, projection = nn.Linear(64, CLASSES), nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
+    head = nn.Linear(64, CLASSES)
+    projection = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
     optimizer = torch.optim.AdamW([*h.train().parameters(), *head.parameters(), *projection.parameters()], 3e-3)
     for _ in range(EPOCHS):
         for (U_b, q_b), (X_b, y_b) in zip(target, cycle(source), strict=False):
             optimizer.zero_grad()
-            h_1, h_2 = h(view(U_b)), h(view(U_b))
+            h_1 = h(view(U_b))
+            h_2 = h(view(U_b))
             divergence = sum(F.kl_div(F.log_softmax(head(part), 1), q_b, reduction="batchmean") for part in (h_1, h_2))
             loss = F.cross_entropy(head(h(X_b)), y_b) + divergence / 2 + nt_xent(projection(h_1), projection(h_2))
             loss.backward()
@@ -85,7 +91,8 @@ def main() -> None:
     with threadpool_limits(1):
         for n, p, batch_size in SIZES:
             X, y = make_classification(2 * n, p, n_informative=p // 2, n_classes=CLASSES, random_state=0)
-            labels, domain = np.where(np.arange(2 * n) < n, y, -1), np.repeat([1, -1], n)
+            labels = np.where(np.arange(2 * n) < n, y, -1)
+            domain = np.repeat([1, -1], n)
             model = STARTUPClassifier(
                 max_iter=EPOCHS, batch_size=batch_size, unlabeled=-1, random_state=0, device="cpu"
             )

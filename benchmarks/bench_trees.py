@@ -45,7 +45,8 @@ DEPTH_3 = ("bank", "raisin", "wilt", "bidding", "magic", "htru", "page", "segmen
 SLOW_DEPTH_3 = ("eeg", "avila", "bean", "fault")  # the peer does not finish them in a minute
 DEPTH_4 = ("bank", "raisin", "page")
 MINUTE = 60.0
-OK, FAILED = "met", "missed"
+OK = "met"
+FAILED = "missed"
 
 
 class Bench:
@@ -112,7 +113,8 @@ def race(bench: Bench, name: str, depth: int, must: float | None) -> tuple[list[
     X, y, _ = load(name)
     codes = np.unique(y, return_inverse=True)[1]  # the peer aborts the process on labels such as -1
     ours = QuantBnBTreeClassifier(max_depth=depth, time_limit=bench.args.limit)
-    fit, results = fit_of(ours, X, codes), {}
+    fit = fit_of(ours, X, codes)
+    results = {}
 
     def peer_job() -> None:
         # a new one each time: a fitted one keeps its training rows
@@ -151,7 +153,9 @@ def race(bench: Bench, name: str, depth: int, must: float | None) -> tuple[list[
 
 def group(bench: Bench, title: str, names: tuple[str, ...], depth: int, must: dict[str, float], aim: float) -> int:
     """Run the races of one row of the target table; return how many only we finished."""
-    rows, ratios, alone = [], [], 0
+    rows = []
+    ratios = []
+    alone = 0
     for name in filter(bench.wants, names):
         CONSOLE.print(f"[dim]{name}, depth {depth}[/dim]")
         row, ratio, only_ours = race(bench, name, depth, must.get(name))
@@ -197,7 +201,8 @@ def regression(bench: Bench) -> None:
     rows = []
     for name in filter(bench.wants, ("grid", "concrete", "fish", "qsar", "carbon")):
         X, y, n_train = load(name)
-        X, y = X[:n_train], y[:n_train]
+        X = X[:n_train]
+        y = y[:n_train]
         for depth in (2, 3):
             CONSOLE.print(f"[dim]{name}, depth {depth}[/dim]")
             model = QuantBnBTree(max_depth=depth, time_limit=bench.args.limit)
@@ -237,7 +242,8 @@ def streed_row(bench: Bench, name: str, depth: int, thresholds: int | None) -> l
     from pystreed import STreeDRegressor
 
     X, y, n_train = load(name)
-    X, y = X[:n_train], y[:n_train]
+    X = X[:n_train]
+    y = y[:n_train]
     ours = QuantBnBTree(max_depth=depth, time_limit=bench.args.limit)
     how = {"max_depth": depth, "n_thresholds": thresholds or n_train, "time_limit": bench.args.peer_limit}
     peer, peer_time, our_time = take_turns(bench, STreeDRegressor("regression", **how), fit_of(ours, X, y), X, y)
@@ -327,7 +333,8 @@ def returns(bench: Bench) -> None:
         (took,) = medians([fit_of(model, X, target)], bench.args.rounds)
         cart = loss(greedy(max_depth=2, min_samples_leaf=leaf, random_state=0).fit(X, target), X, target)
         row = [what, shape, str(leaf), f"{model.objective_:.6f}", outcome(model), f"{cart:.6f}", seconds(took)]
-        spent, must = took if model.is_optimal_ else np.inf, MINUTE if leaf == 1 else 20.0
+        spent = took if model.is_optimal_ else np.inf
+        must = MINUTE if leaf == 1 else 20.0
         where = f"returns, {what}, min_samples_leaf={leaf}, depth 2, CPU seconds"
         rows.append([*row, f"{must:g} s", "15 s", bench.judge(where, spent, must, at_least=False)])
     columns = ["target", "n x p", "min_samples_leaf", "objective", "proved?", "CART", "skpapers", "must", "aim", "is"]
@@ -526,7 +533,8 @@ def main() -> None:
     if unknown := sorted(set(args.parts) - set(PARTS)):
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}.")
 
-    bench, start = Bench(args), time.monotonic()
+    bench = Bench(args)
+    start = time.monotonic()
     with threadpool_limits(1):
         for part in args.parts or PARTS:
             PARTS[part](bench)

@@ -8,7 +8,8 @@ from sphinx import addnodes
 from sphinx.util.typing import stringify_annotation
 
 # "array-like" is not a Python name, so it is inserted after Sphinx has parsed the signature.
-_ALIAS, _WORD = "ArrayLike", "array-like"
+_ALIAS = "ArrayLike"
+_WORD = "array-like"
 _EXPANDED = [stringify_annotation(ArrayLike, mode) for mode in ("smart", "fully-qualified-except-typing")]
 _NDARRAY = re.compile(
     r"~?(?:numpy\.)?ndarray\[tuple\[[^\[\]]*\], ~?(?:numpy\.)?dtype\[[^\[\]]*\]\]|NDArray(\[[^\[\]]*\])?"

@@ -27,7 +27,8 @@ def _request(estimator: Any) -> bool | None:
 def weight_parameter(estimator: Any) -> str | None:
     """Return the name under which `fit` takes row weights for the estimator that learns from the target, or None."""
     routing = get_config()["enable_metadata_routing"]
-    step, inner = "", getattr(estimator, "estimator", None)
+    step = ""
+    inner = getattr(estimator, "estimator", None)
     if isinstance(estimator, Pipeline):
         step, inner = estimator.steps[-1]
     search = hasattr(estimator, "refit") and hasattr(inner, "fit")

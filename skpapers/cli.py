@@ -53,6 +53,9 @@ def _parser() -> _Parser:
     add("--gap", type=int, default=0, metavar="N", help="distinct timestamps between training and test rows")
     add("--groups", metavar="COLUMN", help="keep rows of one group together, where there is no time")
     add("--weights", metavar="COLUMN", help="sample weights")
+    add(
+        "--metadata", metavar="NAME=COLUMN", help="values per row for the methods whose fit takes NAME; A=B,C=D for two"
+    )
     add("--metric", metavar="NAME", help="any scikit-learn scorer; default: accuracy or r2")
     add("--methods", metavar="A,B", help="names of the methods to run; default: all")
     add("--n-jobs", type=int, metavar="N", help="worker processes; -1: all cores; default: 1")
@@ -89,13 +92,24 @@ def _said(options: argparse.Namespace) -> Said:
     )
 
 
+def _metadata(text: str | None) -> dict[str, str]:
+    """Return the columns of the metadata by their names."""
+    pairs = [] if text is None else [pair.partition("=") for pair in text.split(",")]
+    found = {name.strip(): column.strip() for name, _, column in pairs}
+    if len(found) < len(pairs) or not all(sign and name.strip() for name, sign, _ in pairs):
+        raise ValueError(f"--metadata {text}: must be NAME=COLUMN, or several of them with commas, each NAME once.")
+    return found
+
+
 def _own_table(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     """Return compare's X, y, time, groups and sample_weight from the user's file, and notes about it."""
     from skpapers.comparison._files import read_table
 
     if options.target is None:
         raise ValueError("--target COLUMN is needed: the column to predict.")
+    metadata = _metadata(options.metadata)
     named = {role: getattr(options, role) for role in _ROLES if getattr(options, role) is not None}
+    named |= {f"metadata {name}": column for name, column in metadata.items()}
     frame, notes = read_table(options.table, list(named.values()), _said(options))
     for role, column in named.items():
         if column not in frame:
@@ -104,16 +118,17 @@ def _own_table(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
                 f"the columns are {names}" if len(frame.columns) > 1 else f"the only column is {names!r} (see --sep)"
             )
             raise ValueError(f"--{role.replace('_', '-')}: there is no column {column!r}; {found}.")
-    roles = [options.target, options.weights, *{options.time_column, options.groups}]
+    roles = [options.target, options.weights, *{options.time_column, options.groups, *metadata.values()}]
     given = [column for column in roles if column is not None]
     if len(set(given)) < len(given):
-        raise ValueError("--target, --weights and --time-column or --groups must name different columns.")
+        raise ValueError("--target, --weights and --time-column, --groups or --metadata must name different columns.")
     data = {
         "X": frame.drop(columns=[column for column in given if column != options.time_column]),
         "y": frame[options.target],
         "time": options.time_column,
         "groups": None if options.groups is None else frame[options.groups],
         "sample_weight": None if options.weights is None else frame[options.weights],
+        "metadata": {name: frame[column] for name, column in metadata.items()},
     }
     return data, notes
 
@@ -122,7 +137,7 @@ def _tables(options: argparse.Namespace) -> dict[str, tuple[dict[str, Any], list
     """Return compare's data arguments, and notes, by the name of the table."""
     if options.table is not None:
         return {"comparison": _own_table(options)}
-    for role in _ROLES:
+    for role in (*_ROLES, "metadata"):
         if getattr(options, role) is not None:
             raise ValueError(f"--{role.replace('_', '-')} names a column of TABLE; there is no TABLE.")
     for name in _FORMATS:

@@ -53,13 +53,18 @@ class Contest:
         The task both estimators solve.
 
     method, baseline : Spec
-        The estimators. With equal random state wherever both have one.
+        The estimators, with equal random states.
+
+    needs : tuple of str, default=()
+        Names of per-row values, such as ``"sample_domain"``, without which the method has no meaning. It is left out of
+        comparisons that do not have them.
     """
 
     name: str
     task: str
     method: Spec
     baseline: Spec
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ def shrunken_prediction(tree, x, reg_param, scheme="hierarchical"):
         node = path[-1]
         goes_left = np.float32(x[tree.feature[node]]) <= tree.threshold[node]
         path.append(tree.children_left[node] if goes_left else tree.children_right[node])
-    mean, weight = tree.value.reshape(tree.node_count, -1), tree.weighted_n_node_samples
+    mean = tree.value.reshape(tree.node_count, -1)
+    weight = tree.weighted_n_node_samples
     if scheme == "leaf":
         return mean[0] + (mean[path[-1]] - mean[0]) / (1 + reg_param / weight[path[-1]])
     total = mean[0].copy()
@@ -27,7 +28,9 @@ def stump_features(tree, X):
     inside = tree.decision_path(X.astype(np.float32)).toarray().astype(bool)
     columns = []
     for node in np.flatnonzero(tree.children_left != -1):
-        left, right = tree.children_left[node], tree.children_right[node]
-        n_left, n_right = tree.weighted_n_node_samples[left], tree.weighted_n_node_samples[right]
+        left = tree.children_left[node]
+        right = tree.children_right[node]
+        n_left = tree.weighted_n_node_samples[left]
+        n_right = tree.weighted_n_node_samples[right]
         columns.append((n_right * inside[:, left] - n_left * inside[:, right]) / np.sqrt(n_left * n_right))
     return np.stack(columns, axis=1)

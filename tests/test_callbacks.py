@@ -76,7 +76,8 @@ class Watcher(Recorder):
 def test_every_estimator_calls_its_callbacks(name):
     model = small(name)
     X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
-    X, y = X[:60, :4], y[:60]
+    X = X[:60, :4]
+    y = y[:60]
     watcher = Watcher()
     model.set_callbacks(watcher).fit(X, y)
     assert watcher.told[:2] == ["setup", "begin fit"]
@@ -93,7 +94,8 @@ def test_every_estimator_calls_its_callbacks(name):
 @pytest.mark.parametrize("name", [name for name in estimator_names() if is_classifier(small(name))])
 def test_callbacks_score_labels_of_any_type(name):
     X, y = load_breast_cancer(return_X_y=True)
-    X, y = X[:60, :4], np.array(["no", "yes"])[y[:60]]
+    X = X[:60, :4]
+    y = np.array(["no", "yes"])[y[:60]]
     monitor = ScoringMonitor(scoring="accuracy")
     model = small(name).set_callbacks(monitor).fit(X, y)
     assert monitor.get_logs().data[-1]["accuracy"] == model.score(X, y)

@@ -71,22 +71,33 @@ def test_version_and_help(capsys):
     assert capsys.readouterr().out == f"skpapers {skpapers.__version__}\n"
     assert cli.main(["compare", "--help"]) == 0
     out = capsys.readouterr().out
-    for option in ("--target", "--cv", "--time-column", "--gap", "--groups", "--weights", "--metric", "--out"):
+    for option in (
+        "--target",
+        "--cv",
+        "--time-column",
+        "--gap",
+        "--groups",
+        "--weights",
+        "--metadata",
+        "--metric",
+        "--out",
+    ):
         assert option in out
-    for option in ("--sep", "--decimal", "--thousands", "--na", "--date-format"):
+    for option in ("--metadata", "--sep", "--decimal", "--thousands", "--na", "--date-format"):
         assert option in out
     assert "%d/%m/%y" in out
 
 
 def test_options_become_arguments(calls, table):
     options = "--target y --task regression --cv time --time-column day --gap 2 --groups who --weights w"
-    more = "--metric neg_mean_squared_error --n-jobs 2 --time-budget 9"
+    more = "--metadata sample_domain=who --metric neg_mean_squared_error --n-jobs 2 --time-budget 9"
     assert cli.main(["compare", table, *options.split(), *more.split(), "--methods", "A one, B"]) == 0
     (call,) = calls
     assert call["X"].columns.tolist() == ["x", "day"]
     assert call["y"].tolist() == [0.5, 1.5, 2.5]
     assert call["groups"].tolist() == ["a", "b", "b"]
     assert call["sample_weight"].tolist() == [1, 2, 3]
+    assert {name: column.tolist() for name, column in call["metadata"].items()} == {"sample_domain": ["a", "b", "b"]}
     expected = {
         "task": "regression",
         "cv": "time",
@@ -107,6 +118,7 @@ def test_defaults(calls, table):
     assert call["X"].columns.tolist() == ["x", "day", "who", "w"]
     assert call["X"]["day"].dtype.kind == "M"
     assert call["cv"] == 5
+    assert call["metadata"] == {}
     for name in ("time", "groups", "sample_weight", "scoring", "methods", "n_jobs", "time_budget"):
         assert call[name] is None
 
@@ -200,6 +212,14 @@ def test_built_in_tables(calls, capsys, tmp_path):
         ("compare TABLE --target y --task ranking", "argument --task: invalid choice: 'ranking'"),
         ("compare TABLE --target y --gap two", "argument --gap: invalid int value: 'two'"),
         ("compare TABLE --target y --gap -1", "gap=-1 must be a whole number of timestamps"),
+        ("compare TABLE --target y --metadata who", "--metadata who: must be NAME=COLUMN"),
+        (
+            "compare TABLE --target y --metadata a=w,a=who",
+            "several of them with commas, each NAME once",
+        ),
+        ("compare TABLE --target y --metadata task=no", "--metadata task: there is no column 'no'"),
+        ("compare TABLE --target y --metadata task=y", "--groups or --metadata must name different columns"),
+        ("compare --metadata task=w", "--metadata names a column of TABLE; there is no TABLE"),
         ("compare TABLE --target y --cv weekly", "--cv weekly: must be a number of folds or time"),
         ("compare TABLE --target y --cv 1", "cv=1 is not a number of folds"),
         ("compare TABLE --target y", "cv='time' with gap=0 needs more distinct timestamps for 5 windows; there are 3"),

@@ -24,16 +24,19 @@ def test_names_are_forgotten_by_a_fit_without_any(name):
 def test_frames_equal_arrays(name, frame):
     model = small(name)
     bunch = load_breast_cancer() if is_classifier(model) else load_diabetes()
-    X, y = bunch.data, bunch.target
+    X = bunch.data
+    y = bunch.target
     if is_classifier(model):
         y = np.array(["bad", "good"])[y]
     table = pd.DataFrame(X, columns=bunch.feature_names)
     target = pd.Series(y, name="target", index=np.arange(len(y))[::-1])  # an index of its own must not matter
     if frame == "polars":
-        table, target = pl.from_pandas(table), pl.Series("target", y)
+        table = pl.from_pandas(table)
+        target = pl.Series("target", y)
     else:
         table.index = target.index
-    of_frame, of_array = small(name).fit(table, target), model.fit(X, y)
+    of_frame = small(name).fit(table, target)
+    of_array = model.fit(X, y)
     assert_same_predictions(of_frame, of_array, table, X_b=X)
     assert_array_equal(of_frame.feature_names_in_, bunch.feature_names)
     assert isinstance(of_frame.predict(table), np.ndarray)
@@ -46,7 +49,8 @@ def test_frames_equal_arrays(name, frame):
 def test_a_target_in_one_column_equals_a_flat_one(name):
     model = small(name)
     bunch = load_breast_cancer() if is_classifier(model) else load_diabetes()
-    X, y = bunch.data[:60, :4], bunch.target[:60]
+    X = bunch.data[:60, :4]
+    y = bunch.target[:60]
     y = np.array(["bad", "good"])[y] if is_classifier(model) else y
     target = pd.Series(y, dtype="string" if is_classifier(model) else "Float64").to_frame("target")
     flat = small(name).fit(X, y)

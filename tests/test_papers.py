@@ -76,7 +76,8 @@ def parts(estimator):
 @pytest.mark.parametrize("contest", CONTESTS, ids=lambda c: f"{c.name}-{c.task}")
 def test_contests_pair_estimators_of_the_task(contest):
     of_the_task = is_classifier if contest.task == "classification" else is_regressor
-    method, baseline = contest.method.build(), contest.baseline.build()
+    method = contest.method.build()
+    baseline = contest.baseline.build()
     assert of_the_task(method)
     assert of_the_task(baseline)
     assert any(type(part).__module__.startswith("skpapers.") for part in parts(method))

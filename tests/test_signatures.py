@@ -24,7 +24,8 @@ def shorten(text):
 
 def documented():
     """Return every callable of the API pages by its dotted name."""
-    found, module = {}, ""
+    found = {}
+    module = ""
     for line in API.read_text().splitlines():
         if line.startswith(".. currentmodule:: "):
             module = line.split()[-1]

@@ -40,7 +40,8 @@ def test_which_scorers_are_scikit_learns():
 @pytest.mark.parametrize("weighted", [False, True])
 def test_columns_are_scored_as_one_by_one(name, weighted):
     rng = np.random.default_rng(0)
-    y, predictions = rng.normal(size=30), rng.normal(size=(30, 4))
+    y = rng.normal(size=30)
+    predictions = rng.normal(size=(30, 4))
     params = {"sample_weight": rng.uniform(size=30)} if weighted else {}
     scorer = get_scorer(name)
 
@@ -80,7 +81,8 @@ def test_log_losses_are_scored_as_one_by_one(labels, weighted):
 
 
 def test_columns_of_other_metrics_are_left_to_the_scorer():
-    y, predictions = np.zeros(3), np.zeros((3, 2))
+    y = np.zeros(3)
+    predictions = np.zeros((3, 2))
     assert score_columns(get_scorer("neg_max_error"), y, predictions) is None
     assert score_columns(lambda estimator, X, y: 0.0, y, predictions) is None
     fixed = make_scorer(mean_squared_error, multioutput="uniform_average")

@@ -83,7 +83,8 @@ def test_class_weights_are_row_weights_at_any_size(model):
     X, y = load_iris(return_X_y=True)
     X = X[:, :3]
     rows = np.random.default_rng(0).permutation(len(y))[:90]
-    X, y = X[rows], y[rows]
+    X = X[rows]
+    y = y[rows]
     weight = np.random.default_rng(1).uniform(0.5, 2.0, len(y))
     new = lambda **kwargs: type(model)(**{**model.get_params(), **kwargs})  # noqa: E731
     expected = new().fit(X, y, sample_weight=weight * np.array([1.0, 3.0, 0.5])[y]).predict_proba(X)

@@ -25,7 +25,8 @@ def split(name: str) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     if name == "wine":
         X, y = load_wine(return_X_y=True)
         rows = np.random.default_rng(0).permutation(len(X))
-        X, y = X[rows], y[rows]
+        X = X[rows]
+        y = y[rows]
     else:
         X, y = load_shuffled(name)
     n = 3 * len(X) // 4
@@ -129,7 +130,9 @@ DATA += ", ".join(REGRESSION + CLASSIFICATION)
     packages=("torch",),
 )
 def convex_relu_objective(seeds: int, jobs: int) -> Result:
-    rows, ratios, sampled = [], {}, {}
+    rows = []
+    ratios = {}
+    sampled = {}
     for (name, share), found in everywhere(seeds, jobs, 5, 1e-3).items():
         best = found["adam"].min()
         ratios[name, share] = found["refined"][0] / best
@@ -166,7 +169,8 @@ def convex_relu_objective(seeds: int, jobs: int) -> Result:
     packages=("torch",),
 )
 def convex_relu_same_model(seeds: int, jobs: int) -> Result:
-    rows, ratios = [], {}
+    rows = []
+    ratios = {}
     for (name, share), found in everywhere(seeds, jobs, 10, 1e-4).items():
         ratios[name, share] = found["refined spread"] / found["adam spread"]
         rows.append([

@@ -88,7 +88,8 @@ def by_the_peer(X: NDArray, y: NDArray, G: NDArray, alpha: float, goal: float) -
     from benchmarks.bench_convex import peer
 
     logging.getLogger("scnn").setLevel(logging.ERROR)
-    iterations, used = 8, 0.0
+    iterations = 8
+    used = 0.0
     while used < LIMIT:
         start = time.process_time()
         value = peer(X, y, G, alpha, iterations)

@@ -58,7 +58,9 @@ def synthetic(seed: int, shared: float, n_classes: int = 25, n: int = 200, d: in
     that of all classes, T the class's own, and both have standard normal entries.
     """
     rng = np.random.default_rng(seed)
-    mean, S, T = rng.normal(size=(n_classes, d)), rng.normal(size=(d, d)), rng.normal(size=(n_classes, d, d))
+    mean = rng.normal(size=(n_classes, d))
+    S = rng.normal(size=(d, d))
+    T = rng.normal(size=(n_classes, d, d))
     A = (shared * S + np.sqrt(1 - shared**2) * T) / np.sqrt(d)
     X = mean[:, None] + rng.normal(size=(n_classes, n, d)) @ A.transpose(0, 2, 1)
     return X.reshape(-1, d), np.repeat(np.arange(n_classes), n)
@@ -77,7 +79,8 @@ def cell(gains: NDArray) -> str:
 SHOTS = (1, 2, 3, 5, 10)
 TABLES = ("digits", "synthetic, equal", "synthetic, alike", "synthetic, own", "avila", "bean", "segment")
 SHARED = {"synthetic, equal": 1.0, "synthetic, alike": 0.9, "synthetic, own": 0.0}
-MOST_BASE, MOST_TEST = 80, 5000
+MOST_BASE = 80
+MOST_TEST = 5000
 RIVALS = ("balanced", "plain", "SMOTE", "literal", "calibrated", "closed form")
 WANTED = {("digits", 1): 4.0, ("digits", 2): 2.5, ("digits", 10): -0.5, ("synthetic, equal", 1): 8.0}
 
@@ -114,10 +117,12 @@ def rare_split(name: str, m: int, seed: int) -> tuple[NDArray, NDArray, NDArray,
         train.append(rows[: m if label in rare else min(MOST_BASE, len(rows) // 2)])
     chosen = np.concatenate(train)
     test = rng.permutation(np.setdiff1d(np.arange(len(y)), chosen))[:MOST_TEST]
-    X_train, X_test = X[chosen], X[test]
+    X_train = X[chosen]
+    X_test = X[test]
     if name not in ("digits", *SHARED):
         scaler = StandardScaler().fit(X_train)
-        X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
+        X_train = scaler.transform(X_train)
+        X_test = scaler.transform(X_test)
     return X_train, y[chosen], X_test, y[test], rare
 
 
@@ -150,7 +155,11 @@ def dc_rare_classes(seeds: int, jobs: int) -> Result:
     found = np.array(done).reshape(len(TABLES), len(SHOTS), seeds, len(RIVALS), 3)
     gains = found[..., 0] - found[..., :1, 0]
     ours = RIVALS.index("calibrated")
-    rows, recalls, reached, positive, worse = [], [], [], [], []
+    rows = []
+    recalls = []
+    reached = []
+    positive = []
+    worse = []
     for t, name in enumerate(TABLES):
         for k, m in enumerate(SHOTS):
             rows.append([f"{name}, m = {m}", f"{found[t, k, :, 0, 0].mean():.1f}"]
@@ -197,7 +206,9 @@ def dc_rare_classes(seeds: int, jobs: int) -> Result:
 
 # The paper's protocol -----------------------------------------------------------------------------------------------
 
-WAYS, QUERIES, EPISODES = 5, 15, 40
+WAYS = 5
+QUERIES = 15
+EPISODES = 40
 KS = (1, 5)
 WORLDS = ("synthetic, equal", "synthetic, alike", "synthetic, own", "digits, pixels", "digits, network")
 PLAYERS = ("logistic", "SMOTE", "literal", "calibrated", "closed form")

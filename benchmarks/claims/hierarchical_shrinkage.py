@@ -84,7 +84,9 @@ def hs_test_score(seeds: int, jobs: int) -> Result:
     names = TABLES
     tasks = [(name, seed) for name in names for seed in range(seeds)]
     done = Parallel(n_jobs=jobs)(delayed(scores_of_split)(*task) for task in tasks)
-    duels, by_size, tables = [], [], []
+    duels = []
+    by_size = []
+    tables = []
     for family, (parameter, sizes) in FAMILIES.items():
         # (n_tables, n_seeds, n_sizes, 3)
         scores = np.array([one[family] for one in done]).reshape(len(names), seeds, len(sizes), 3)
@@ -146,7 +148,8 @@ class Duel:
     """HS against one rival, over all tables; `differences` of the score is of shape (n_tables, n_seeds)."""
 
     def __init__(self, models: str, rival: str, names: tuple[str, ...], differences: NDArray) -> None:
-        self.models, self.rival = models, rival
+        self.models = models
+        self.rival = rival
         self.gains = differences.mean(axis=1)
         self.p = signed_rank(self.gains)
         bounds = [split_interval(table, TEST_TRAIN) for table in differences]
@@ -154,7 +157,8 @@ class Duel:
         self.worse = [name for name, (_, high) in zip(names, bounds, strict=True) if high < 0]
         self.won = bool(self.gains.mean() > 0 and self.p < 0.05)
         numbers = np.array([name in REGRESSION for name in names])
-        self.r2, self.auc = float(self.gains[numbers].mean()), float(self.gains[~numbers].mean())
+        self.r2 = float(self.gains[numbers].mean())
+        self.auc = float(self.gains[~numbers].mean())
         self.count = f"{np.sum(self.gains > 0)} of {len(names)}"
 
     def row(self) -> list[str]:
@@ -192,7 +196,10 @@ def difference_cell(differences: NDArray) -> str:
 
 # These nine were measured first, the other eight after their result was seen: the verdict needs both.
 FIRST = ("concrete", "fish", "qsar", "diabetes", "friedman1", "raisin", "breast_cancer", "wilt", "magic")
-N_REFITS, N_HELD_OUT, N_TREES, SHAP_ROWS = 20, 100, 50, 1500
+N_REFITS = 20
+N_HELD_OUT = 100
+N_TREES = 50
+SHAP_ROWS = 1500
 
 
 def shap_values(model: Any, X: NDArray) -> tuple[NDArray, float]:
@@ -200,9 +207,12 @@ def shap_values(model: Any, X: NDArray) -> tuple[NDArray, float]:
     import shap
 
     explainer = shap.TreeExplainer(model)
-    values, base = explainer.shap_values(X), np.ravel(explainer.expected_value)
+    values = explainer.shap_values(X)
+    base = np.ravel(explainer.expected_value)
     if hasattr(model, "predict_proba"):
-        values, base, predicted = values[:, :, 1], base[1], model.predict_proba(X)[:, 1]
+        values = values[:, :, 1]
+        base = base[1]
+        predicted = model.predict_proba(X)[:, 1]
     else:
         predicted = model.predict(X)
     return values, float(np.abs(values.sum(axis=1) + base - predicted).max())
@@ -217,8 +227,12 @@ def shap_variances(name: str, seed: int) -> dict[str, float]:
     scoring = "neg_log_loss" if classifier else "neg_mean_squared_error"
     random = np.random.default_rng(seed)
     order = random.permutation(len(X))
-    held_out, pool = X[order[:N_HELD_OUT]], order[N_HELD_OUT:]
-    plain, shrunken, lambdas, apart = [], [], [], 0.0
+    held_out = X[order[:N_HELD_OUT]]
+    pool = order[N_HELD_OUT:]
+    plain = []
+    shrunken = []
+    lambdas = []
+    apart = 0.0
     for refit in range(N_REFITS):
         rows = random.choice(pool, size=2 * len(pool) // 3, replace=False)
         fitted = clone(forest).set_params(random_state=1000 * seed + refit).fit(X[rows], y[rows])
@@ -235,7 +249,8 @@ def shap_variances(name: str, seed: int) -> dict[str, float]:
     def scaled(values: NDArray) -> NDArray:
         return values / np.abs(values).mean(axis=(1, 2), keepdims=True)
 
-    a, b = np.array(plain), np.array(shrunken)  # (n_refits, n_rows, n_features)
+    a = np.array(plain)  # (n_refits, n_rows, n_features)
+    b = np.array(shrunken)
     return {
         "variance": variance(b) / variance(a),
         "scaled": variance(scaled(b)) / variance(scaled(a)),
@@ -265,12 +280,16 @@ def hs_shap_variance(seeds: int, jobs: int) -> Result:
         X, _ = load_shuffled(name, SHAP_ROWS)
         row = [name, f"{X.shape[0]} x {X.shape[1]}", f"{np.median(by_key['lambda'][i]):g}", f"{size:.2f}"]
         rows.append(row + [ratio_cell(by_key[key][i]) for key in ("variance", "scaled")])
-    sentences, wins, summary = [], [], {"apart": apart}
+    sentences = []
+    wins = []
+    summary = {"apart": apart}
     for key, what in (("variance", "Variance as it is"), ("scaled", "after scaling both to one mean size")):
         logs = np.log(by_key[key])
-        p, ratio = signed_rank(logs.mean(axis=1)), float(np.exp(logs.mean()))
+        p = signed_rank(logs.mean(axis=1))
+        ratio = float(np.exp(logs.mean()))
         bounds = [interval(table) for table in logs]
-        below, above = sum(high < 0 for _, high in bounds), sum(low > 0 for low, _ in bounds)
+        below = sum(high < 0 for _, high in bounds)
+        above = sum(low > 0 for low, _ in bounds)
         first = signed_rank(logs[[TABLES.index(name) for name in FIRST]].mean(axis=1))
         wins.append(bool(ratio < 1 and p < 0.05 and first < 0.05))
         summary |= {f"{key}: ratio": ratio, f"{key}: p": p, f"{key}: p over the tables measured first": first}

@@ -32,7 +32,8 @@ PAPER = "mixup"
 TEST_TRAIN = 0.5  # test rows per training row
 MAX_ROWS = 900
 ALPHAS = (0.2, 0.4, 1.0, 2.0)
-DEFAULT, GAIN = 0.4, 0.08
+DEFAULT = 0.4
+GAIN = 0.08
 
 REGRESSION = ("diabetes", "concrete", "qsar", "friedman1")
 CLASSIFICATION = ("breast_cancer", "digits", "raisin", "segment")
@@ -95,7 +96,8 @@ def scores_of_split(name: str, seed: int) -> NDArray:
 
 def trees_of_split(seed: int) -> list[float]:
     """Return R2 on diabetes of a tree, and of trees fitted on mixtures for each alpha."""
-    parts, tree = split("diabetes", seed), DecisionTreeRegressor(random_state=seed)
+    parts = split("diabetes", seed)
+    tree = DecisionTreeRegressor(random_state=seed)
     mixed = [MixupWrapper(tree, alpha=alpha, random_state=seed) for alpha in ALPHAS]
     return [score(model, parts)[0] for model in (clone(tree), *mixed)]
 
@@ -130,10 +132,13 @@ def mixup_tree_r2(seeds: int, jobs: int) -> Result:
     gains = trees[:, 1 + ALPHAS.index(DEFAULT)] - trees[:, 0]
     low, high = split_interval(gains, TEST_TRAIN)
 
-    names, fewer = REGRESSION + CLASSIFICATION, max(2, seeds // 3)
+    names = REGRESSION + CLASSIFICATION
+    fewer = max(2, seeds // 3)
     tasks = [(name, seed) for name in names for seed in range(fewer)]
     done = Parallel(n_jobs=jobs)(delayed(scores_of_split)(*task) for task in tasks)
-    rows, better, worse = [], [], []
+    rows = []
+    better = []
+    worse = []
     for i, name in enumerate(names):
         of_table = np.array(done[i * fewer : (i + 1) * fewer])
         for k, model in enumerate(models(name, 0)):
@@ -286,9 +291,12 @@ def mixup_fgsm(seeds: int, jobs: int) -> Result:
     others = by_run[len(tables) * len(TRAINING) :].reshape(len(OTHERS), 2, seeds, 3)
 
     digits, cancer = (100 * (found[name] - found[name][PLAIN]) for name in tables)
-    fgsm, clean, elsewhere = digits[MIXUP, :, FGSM], digits[MIXUP, :, CLEAN], cancer[MIXUP, :, FGSM]
+    fgsm = digits[MIXUP, :, FGSM]
+    clean = digits[MIXUP, :, CLEAN]
+    elsewhere = cancer[MIXUP, :, FGSM]
     in_others = 100 * (others[:, 1] - others[:, 0])[..., FGSM].mean(axis=1)
-    (low, high), (low_there, high_there) = interval(fgsm), interval(elsewhere)
+    (low, high) = interval(fgsm)
+    (low_there, high_there) = interval(elsewhere)
     shows: Shows = "does not show"
     if low > 0:
         shows = "shows" if fgsm.mean() >= 6 and clean.mean() >= -1.5 else "mixed"

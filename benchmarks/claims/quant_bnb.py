@@ -76,7 +76,8 @@ PUBLISHED: dict[tuple[str, int], float] = {
 
 def published_row(name: str, depth: int) -> dict[str, Any]:
     X, y, n_train = load(name)
-    X, y = X[:n_train], y[:n_train]
+    X = X[:n_train]
+    y = y[:n_train]
     start = time.process_time()
     tree = optimal(name, depth, time_limit=300.0)
     fit(tree, X, y)
@@ -84,14 +85,20 @@ def published_row(name: str, depth: int) -> dict[str, Any]:
     greedy = cart(name, depth).fit(X, y)
     published = PUBLISHED[name, depth]
     if name in REGRESSION:
-        measure, scale = "squared error", y.size / len(y)
-        found, rival = scale * tree.objective_, scale * float(np.mean((greedy.predict(X) - y) ** 2))
+        measure = "squared error"
+        scale = y.size / len(y)
+        found = scale * tree.objective_
+        rival = scale * float(np.mean((greedy.predict(X) - y) ** 2))
         met = found <= published + 5e-4
     elif published > 1:
-        measure, found, rival = "errors", tree.objective_ * len(y), float(np.sum(greedy.predict(X) != y))
+        measure = "errors"
+        found = tree.objective_ * len(y)
+        rival = float(np.sum(greedy.predict(X) != y))
         met = round(found) <= published
     else:
-        measure, found, rival = "accuracy", 1 - tree.objective_, float(np.mean(greedy.predict(X) == y))
+        measure = "accuracy"
+        found = 1 - tree.objective_
+        rival = float(np.mean(greedy.predict(X) == y))
         met = found >= published - 5e-4
     digits = 0 if measure == "errors" else 5
     cells = [name, *map(str, X.shape), str(depth), measure, f"{published:g}", f"{found:.{digits}f}"]
@@ -109,7 +116,8 @@ def published_row(name: str, depth: int) -> dict[str, Any]:
 def quant_bnb_train_objective(seeds: int, jobs: int) -> Result:
     # nothing here is random: the seeds are not used
     done = Parallel(n_jobs=jobs)(delayed(published_row)(*key) for key in PUBLISHED)
-    met, proved = sum(one["met"] for one in done), sum(one["proved"] for one in done)
+    met = sum(one["met"] for one in done)
+    proved = sum(one["proved"] for one in done)
     shows: Shows = "shows" if met == proved == len(done) else "mixed" if met else "does not show"
     columns = ["table", "n", "p", "depth", "measure", "published", "found", "CART", "proved?", "CPU s", "met?"]
     note = (
@@ -164,7 +172,8 @@ class Duel:
         self.p = signed_rank(self.gains)
         self.won = bool(self.gains.mean() > 0 and self.p < 0.05)
         numbers = np.array([name not in CLASSES for name in self.names])
-        self.r2, self.other = float(self.gains[numbers].mean()), float(self.gains[~numbers].mean())
+        self.r2 = float(self.gains[numbers].mean())
+        self.other = float(self.gains[~numbers].mean())
 
     def clearly(self, better: bool) -> list[str]:
         return [
@@ -345,7 +354,8 @@ def quant_bnb_lookahead(seeds: int, jobs: int) -> Result:
 SHRUNKEN_NUMBERS = ("concrete", "fish", "qsar", "carbon", "grid", "diabetes", "friedman1", "friedman2", "friedman3")
 SHRUNKEN_CLASSES = ("raisin", "bank", "breast_cancer", "bidding", "wilt", "htru", "magic", "eeg")
 SHRUNKEN = SHRUNKEN_NUMBERS + SHRUNKEN_CLASSES
-SHRUNKEN_ROWS, SHRUNKEN_LIMIT = 3000, 5.0
+SHRUNKEN_ROWS = 3000
+SHRUNKEN_LIMIT = 5.0
 GROWN: dict[str, tuple[int, dict[str, Any]]] = {
     "depth 3": (3, {}),
     "depth 6, lookahead=2": (6, {"lookahead": 2}),
@@ -394,7 +404,8 @@ def held_out_score(model: Any, X: NDArray, y: NDArray) -> float:
 )
 def quant_bnb_shrinkage(seeds: int, jobs: int) -> Result:
     done = Parallel(n_jobs=jobs)(delayed(shrunken_scores)(name, seed) for name in SHRUNKEN for seed in range(seeds))
-    duels, tables = [], []
+    duels = []
+    tables = []
     for key in GROWN:
         scores = np.array([one[key] for one in done]).reshape(len(SHRUNKEN), seeds, len(KINDS))
         cut = np.array([one[f"{key}, cut"] for one in done]).reshape(len(SHRUNKEN), seeds).sum(axis=1)

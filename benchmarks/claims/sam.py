@@ -34,7 +34,8 @@ def runs_of_seed(name: str, n: int, noise: float, seed: int) -> NDArray:
     X, y = load_shuffled(name)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(X))
-    train, test = order[:n], order[n:]
+    train = order[:n]
+    test = order[n:]
     labels = y[train].copy()
     drawn = rng.random(n) < noise
     labels[drawn] = rng.choice(np.unique(y), size=drawn.sum())
@@ -57,7 +58,8 @@ def sam_label_noise(seeds: int, jobs: int) -> Result:
     tasks = [(*setting, seed) for setting in SETTINGS for seed in range(seeds)]
     done = Parallel(n_jobs=jobs)(delayed(runs_of_seed)(*task) for task in tasks)
     found = np.array(done).reshape(len(SETTINGS), seeds, len(RADII), 2)
-    accuracy, top = found[..., 0], found[..., 1]
+    accuracy = found[..., 0]
+    top = found[..., 1]
     rows = []
     for i, (name, n, noise) in enumerate(SETTINGS):
         gains = [100.0 * (accuracy[i, :, k] - accuracy[i, :, 0]) for k in range(1, len(RADII))]

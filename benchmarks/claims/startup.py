@@ -41,7 +41,8 @@ def shifted(X: NDArray, shift: str, rng: np.random.Generator) -> NDArray:
 
 def accuracy(features: NDArray, y: NDArray, shots: int, rng: np.random.Generator) -> float:
     """Return the mean accuracy of episodes: a few rows of each class are given, the others are predicted."""
-    features, scores = normalize(features), []
+    features = normalize(features)
+    scores = []
     for _ in range(EPISODES):
         given = np.concatenate([rng.permutation(np.flatnonzero(y == k))[:shots] for k in np.unique(y)])
         rest = np.setdiff1d(np.arange(len(y)), given)
@@ -57,7 +58,8 @@ def runs_of_seed(shift: str, seed: int) -> NDArray:
     X, y = load_digits(return_X_y=True)
     of_source = np.isin(y, rng.permutation(10)[:5])
     target = rng.permutation(np.flatnonzero(~of_source))
-    unlabelled, judged = target[: len(target) // 2], target[len(target) // 2 :]
+    unlabelled = target[: len(target) // 2]
+    judged = target[len(target) // 2 :]
     X = X / 16.0
     X = np.where(of_source[:, None], X, shifted(X, shift, rng))
     # The final fit of the estimator needs a row of each class; the episodes that are scored draw theirs.

@@ -153,8 +153,11 @@ class _Reader:
         named: Sequence[str],
         empty: Sequence[str],
     ) -> None:
-        self.said, self.sep, self.named = said, sep, named
-        self.table, self.empty = table, empty
+        self.said = said
+        self.sep = sep
+        self.named = named
+        self.table = table
+        self.empty = empty
         # the distinct values of each column, the code of each row's value, and the number of rows of each value
         self.known: dict[str, pd.Series] = {}
         self.codes: dict[str, np.ndarray] = {}
@@ -231,11 +234,13 @@ class _Reader:
         if (~Written.of(known.head(10 * _FIRST)).looks).sum() > len(_WORDS) + _MOST_WORDS:
             return None
         written = Written.of(known)
-        numerals, words = written.numerals[written.looks], known[~written.looks]
+        numerals = written.numerals[written.looks]
+        words = known[~written.looks]
         if numerals.empty:
             return None
         if len(words) and not self._are_missing(name, words):
-            n_numerals, n_known = self._n_rows(name, numerals), self._n_rows(name, known)
+            n_numerals = self._n_rows(name, numerals)
+            n_known = self._n_rows(name, known)
             if n_numerals >= 0.5 * n_known:
                 counted = f"{n_numerals} of {n_known} values are numbers, the others are {_quoted(words)}"
                 self._note(name, f"is a category: {counted}; --na names words that are missing values")
@@ -287,7 +292,8 @@ class _Reader:
         """Return the dates of a column; None if it has none, or if day and month cannot be told apart."""
         known = self.known[name]
         dated = known.str.contains(r"[0-9]", regex=True).astype(bool) & ~known.str.casefold().isin(_WORDS)
-        words, written = known[~dated], known[dated]
+        words = known[~dated]
+        written = known[dated]
         if written.empty or (len(words) and not self._are_missing(name, words)):
             return None
         dates = None if self.said.date_format is None else as_dates(written, self.said.date_format)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from textwrap import shorten
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from joblib import cpu_count
 
+from skpapers.comparison._contract import fit_paths
 from skpapers.comparison._entrants import Entrant, build_entrants, run_entrants
 from skpapers.comparison._problem import Problem, make_problem
 from skpapers.comparison._result import COLUMNS, Comparison
@@ -23,15 +24,21 @@ def _contests(task: str) -> list[tuple[Paper, Contest]]:
     return [(paper, contest) for paper in PAPERS for contest in paper.contests if contest.task == task]
 
 
-def _chosen(task: str, methods: Sequence[str] | None) -> list[tuple[Paper, Contest]]:
-    contests = _contests(task)
+def _chosen(task: str, methods: Sequence[str] | None, metadata: Collection[str]) -> list[tuple[Paper, Contest]]:
+    """Return the contests that the user named, of those whose metadata are given."""
+    fitting = _contests(task)
+    contests = [(paper, contest) for paper, contest in fitting if set(contest.needs) <= set(metadata)]
     if not contests:
-        raise ValueError(f"There is no method for {task}.")
+        raise ValueError(f"There is no method for {task}{' without metadata' * bool(fitting)}.")
     if methods is None:
         return contests
     wanted = [methods] if isinstance(methods, str) else list(methods)
     names = [contest.name for _, contest in contests]
     unknown = [name for name in wanted if name not in names]
+    for _, contest in fitting:
+        if contest.name in unknown:
+            needed = ", ".join(map(repr, contest.needs))
+            raise ValueError(f"methods: {contest.name!r} needs metadata named {needed}.")
     if unknown or not wanted:
         what = f"unknown for {task}: {', '.join(map(str, unknown))}" if unknown else "an empty list"
         raise ValueError(f"methods: {what}; choose among {', '.join(names)}.")
@@ -45,11 +52,13 @@ def _mean(values: np.ndarray) -> float:
 
 def _row(paper: Paper, contest: Contest, method: Entrant, baseline: Entrant, ratios: np.ndarray) -> dict[str, Any]:
     """Return the row of one contest; `ratios` are the test rows per training row of the folds."""
-    scores, baseline_scores = method.scores(), baseline.scores()
+    scores = method.scores()
+    baseline_scores = baseline.scores()
     both = ~np.isnan(scores - baseline_scores)
     difference, low, high = corrected_interval((scores - baseline_scores)[both], _mean(ratios[both]))
     if both.any():
-        scores, baseline_scores = scores[both], baseline_scores[both]
+        scores = scores[both]
+        baseline_scores = baseline_scores[both]
     known = scores[~np.isnan(scores)]
     values = (
         contest.name,
@@ -85,6 +94,13 @@ def _fold_scores(contest: Contest, method: Entrant, baseline: Entrant, problem: 
     )
 
 
+def _unused(problem: Problem, entrants: Iterable[Entrant]) -> list[str]:
+    """Name the metadata that no estimator takes."""
+    built = [entrant.estimator for entrant in entrants if entrant.estimator is not None]
+    names = [name for name in problem.metadata if not any(fit_paths(estimator, name) for estimator in built)]
+    return [f"no estimator takes the metadata {name!r}" for name in names]
+
+
 def _workers(n_jobs: int | None) -> int:
     if n_jobs is None:
         return 1
@@ -103,6 +119,7 @@ def compare(
     gap: int = 0,
     groups: Any = None,
     sample_weight: Any = None,
+    metadata: Mapping[str, Any] | None = None,
     scoring: Any = None,
     methods: Sequence[str] | None = None,
     n_jobs: int | None = None,
@@ -153,6 +170,11 @@ def compare(
 
     sample_weight : array of shape (n_samples,), default=None
         Weights for fit, where an estimator takes them, and for the metric.
+
+    metadata : dict of str to array of shape (n_samples,), default=None
+        Further values per row, such as ``{"sample_domain": domains}``. They go to every estimator whose ``fit`` has a
+        parameter of that name, and to its ``predict`` if that has one, too. They are not features. Methods that have no
+        meaning without some metadata run only if it is given.
 
     scoring : str or callable, default=None
         Any scikit-learn scorer; greater is better. None: "accuracy" or "r2". An estimator with a `scoring` parameter
@@ -218,9 +240,18 @@ def compare(
     if time_budget is not None and (not isinstance(time_budget, Real) or not time_budget > 0):
         raise ValueError(f"time_budget={time_budget!r} must be a number of seconds above 0.")
     problem = make_problem(
-        X, y, task=task, cv=cv, time=time, gap=gap, groups=groups, sample_weight=sample_weight, scoring=scoring
+        X,
+        y,
+        task=task,
+        cv=cv,
+        time=time,
+        gap=gap,
+        groups=groups,
+        sample_weight=sample_weight,
+        metadata=metadata,
+        scoring=scoring,
     )
-    contests = _chosen(problem.task, methods)
+    contests = _chosen(problem.task, methods, problem.metadata)
     entrants = build_entrants(contests, time_budget)
     run_entrants(list(entrants.values()), problem, n_workers, verbose)
     pairs = [(paper, c, entrants[repr(c.method)], entrants[repr(c.baseline)]) for paper, c in contests]
@@ -233,5 +264,5 @@ def compare(
         folds=problem.plan.name,
         n_rows=len(problem.y),
         n_columns=problem.frame.shape[1],
-        notes=problem.notes,
+        notes=(*problem.notes, *_unused(problem, entrants.values())),
     )

@@ -1,8 +1,7 @@
-"""The estimators of a comparison: built once, sent to every fold, their mishaps noted."""
+"""The estimators of a comparison: each is built once and fitted on every fold; what goes wrong becomes a note."""
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import has_fit_parameter
 
-from skpapers._validation import is_made_by_make_scorer
+from skpapers._weights import weight_parameter
+from skpapers.comparison._contract import fit_paths, selections, takes_groups, time_limits
 from skpapers.comparison._jobs import Jobs
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._splits import inner_cv
@@ -70,45 +69,40 @@ def build_entrants(contests: Iterable[tuple[Paper, Contest]], time_budget: float
     return entrants
 
 
-def _takes(estimator: BaseEstimator, name: str) -> bool:
-    """Whether fit takes `name`, by name or among its metadata."""
-    parameters = inspect.signature(estimator.fit).parameters.values()
-    return has_fit_parameter(estimator, name) or any(
-        parameter.kind is parameter.VAR_KEYWORD for parameter in parameters
-    )
-
-
-def _can_select(scoring: Any, cv: Any) -> bool:
-    """Whether a metric can choose a parameter: out-of-bag rows have predictions, but no model that a callable asks."""
-    return not isinstance(cv, str) or isinstance(scoring, str) or is_made_by_make_scorer(scoring)
-
-
 def _jobs(entrant: Entrant, problem: Problem) -> Iterator[Job]:
     """Yield one job per fold, the estimator set up for it."""
-    estimator, folds = entrant.estimator, problem.plan.folds
+    estimator = entrant.estimator
+    folds = problem.plan.folds
     if estimator is None:
         return
-    weighted = problem.sample_weight is not None and has_fit_parameter(estimator, "sample_weight")
-    if problem.sample_weight is not None and not weighted:
+    weight = None if problem.sample_weight is None else weight_parameter(estimator)
+    if problem.sample_weight is not None and weight is None:
         entrant.notes.append("fitted without sample_weight")
-    groups = problem.groups if _takes(estimator, "groups") and problem.plan.ranks is None else None
-    own = estimator.get_params()
-    params: dict[str, Any] = {}
-    if own.get("time_limit", 0) is None:
-        params["time_limit"] = _SHARE * entrant.budget / len(folds)
+    groups = problem.groups if takes_groups(estimator) and problem.plan.ranks is None else None
     inner = [inner_cv(estimator, problem.plan, train, groups) for train, _ in folds]
-    if groups is not None and "cv" in own and not all(inner):
+    if groups is not None and "cv" in estimator.get_params() and not all(inner):
         entrant.notes.append("its own folds know no groups where the training rows are of one")
-    if problem.scoring is not None and own.get("scoring", 0) is None:
-        if all(_can_select(problem.scoring, setting.get("cv", own.get("cv"))) for setting in inner):
-            params["scoring"] = problem.scoring
-        else:
+    params: dict[str, Any] = time_limits(estimator, _SHARE * entrant.budget / len(folds))
+    if problem.scoring is not None:
+        selected, all_use_it = selections(estimator, problem.scoring, inner)
+        params |= selected
+        if not all_use_it:
             entrant.notes.append(f"its own selection does not use {problem.metric}")
+    fit_params = {path: name for name in problem.metadata for path in fit_paths(estimator, name)}
+    if weight is not None:
+        fit_params[weight] = "sample_weight"
     for number, (train, test) in enumerate(folds):
-        grouped = groups is not None and "cv" in inner[number]
-        fit_params = ("sample_weight",) * weighted + ("groups",) * grouped
+        grouped = {"groups": "groups"} if groups is not None and "cv" in inner[number] else {}
         fitted = clone(estimator).set_params(**params, **inner[number])
-        yield Job(entrant.number, number, fitted, train, test, fit_params, problem.scorer)
+        yield Job(
+            entrant=entrant.number,
+            fold=number,
+            estimator=fitted,
+            train=train,
+            test=test,
+            fit_params=fit_params | grouped,
+            scorer=problem.scorer,
+        )
 
 
 @contextmanager
@@ -130,8 +124,9 @@ def _progress(n_jobs: int, verbose: int) -> Iterator[Callable[[], object]]:
 
 def run_entrants(entrants: list[Entrant], problem: Problem, n_workers: int, verbose: int) -> None:
     """Run every entrant on every fold, and note what went wrong."""
+    per_row = {"sample_weight": problem.sample_weight, "groups": problem.groups, **problem.metadata}
     table = Table(
-        problem.frame, problem.y, problem.sample_weight, problem.groups, problem.preprocessing, problem.score_weighted
+        problem.frame, problem.y, per_row, tuple(problem.metadata), problem.preprocessing, problem.score_weighted
     )
     todo = [job for entrant in entrants for job in _jobs(entrant, problem)]
     budgets = {entrant.number: entrant.budget for entrant in entrants}

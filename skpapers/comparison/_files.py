@@ -50,7 +50,8 @@ class _CSV:
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
-        self.path, self.sep = path, sep
+        self.path = path
+        self.sep = sep
         self.parse = arrow_csv.ParseOptions(delimiter=sep)
         # NA is missing among numbers only: in other columns it may be a value
         self.empty = [word for word in arrow_csv.ConvertOptions().null_values if word != "NA"]

@@ -82,7 +82,9 @@ class Jobs:
         self.outcomes: dict[tuple[int, int], Outcome] = {}
         self.stopped: set[int] = set()
         self.spent: dict[int, float] = defaultdict(float)
-        self.budgets, self.n_workers, self.on_done = budgets, n_workers, on_done
+        self.budgets = budgets
+        self.n_workers = n_workers
+        self.on_done = on_done
 
     def run(self, table: Table) -> None:
         """Run all jobs; on any exception, Ctrl-C among them, end the workers and let it through."""

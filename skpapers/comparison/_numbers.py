@@ -32,7 +32,8 @@ _FIRST = 100
 
 
 def _pattern(decimal: str, thousands: str) -> str:
-    sign, group = re.escape(decimal), re.escape(thousands)
+    sign = re.escape(decimal)
+    group = re.escape(thousands)
     whole = rf"(?:[0-9]+|[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+)"
     return rf"[+-]?(?:{whole}(?:{sign}[0-9]*)?|{sign}[0-9]+)(?:[eE][+-]?[0-9]+)?|{_INFINITE}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -16,12 +16,16 @@ from skpapers.comparison._scoring import choose_scorer
 from skpapers.comparison._splits import Folds, Plan, make_plan
 from skpapers.comparison._tables import clean_features, preprocessing, to_frame
 
+# What compare passes to fit by arguments of its own.
+_OWN_NAMES = ("X", "y", "sample_weight", "groups")
+
 
 @dataclass(frozen=True)
 class Problem:
     """A table ready for cross-validation. Rows without a target are gone; rows with a time stand in its order.
 
-    `scorer` is what judges; `scoring` is what the user asked for, None if nothing.
+    `scorer` computes the scores; `scoring` is the argument of the user, None by default. `metadata` has an array for
+    each name.
     """
 
     frame: pd.DataFrame
@@ -30,6 +34,7 @@ class Problem:
     plan: Plan
     groups: np.ndarray | None
     sample_weight: np.ndarray | None
+    metadata: dict[str, np.ndarray]
     preprocessing: ColumnTransformer
     scorer: Callable[..., float]
     scoring: Any
@@ -40,15 +45,36 @@ class Problem:
 
 def _taken(
     values: Any, name: str, n_given: int, kept: np.ndarray, clean: Callable[[pd.Series], np.ndarray]
-) -> np.ndarray | None:
+) -> np.ndarray:
     """Clean what was given beside the table, in the rows that are kept."""
-    return None if values is None else clean(_roles.to_series(values, name, n_given).iloc[kept].reset_index(drop=True))
+    return clean(_roles.to_series(values, name, n_given).iloc[kept].reset_index(drop=True))
 
 
 def _clean_groups(groups: pd.Series) -> np.ndarray:
     if groups.isna().any():
         raise ValueError(f"groups is missing in {int(groups.isna().sum())} rows; every row needs a group.")
     return pd.factorize(groups)[0]
+
+
+def _clean_metadata(values: pd.Series) -> np.ndarray:
+    if values.isna().any():
+        raise ValueError(f"{values.name} is missing in {int(values.isna().sum())} rows; every row needs a value.")
+    return values.to_numpy()
+
+
+def _check_metadata(metadata: Any) -> dict[str, Any]:
+    """Return the metadata as a dict, {} for None."""
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        raise ValueError(f"metadata must be a dict of names and values per row, got {type(metadata).__name__}.")
+    for name in metadata:
+        if not isinstance(name, str) or not name.isidentifier() or name in _OWN_NAMES:
+            raise ValueError(
+                f"metadata: {name!r} cannot be passed on; a name is that of a parameter of fit, such as "
+                f"'sample_domain' or 'task', and none of {', '.join(_OWN_NAMES)}."
+            )
+    return dict(metadata)
 
 
 def _check_gap(gap: Any) -> None:
@@ -121,10 +147,21 @@ def _class_notes(y: np.ndarray, task: str, n_folds: int) -> list[str]:
 
 
 def make_problem(
-    X: Any, y: Any, *, task: str, cv: Any, time: Any, gap: int, groups: Any, sample_weight: Any, scoring: Any
+    X: Any,
+    y: Any,
+    *,
+    task: str,
+    cv: Any,
+    time: Any,
+    gap: int,
+    groups: Any,
+    sample_weight: Any,
+    metadata: Any,
+    scoring: Any,
 ) -> Problem:
     """Check and convert the input of :func:`skpapers.compare`."""
     _check_gap(gap)
+    given = _check_metadata(metadata)
     frame = to_frame(X)
     n_given = len(frame)
     target = _roles.to_series(y, "y", n_given)
@@ -136,8 +173,13 @@ def make_problem(
     target = target.iloc[kept].reset_index(drop=True)
     task = _roles.choose_task(target, task)
     labels = _roles.clean_target(target, task)
-    group_codes = _taken(groups, "groups", n_given, kept, _clean_groups)
-    weights = _taken(sample_weight, "sample_weight", n_given, kept, _roles.clean_weights)
+    group_codes = None if groups is None else _taken(groups, "groups", n_given, kept, _clean_groups)
+    weights = None
+    if sample_weight is not None:
+        weights = _taken(sample_weight, "sample_weight", n_given, kept, _roles.clean_weights)
+    per_row = {
+        name: _taken(values, f"metadata[{name!r}]", n_given, kept, _clean_metadata) for name, values in given.items()
+    }
     features, kinds, notes = clean_features(frame.iloc[kept].reset_index(drop=True))
     scorer, metric, weightable = choose_scorer(scoring, task, labels)
     plan = make_plan(
@@ -156,6 +198,7 @@ def make_problem(
         plan=plan,
         groups=group_codes,
         sample_weight=weights,
+        metadata=per_row,
         preprocessing=preprocessing(features, kinds),
         scorer=scorer,
         scoring=scoring,

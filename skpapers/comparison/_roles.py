@@ -40,7 +40,8 @@ def choose_task(y: pd.Series, task: str) -> str:
     if task == "auto":
         if numbers is None:
             return "classification"
-        n_distinct, whole = y.nunique(), bool((numbers == np.round(numbers)).all())
+        n_distinct = y.nunique()
+        whole = bool((numbers == np.round(numbers)).all())
         few = n_distinct <= 2 or (n_distinct <= 20 and n_distinct < 0.05 * len(y))
         return "classification" if whole and few else "regression"
     if task == "regression" and numbers is None:

@@ -51,7 +51,8 @@ def choose_scorer(scoring: Any, task: str, y: np.ndarray) -> tuple[Callable[...,
         scoring = _DEFAULT[task]
     if callable(scoring):
         name = _name(scoring)
-        plain, weighted = _failure(scoring, task, y), _failure(scoring, task, y, **weights)
+        plain = _failure(scoring, task, y)
+        weighted = _failure(scoring, task, y, **weights)
         return scoring, name, plain == weighted or not weighted
     if scoring not in get_scorer_names():
         raise ValueError(f"Metric {scoring!r} is unknown; usual for {task}: {_USUAL[task]} (any scikit-learn scorer).")

@@ -69,15 +69,19 @@ def clean_features(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[st
     missing = [name for name in frame if frame[name].isna().all()]
     notes = [f"dropped, all values missing: {', '.join(missing)}"] if missing else []
     for name in frame.columns.difference(missing, sort=False):
-        readings, numbers = date_readings(frame[name]), as_numbers(frame[name])
+        readings = date_readings(frame[name])
+        numbers = as_numbers(frame[name])
         if len(readings) == 1:
-            kind, columns[name] = "dates", readings[0]
+            kind = "dates"
+            columns[name] = readings[0]
         elif numbers is not None:
-            kind, columns[name] = "numbers", numbers
+            kind = "numbers"
+            columns[name] = numbers
             if np.isinf(numbers).any():
                 raise ValueError(f"Column {name!r} holds infinite values; make them finite or missing (NaN).")
         else:
-            kind, columns[name] = "categories", as_categories(frame[name])
+            kind = "categories"
+            columns[name] = as_categories(frame[name])
             if is_text_or_object(frame[name].dtype) and not readings and (note := _near_miss(columns[name])):
                 notes.append(f"column {name!r} is a category: {note}")
         if len(readings) > 1:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -24,7 +24,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
+from skpapers.comparison._contract import certificate, parameters_named, predict_names
+
 _QUIET = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
+_PREDICTIONS = ("predict", "predict_proba", "decision_function")
 _WARM_ROWS = 40
 _WATCH_SECONDS = 1.0
 _warm: set[tuple[str, int]] = set()
@@ -32,26 +35,30 @@ _warm: set[tuple[str, int]] = set()
 
 @dataclass(frozen=True)
 class Table:
-    """What every job reads: written once to a file, read once by each worker."""
+    """What every job reads: written once to a file, read once by each worker.
+
+    `per_row` holds sample_weight, groups and metadata by their names, None if they are not given; `metadata` are the
+    names of the last.
+    """
 
     frame: pd.DataFrame
     y: np.ndarray
-    sample_weight: np.ndarray | None
-    groups: np.ndarray | None
+    per_row: dict[str, np.ndarray | None]
+    metadata: tuple[str, ...]
     preprocessing: ColumnTransformer
     score_weighted: bool
 
 
 @dataclass(frozen=True)
 class Job:
-    """An estimator and a fold. `entrant` and `fold` number them; `fit_params` name what fit receives."""
+    """An estimator and a fold, with their numbers; `fit_params` maps parameters of fit to names of per-row values."""
 
     entrant: int
     fold: int
     estimator: BaseEstimator
     train: np.ndarray
     test: np.ndarray
-    fit_params: tuple[str, ...]
+    fit_params: dict[str, str]
     scorer: Callable[..., float]
 
 
@@ -111,7 +118,7 @@ def first_line(error: BaseException) -> str:
 
 
 def _fit(table: Table, job: Job, estimator: BaseEstimator, rows: np.ndarray) -> Pipeline:
-    params = {f"model__{name}": getattr(table, name)[rows] for name in job.fit_params}
+    params = {f"model__{path}": table.per_row[name][rows] for path, name in job.fit_params.items()}  # type: ignore[index]
     pipeline = Pipeline([("preprocessing", clone(table.preprocessing)), ("model", estimator)])
     return pipeline.fit(table.frame.iloc[rows], table.y[rows], **params)
 
@@ -121,21 +128,39 @@ def _warm_up(table: Table, job: Job, key: tuple[str, int]) -> None:
     if key in _warm:
         return
     estimator = clone(job.estimator)
-    if "time_limit" in estimator.get_params():
-        estimator.set_params(time_limit=1.0)
+    estimator.set_params(**dict.fromkeys(parameters_named(estimator, "time_limit"), 1.0))
     few = np.linspace(0, len(job.train) - 1, min(_WARM_ROWS, len(job.train))).astype(np.intp)
     with suppress(Exception):  # a few rows may lack a class or a fold; the fit that counts tells
         _fit(table, job, estimator, job.train[few])
     _warm.add(key)
 
 
-def _certificate(model: Any) -> tuple[float, bool]:
-    """Return the relative gap of a fitted model, NaN where it has none, and whether it is proved to be optimal."""
-    gap, tol = getattr(model, "gap_", None), getattr(model, "tol", 0.0)
-    if gap is None or np.ndim(gap) or np.isnan(gap):
-        return np.nan, False
-    # What a model says of itself counts; of others a gap of at most their tolerance is as good as none.
-    return float(gap), bool(getattr(model, "is_optimal_", gap <= (tol if isinstance(tol, int | float) else 0.0)))
+class _WithMetadata:
+    """A fitted Pipeline whose prediction methods get those metadata of the scored rows that they take."""
+
+    def __init__(self, pipeline: Pipeline, metadata: dict[str, np.ndarray]) -> None:
+        self._pipeline = pipeline
+        self._metadata = metadata
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._pipeline, name)
+        if name not in _PREDICTIONS:
+            return found
+        params = {key: self._metadata[key] for key in predict_names(self._pipeline, name, self._metadata)}
+
+        @wraps(found)
+        def predict(X: Any) -> Any:
+            return found(X, **params)
+
+        return predict
+
+
+def _score(table: Table, job: Job, pipeline: Pipeline) -> float:
+    per_row = {name: values[job.test] for name, values in table.per_row.items() if values is not None}
+    metadata = {name: per_row[name] for name in table.metadata}
+    weights = {"sample_weight": per_row["sample_weight"]} if table.score_weighted else {}
+    model = _WithMetadata(pipeline, metadata) if metadata else pipeline
+    return float(job.scorer(model, table.frame.iloc[job.test], table.y[job.test], **weights))
 
 
 def run_job(path: str, mark: str, job: Job) -> Outcome:
@@ -153,9 +178,8 @@ def run_job(path: str, mark: str, job: Job) -> Outcome:
         try:
             pipeline = _fit(table, job, job.estimator, job.train)
             fit_seconds = time.perf_counter() - start
-            weights = {"sample_weight": table.sample_weight[job.test]} if table.score_weighted else {}  # type: ignore[index]
-            score = float(job.scorer(pipeline, table.frame.iloc[job.test], table.y[job.test], **weights))
-            gap, optimal = _certificate(pipeline[-1])
+            score = _score(table, job, pipeline)
+            gap, optimal = certificate(pipeline)
         except Exception as error:
             return Outcome(seconds=time.perf_counter() - start, error=first_line(error))
         seconds = time.perf_counter() - start

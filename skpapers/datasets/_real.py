@@ -41,7 +41,8 @@ def _load(name: str, description: str, return_X_y: bool, as_frame: bool, target_
     with gzip.open(path, "rt", encoding="utf-8") as file:
         columns = file.readline().strip().split(",")
         values = np.loadtxt(file, delimiter=",")
-    data, target = np.ascontiguousarray(values[:, :-1]), values[:, -1].copy()
+    data = np.ascontiguousarray(values[:, :-1])
+    target = values[:, -1].copy()
     if target_names is not None:
         target = target.astype(np.int64)
     frame = None
@@ -49,7 +50,8 @@ def _load(name: str, description: str, return_X_y: bool, as_frame: bool, target_
         import pandas as pd
 
         frame = pd.DataFrame(data, columns=columns[:-1]).assign(**{columns[-1]: target})
-        data, target = frame[columns[:-1]], frame[columns[-1]]
+        data = frame[columns[:-1]]
+        target = frame[columns[-1]]
     if return_X_y:
         return data, target
     bunch = Bunch(data=data, target=target, frame=frame, feature_names=columns[:-1], DESCR=description)

@@ -12,9 +12,12 @@ from scipy.special import erf, ndtr, ndtri
 from sklearn.utils import check_random_state
 
 # Half-lives in rows, of the fastest and of the slowest feature, and of the volatility.
-_FASTEST, _SLOWEST, _VOLATILITY = 2.0, 60.0, 30.0
+_FASTEST = 2.0
+_SLOWEST = 60.0
+_VOLATILITY = 30.0
 _SPREAD = 0.8  # standard deviation of the logarithm of the variance
-_REVERSED, _RARE = 1 / 3, 1 / 5  # share of the rows in which the trend reverses, and in which the third feature acts
+_REVERSED = 1 / 3  # share of the rows in which the trend reverses, and in which the third feature acts
+_RARE = 1 / 5
 
 
 def make_returns(
@@ -91,7 +94,9 @@ def make_returns(
     steps = check_random_state(random_state).standard_normal((n_samples, n_features + 2))
     half_lives = np.append(np.geomspace(_FASTEST, _SLOWEST, n_features), _VOLATILITY)
     states = np.column_stack([_autoregression(steps[:, i], half) for i, half in enumerate(half_lives)])
-    trend, regime, rare = states[:, 0], states[:, 1], states[:, 2]
+    trend = states[:, 0]
+    regime = states[:, 1]
+    rare = states[:, 2]
     follow = np.where(regime > ndtri(1 - _REVERSED), -1.0, 1.0) * np.where(trend > 0, 1.0, -1.0)
     act = ((rare > ndtri(1 - _RARE)) - _RARE) / np.sqrt(_RARE * (1 - _RARE))
     volatility = np.exp(_SPREAD * states[:, -1] / 2 - _SPREAD**2 / 4)  # the mean of its square is 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from skpapers.papers import PAPERS, Contest, Spec
@@ -21,9 +21,9 @@ FLAG = 777.0
 
 
 def pairs(*contests, time_budget=300.0):
-    """Return what the comparison takes from the papers, for (name, method, baseline) with Specs."""
+    """Return what the comparison takes from the papers, for (name, method, baseline[, needs]) with Specs."""
     paper = replace(PAPERS[0], title="A Title: and more", venue="VENUE 2000", time_budget=time_budget)
-    return [(paper, Contest(name, "classification", method, baseline)) for name, method, baseline in contests]
+    return [(paper, Contest(name, "classification", *rest)) for name, *rest in contests]
 
 
 def numbers(n=100, seed=0):
@@ -143,3 +143,36 @@ class RaisesOn(Base):
         if (X[:, -1] == self.value).any():
             raise ValueError("the value was seen")
         return super().fit(X, y)
+
+
+class Tasks(Base):
+    """Predict the most frequent label of each task; `fit` and `predict` need the task of every row."""
+
+    def fit(self, X, y, task):
+        super().fit(X, y)
+        self.labels_ = {name: int(np.round(np.mean(y[task == name]))) for name in np.unique(task)}
+        return self
+
+    def predict(self, X, task):
+        return np.array([self.labels_[name] for name in task])
+
+
+class Scaler(TransformerMixin, BaseEstimator):
+    """A transformer with a time limit and a selection, which tells in an error what it was given."""
+
+    def __init__(self, time_limit=None, scoring=None, cv=5, fail=True):
+        self.time_limit = time_limit
+        self.scoring = scoring
+        self.cv = cv
+        self.fail = fail
+
+    def fit(self, X, y, sample_domain=None):
+        if self.fail:
+            domains = None if sample_domain is None else "".join(sorted(set(sample_domain)))
+            limit = None if self.time_limit is None else round(self.time_limit, 6)
+            raise ValueError(f"limit={limit} scoring={self.scoring} cv={self.cv} domains={domains}")
+        self.n_ = len(X)
+        return self
+
+    def transform(self, X):
+        return X

@@ -7,7 +7,8 @@ import pytest
 from skpapers.comparison._columns import date_readings
 from skpapers.comparison._roles import choose_task, clean_target, clean_time
 
-DAY, OTHER = pd.Timestamp("2024-01-31"), pd.Timestamp("2024-12-01")
+DAY = pd.Timestamp("2024-01-31")
+OTHER = pd.Timestamp("2024-12-01")
 
 
 @pytest.mark.parametrize(

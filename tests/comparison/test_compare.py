@@ -64,9 +64,8 @@ def test_mixed_columns_equal_the_same_pipeline(contests):
     X["due"] = pd.date_range("2024-01-01", periods=90).to_series().sample(frac=1, random_state=0).to_numpy()
     y = X["x"].fillna(0) + (X["c"] == "a") + 0.1 * rng.normal(size=90)
     result = compare(X, y, cv=KFold(3), time=np.arange(90), scoring="neg_mean_absolute_error")
-    problem = make_problem(
-        X, y, task="auto", cv=3, time=np.arange(90), gap=0, groups=None, sample_weight=None, scoring=None
-    )
+    absent = dict.fromkeys(["groups", "sample_weight", "metadata", "scoring"])
+    problem = make_problem(X, y, task="auto", cv=3, time=np.arange(90), gap=0, **absent)
     pipeline = make_pipeline(problem.preprocessing, REGRESSION_TREE.build())
     expected = cross_val_score(pipeline, problem.frame, y, cv=KFold(3), scoring="neg_mean_absolute_error")
     np.testing.assert_array_equal(result.fold_scores_["score"], expected)
@@ -180,7 +179,8 @@ def test_rows_without_a_target_are_dropped_and_splits_still_name_rows_as_given(c
     splits = [(range(50), range(50, 80))]
     result = compare(X, missing, cv=splits, scoring="neg_log_loss")
     assert result.notes == ("dropped, target missing: 20 of 80 rows",)
-    train, test = kept[kept < 50], kept[kept >= 50]
+    train = kept[kept < 50]
+    test = kept[kept >= 50]
     tree = TREE.build().fit(X[train], y[train])
     assert result.fold_scores_["score"][0] == pytest.approx(-log_loss(y[test], tree.predict_proba(X[test])))
     assert np.isnan(result.to_frame()["interval_low"][0])

@@ -62,12 +62,16 @@ def test_one_group_in_the_training_rows_leaves_the_own_folds_alone(contests):
 
 
 def test_scores_are_averaged_over_the_folds_that_both_completed(contests):
-    first, last = Spec(HERE + "RaisesOn", {"value": 1.0}), Spec(HERE + "RaisesOn", {"value": 2.0})
+    first = Spec(HERE + "RaisesOn", {"value": 1.0})
+    last = Spec(HERE + "RaisesOn", {"value": 2.0})
     contests(("tree", TREE, first), ("apart", first, last), ("two", TREE, Spec(HERE + "RaisesOn", {"value": 3.0})))
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(60, 2)), np.arange(60) % 2
+    X = rng.normal(size=(60, 2))
+    y = np.arange(60) % 2
     y[rng.permutation(60)[:10]] ^= 1
-    X[:20, 1], X[20:40, 1], X[40:, 1] = 1.0, 2.0, 3.0
+    X[:20, 1] = 1.0
+    X[20:40, 1] = 2.0
+    X[40:, 1] = 3.0
     splits = [(range(20), range(40, 60)), (range(20, 40), range(40, 60)), (range(40, 60), range(40))]
     result = compare(X, y, cv=splits)
     scores = {name: part["score"].to_numpy() for name, part in result.fold_scores_.groupby("method")}
@@ -85,10 +89,12 @@ def test_scores_are_averaged_over_the_folds_that_both_completed(contests):
 
 
 def test_without_a_common_fold_each_stands_alone(contests):
-    first, last = Spec(HERE + "RaisesOn", {"value": 1.0}), Spec(HERE + "RaisesOn", {"value": 2.0})
+    first = Spec(HERE + "RaisesOn", {"value": 1.0})
+    last = Spec(HERE + "RaisesOn", {"value": 2.0})
     contests(("apart", first, last))
     X, y = numbers(40)
-    X[:20, -1], X[20:, -1] = 1.0, 2.0
+    X[:20, -1] = 1.0
+    X[20:, -1] = 2.0
     row = compare(X, y, cv=[(range(20), range(20, 40)), (range(20, 40), range(20))]).to_frame().iloc[0]
     assert (row["score"], row["baseline_score"]) == pytest.approx((1 - y[:20].mean(), 1 - y[20:].mean()))
     assert np.isnan(row["difference"])

@@ -289,7 +289,8 @@ def test_a_table_comes_back_or_a_note_names_the_column(read, seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(6, 40))
     decimal, thousands = [(".", ","), (",", "."), (".", ""), (",", ""), (",", " "), (".", "'")][rng.integers(6)]
-    table, cells = {}, {}
+    table = {}
+    cells = {}
     for name, decimals in (("whole", 0), ("a, b", int(rng.integers(1, 5))), ("a;b", 2)):
         table[name] = np.round(rng.normal(size=n) * 10.0 ** rng.integers(0, 7), decimals)
         cells[name] = [written(x, decimals, decimal, thousands) for x in table[name]]

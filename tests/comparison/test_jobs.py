@@ -105,10 +105,11 @@ def living(group):
 
 def test_networks_run_on_one_thread(tmp_path):
     before = torch.get_num_threads()
-    X, rows = pd.DataFrame({"x": np.arange(10.0)}), np.arange(10)
-    table = Table(X, rows % 2, None, None, FunctionTransformer(), False)
+    X = pd.DataFrame({"x": np.arange(10.0)})
+    rows = np.arange(10)
+    table = Table(X, rows % 2, {}, (), FunctionTransformer(), False)
     (tmp_path / "table").write_bytes(pickle.dumps(table))
-    job = Job(0, 0, DummyClassifier(), rows, rows, (), lambda *_: torch.get_num_threads())
+    job = Job(0, 0, DummyClassifier(), rows, rows, {}, lambda *_: torch.get_num_threads())
     torch.set_num_threads(2)
     try:
         assert run_job(str(tmp_path / "table"), str(tmp_path / "mark"), job).score == 1

@@ -15,7 +15,7 @@ SHUFFLED = np.random.default_rng(0).permutation(N)
 
 def problem(columns, **options):
     """Return the problem of a table of one number and the given columns."""
-    given = dict.fromkeys(["cv", "time", "groups", "sample_weight", "scoring"]) | {"task": "auto", "gap": 0} | options
+    given = dict.fromkeys(["cv", "time", "groups", "sample_weight", "metadata", "scoring"]) | {"task": "auto", "gap": 0} | options
     X = pd.DataFrame({"a": np.arange(N) * 1.5, **columns})
     return make_problem(X, np.arange(N) / 7, **given)
 
@@ -59,7 +59,7 @@ def test_too_few_dates_are_named_with_the_ways_out():
 def test_a_missing_date_where_the_target_is_missing_too_does_no_harm():
     X = pd.DataFrame({"a": np.arange(N) * 1.5, "day": DAYS.where(DAYS.index > 0)})
     y = pd.Series(np.arange(N) / 7).where(DAYS.index > 0)
-    options = dict.fromkeys(["cv", "time", "groups", "sample_weight", "scoring"])
+    options = dict.fromkeys(["cv", "time", "groups", "sample_weight", "metadata", "scoring"])
     found = make_problem(X, y, task="auto", gap=0, **options)
     assert found.plan.name == "5 expanding windows in time, gap 0"
 
@@ -80,7 +80,7 @@ def test_windows_in_time_need_a_time():
 
 def test_an_index_with_missing_dates_orders_nothing():
     frame = pd.DataFrame({"a": np.arange(N) * 1.5}, index=pd.DatetimeIndex(PARTLY))
-    options = dict.fromkeys(["time", "groups", "sample_weight", "scoring"]) | {"task": "auto", "gap": 0}
+    options = dict.fromkeys(["time", "groups", "sample_weight", "metadata", "scoring"]) | {"task": "auto", "gap": 0}
     assert make_problem(frame, np.arange(N) / 7, cv=5, **options).notes == ()
     (note,) = make_problem(frame, np.arange(N) / 7, cv=None, **options).notes
     assert note.startswith("the index of X has missing values, so it does not order the rows")

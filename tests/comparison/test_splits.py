@@ -103,7 +103,8 @@ def test_too_few_rows_keep_inner_folds_in_time_order_and_fail(ranks):
 
 
 def test_inner_folds_elsewhere():
-    train, groups = np.arange(40), np.arange(60) // 5
+    train = np.arange(40)
+    groups = np.arange(60) // 5
     assert inner_cv(DecisionTreeRegressor(), plan("time"), train, None) == {}
     assert inner_cv(LassoCV(), plan(5), train, None) == {}
     cv = inner_cv(LassoCV(), plan(5, groups=groups), train, groups)["cv"]
@@ -115,7 +116,8 @@ def test_inner_folds_elsewhere():
 
 def test_numbers_of_folds_mean_what_they_mean_in_scikit_learn():
     rng = np.random.default_rng(0)
-    y, groups = rng.integers(0, 2, 60), rng.integers(0, 12, 60)
+    y = rng.integers(0, 2, 60)
+    groups = rng.integers(0, 12, 60)
     X = np.zeros((60, 1))
     same(plan(None).folds, KFold(5).split(X))
     same(plan(3).folds, KFold(3).split(X))

@@ -18,7 +18,9 @@ def test_by_hand():
 
 def test_two_folds_in_closed_form():
     # Student's quantile with one degree of freedom is Cauchy's: tan(pi (p - 1/2))
-    a, b, ratio = 0.3, -0.1, 1.0
+    a = 0.3
+    b = -0.1
+    ratio = 1.0
     _, low, high = corrected_interval(np.array([a, b]), ratio)
     half = math.tan(math.pi * 0.475) * math.sqrt((1 / 2 + ratio) * (a - b) ** 2 / 2)
     assert (low, high) == pytest.approx((0.1 - half, 0.1 + half))

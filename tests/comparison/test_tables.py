@@ -169,9 +169,11 @@ def test_bad_roles(call, message):
 
 
 def test_where_the_time_comes_from():
-    dates, rows = pd.date_range("2024-01-01", periods=3), np.arange(3)
+    dates = pd.date_range("2024-01-01", periods=3)
+    rows = np.arange(3)
     plain = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
-    one, two = plain.assign(day=dates.astype(str)), plain.assign(day=dates, due=dates)
+    one = plain.assign(day=dates.astype(str))
+    two = plain.assign(day=dates, due=dates)
     assert find_time(plain, None, None, rows)[1] is None
     features, times, name, notes = find_time(one, None, "time", rows)
     assert features.columns.tolist() == ["x"]

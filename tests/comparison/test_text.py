@@ -37,7 +37,8 @@ def test_encodings(monkeypatch, encoding, width):
     assert max(map(len, text.splitlines())) <= width
     assert ("0.876 +- 0.012" if encoding == "ascii" else "0.876 ± 0.012") in text
     assert ("score +- sd" if encoding == "ascii" else "score ± sd") in text
-    header, note = text.splitlines()[0], next(line for line in text.splitlines() if line.startswith("B: "))
+    header = text.splitlines()[0]
+    note = next(line for line in text.splitlines() if line.startswith("B: "))
     assert header.startswith({"ascii": "tafel_?_? |", "utf-8": "tafel_ß_表 |"}.get(encoding, "tafel_ß_? |"))
     assert note.endswith({"ascii": "gr??er als ?", "utf-8": "größer als 表"}.get(encoding, "größer als ?"))
     rest = "".join(line for line in text.splitlines() if line not in (header, note))
