@@ -15,7 +15,8 @@ SHUFFLED = np.random.default_rng(0).permutation(N)
 
 def problem(columns, **options):
     """Return the problem of a table of one number and the given columns."""
-    given = dict.fromkeys(["cv", "time", "groups", "sample_weight", "metadata", "scoring"]) | {"task": "auto", "gap": 0} | options
+    given = dict.fromkeys(["cv", "time", "groups", "sample_weight", "metadata", "scoring"])
+    given |= {"task": "auto", "gap": 0, **options}
     X = pd.DataFrame({"a": np.arange(N) * 1.5, **columns})
     return make_problem(X, np.arange(N) / 7, **given)
 
