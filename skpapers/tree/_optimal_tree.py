@@ -18,7 +18,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from skpapers._callbacks import begin_fit, end_fit, is_watched, report_step
 from skpapers._validation import Interval, check_sample_weight, fit_context
 from skpapers.base import DocLinkMixin
-from skpapers.tree._quant_bnb import Solution, relative_gap, solve
+from skpapers.tree._quant_bnb import solve
+from skpapers.tree._quant_bnb_scale import relative_gap
+from skpapers.tree._quant_bnb_solution import Solution
 from skpapers.tree._sklearn_tree import build_tree
 from skpapers.tree._tree_routing import NodeFacts, importances, paths, route
 

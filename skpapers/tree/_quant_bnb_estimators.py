@@ -14,7 +14,8 @@ from skpapers._labels import check_labels
 from skpapers._validation import StrOptions
 from skpapers._weights import weigh_classes
 from skpapers.tree._optimal_tree import Loss, OptimalTree
-from skpapers.tree._quant_bnb import Solution, centre
+from skpapers.tree._quant_bnb import centre
+from skpapers.tree._quant_bnb_solution import Solution
 from skpapers.tree._tree_routing import NodeFacts, describe_classification, describe_regression
 
 

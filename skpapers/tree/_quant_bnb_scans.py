@@ -29,9 +29,6 @@ from skpapers.tree._quant_bnb_lanes import (
     times,
 )
 
-# Kinds of loss.
-TWO_CLASSES, CLASSES, SQUARED, SQUARED_MULTI = 0, 1, 2, 3
-
 
 @njit(cache=True, nogil=True)
 def scan_two_classes(order, n, code, weighted, val, st, limits, left, right):

@@ -14,7 +14,7 @@ from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
 
 from skpapers.tree import QuantBnBTree, QuantBnBTreeClassifier, _optimal_tree
-from skpapers.tree._quant_bnb import Solution
+from skpapers.tree._quant_bnb_solution import Solution
 from tests._asserts import assert_same_predictions
 
 X = np.arange(8.0).reshape(-1, 1)

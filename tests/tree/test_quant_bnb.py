@@ -746,8 +746,8 @@ def test_a_single_split_needs_no_time(kind):
 
 def test_monotonic_thresholds_are_judged_in_steps(monkeypatch):
     # Each root threshold has many pairs of subtrees to be looked at: reports come in between.
-    monkeypatch.setattr("skpapers.tree._quant_bnb.BUDGET", 1)
-    monkeypatch.setattr("skpapers.tree._quant_bnb.PERIOD", 0.0)
+    monkeypatch.setattr("skpapers.tree._quant_bnb_problem.BUDGET", 1)
+    monkeypatch.setattr("skpapers.tree._quant_bnb_clock.PERIOD", 0.0)
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(300, 3)), rng.normal(size=(300, 1))
     found = {}

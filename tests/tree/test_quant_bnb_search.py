@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skpapers.tree._quant_bnb import make_columns
-from skpapers.tree._quant_bnb_depth_two import Rows
-from skpapers.tree._quant_bnb_search import extract
+from skpapers.tree._quant_bnb_columns import make_columns
+from skpapers.tree._quant_bnb_jobs import extract
+from skpapers.tree._quant_bnb_losses import Rows
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.3])
