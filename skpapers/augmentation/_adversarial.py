@@ -96,9 +96,9 @@ def adversarial_accuracy(
     if not hasattr(estimator, "predict") or get_tags(estimator).estimator_type != "classifier":
         raise TypeError(f"adversarial_accuracy takes a fitted classifier, not {type(estimator).__name__}.")
     model, rows, losses = read_problem(estimator, X, y, "log_loss")
-    step, times = (eps, 1) if attack == "fgsm" else (2.5 * eps / n_steps, n_steps)
+    step = eps if attack == "fgsm" else 2.5 * eps / n_steps
     attacked = rows
-    for _ in range(times):
+    for _ in range(1 if attack == "fgsm" else n_steps):
         gradient = model.pull_back(attacked, losses.ascent(model.outputs(attacked)))
         moved = np.clip(attacked + step * np.sign(gradient), rows - eps, rows + eps)
         attacked = np.clip(moved, low, high)

@@ -37,7 +37,8 @@ class Linear:
     linear = True
 
     def __init__(self, coef: NDArray, intercept: NDArray) -> None:
-        self.coef, self.intercept = coef, intercept
+        self.coef = coef
+        self.intercept = intercept
 
     def outputs(self, X: NDArray) -> NDArray:
         return X @ self.coef.T + self.intercept
@@ -147,7 +148,8 @@ class LogLoss:
     """The loss log sum exp f - f_y; with a single output log(1 + exp f) - y f. Both are h(f) - y f."""
 
     def __init__(self, outputs: NDArray, codes: NDArray[np.intp]) -> None:
-        self.codes, self.single = codes, outputs.shape[1] == 1
+        self.codes = codes
+        self.single = outputs.shape[1] == 1
 
     def values(self, f: NDArray) -> NDArray:
         """Return the loss of each row."""

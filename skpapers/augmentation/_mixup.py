@@ -103,7 +103,7 @@ def draw_partners(
     Parameters
     ----------
     rng : RandomState
-        Where the draws come from.
+        Source of the draws.
 
     weight : ndarray of shape (n_samples,)
         Weights of the rows as partners.
@@ -123,7 +123,8 @@ def draw_partners(
         return rng.permutation(draw_in_proportion(rng, weight, anchors.size))
     partners = np.empty_like(anchors)
     for group in range(groups.max() + 1):
-        rows, places = np.flatnonzero(groups == group), np.flatnonzero(groups[anchors] == group)
+        rows = np.flatnonzero(groups == group)
+        places = np.flatnonzero(groups[anchors] == group)
         partners[places] = rows[rng.permutation(draw_in_proportion(rng, weight[rows], places.size))]
     return partners
 
@@ -140,7 +141,7 @@ def draw_near_partners(
     Parameters
     ----------
     rng : RandomState
-        Where the draws come from.
+        Source of the draws.
 
     weight : ndarray of shape (n_samples,)
         Weights of the rows as partners.
@@ -166,7 +167,8 @@ def draw_near_partners(
     scale = np.sqrt(np.average(centred**2, axis=0, weights=weight))
     z = centred / (bandwidth * np.where(scale > 0, scale, 1.0))
     order = np.argsort(z[:, 0], kind="stable")
-    z, sorted_weight = z[order], weight[order]
+    z = z[order]
+    sorted_weight = weight[order]
     low = np.searchsorted(z[:, 0], z[:, 0] - _REACH)
     high = np.searchsorted(z[:, 0], z[:, 0] + _REACH, side="right")
     places = np.split(np.argsort(anchors, kind="stable"), np.cumsum(np.bincount(anchors, minlength=n))[:-1])

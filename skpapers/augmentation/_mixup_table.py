@@ -101,7 +101,8 @@ class MixableTable:
 
     def make(self, plan: Plan) -> Any:
         """Return the rows of a plan: an array of numbers, or what X was where columns are kept or have names."""
-        numbers, source = mix(self.numbers, plan), plan.dominant
+        numbers = mix(self.numbers, plan)
+        source = plan.dominant
         if self.frame:
             columns = dict(zip(self._labels(~self.kept), numbers.T, strict=True))
             columns |= {label: _take(self.rows[label], source) for label in self._labels(self.kept)}

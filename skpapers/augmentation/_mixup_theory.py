@@ -31,7 +31,8 @@ def rewritten_loss(
     model: Differentiable, X: NDArray, losses: LogLoss | SquaredError, shares: NDArray, probabilities: NDArray
 ) -> float:
     """Return the mean over lambda and all pairs of the loss of lambda x_i + (1 - lambda) x_j under the label y_i."""
-    n, total = len(X), 0.0
+    n = len(X)
+    total = 0.0
     for share, probability in zip(shares, probabilities, strict=True):
         for partner in X:
             total += probability * losses.values(model.outputs(share * X + (1.0 - share) * partner)).sum()
@@ -50,10 +51,12 @@ def expansion(
 ) -> tuple[float, float, float]:
     """Return R1, R2 and R3 of Lemma 3.1, given E[1 - lambda] and E[(1 - lambda)^2]."""
     f = model.outputs(X)
-    residual, jacobian = losses.residual(f), model.jacobian(X)
+    residual = losses.residual(f)
+    jacobian = model.jacobian(X)
     to_mean = X.mean(axis=0) - X
     r1 = first * np.mean(np.sum(model.pull_back(X, residual) * to_mean, axis=1))
-    r2 = r3 = 0.0
+    r2 = 0.0
+    r3 = 0.0
     # E[(x' - x_i)(x' - x_i)^T] is the covariance and the square of the way to the mean
     for direction in (*(np.broadcast_to(u, X.shape) for u in _spread(X)), to_mean):
         r2 += np.mean(losses.second(f, np.einsum("nkp,np->nk", jacobian, direction)))
@@ -63,7 +66,8 @@ def expansion(
 
 def glm_penalty(model: Differentiable, X: NDArray, losses: LogLoss | SquaredError) -> float:
     """Return Lemma 3.3's regulariser without its factor E[(1 - lambda)^2 / lambda^2]."""
-    f, jacobian = model.outputs(X), model.jacobian(X)
+    f = model.outputs(X)
+    jacobian = model.jacobian(X)
     return float(sum(np.mean(losses.second(f, jacobian @ u)) for u in _spread(X)) / 2.0)
 
 

@@ -1,7 +1,5 @@
 """The estimator around `_mixup`: any classifier or regressor, fitted on mixtures of its training rows."""
 
-from collections.abc import Callable
-from copy import copy, deepcopy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -9,16 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 
-from skpapers._callbacks import begin_fit, end_fit
+from skpapers._fitting import Fitting
 from skpapers._labels import check_labels
 from skpapers._validation import (
     HasMethods,
@@ -29,6 +26,7 @@ from skpapers._validation import (
     fit_context,
 )
 from skpapers._weights import weight_parameter
+from skpapers.augmentation._delegating_wrapper import DelegatingWrapper
 from skpapers.augmentation._mixup import (
     MODES,
     Plan,
@@ -44,26 +42,8 @@ from skpapers.augmentation._mixup import (
 from skpapers.augmentation._mixup_table import MixableTable
 from skpapers.base import DocLinkMixin
 
-# What the wrapper passes on to the fitted estimator, and the metadata of each with it.
-DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score")
 
-
-def _model_has(method: str) -> Callable[[Any], bool]:
-    def check(self: Any) -> bool:
-        return hasattr(getattr(self, "estimator_", self.estimator), method)
-
-    return check
-
-
-def _of_model(name: str) -> property:
-    def get(self: Any) -> Any:
-        check_is_fitted(self)
-        return getattr(self.estimator_, name)
-
-    return property(get)
-
-
-class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+class MixupWrapper(DocLinkMixin, CallbackSupportMixin, DelegatingWrapper):
     r"""Any classifier or regressor, fitted on mixtures of its training rows.
 
     Every training row is mixed with randomly drawn others, its label likewise, and a clone of the wrapped estimator is
@@ -113,10 +93,10 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         The clone that was fitted on originals and mixtures.
 
     label_mode_ : {"soft", "dominant", "hard"}
-        What `label_mode` was.
+        The mode that was used.
 
     classes_ : ndarray of shape (n_classes,), or a list of n_outputs such arrays
-        The class labels. This and the following four are the wrapped estimator's own, where it has them.
+        The class labels. This and the next five are attributes of `estimator_`, if it has them.
 
     n_classes_ : int or list of int
         Number of classes.
@@ -167,10 +147,10 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
     O(n p n_augment) to make them; `bandwidth` adds O(n) for each row within eight bandwidths.
 
     **Differences from the paper.** It analyses networks that draw new pairs for every batch; here the pairs are drawn
-    once, as an estimator's `fit` wants its rows. "dominant", `categorical_features`, `keep_original` and `within_class`
-    are not in it. With classes, "soft" gives the larger share to the first partner: both partners are exchangeable, so
-    the objective is the same, and every row keeps a mixture of its own label. What it says of generalisation and
-    robustness concerns such networks; what showed for other models stands in the guide.
+    once, since an estimator's `fit` takes its rows at once. "dominant", `categorical_features`, `keep_original` and
+    `within_class` are additions. With classes, "soft" gives the larger share to the first partner: both partners are
+    exchangeable, so the objective is the same, and every row keeps a mixture of its own label. What the paper says of
+    generalisation and robustness concerns networks; the guide shows what we measured for other models.
 
     References
     ----------
@@ -194,13 +174,6 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
     >>> print(f"{cross_val_score(mixed, X, y).mean():.2f}")
     0.13
     """
-
-    classes_ = _of_model("classes_")
-    n_classes_ = _of_model("n_classes_")
-    n_outputs_ = _of_model("n_outputs_")
-    coef_ = _of_model("coef_")
-    intercept_ = _of_model("intercept_")
-    feature_importances_ = _of_model("feature_importances_")
 
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit"])],  # a stack has no `predict` before its fit
@@ -262,13 +235,13 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         Returns
         -------
         self : object
-            The fitted estimator. Where `fit` raises or is interrupted, it is what it was before.
+            The fitted estimator. If `fit` raises an error or is interrupted, the estimator does not change.
 
         Raises
         ------
         ValueError
             If rows cannot be mixed (text, categories, infinite values, precomputed input), if the wrapped estimator
-            refuses missing values, or if a parameter has no meaning for it.
+            refuses missing values, or if a parameter does not apply to it.
 
         TypeError
             If the wrapped estimator is neither a classifier nor a regressor, or X or y is sparse.
@@ -277,24 +250,13 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         sample_weight = check_sample_weight(sample_weight, X)
         partner_weight, row_weight, fit_params = self._route(X, sample_weight, fit_params)
         weight_name = weight_parameter(self.estimator)
-
-        tags = get_tags(self.estimator)
-        several = tags.target_tags.multi_output or bool(tags.classifier_tags and tags.classifier_tags.multi_label)
-        blank = copy(self)  # what validation writes goes there: an error further down must leave self alone
-        if issparse(y):
-            raise TypeError("y is sparse, which cannot be mixed: give y.toarray().")
-        y = validate_data(blank, y=check_labels(y) if classes else y, multi_output=several, y_numeric=not classes)
-        table = MixableTable(blank, X, self.categorical_features)
-        check_consistent_length(table.rows, y)
+        fitting = Fitting(self)
+        given = (X, y)
+        table, y = self._read(fitting.blank, X, y, classes)
         ones = np.ones(len(y))
         # rows of weight 0 are removed: an estimator that takes no weights would learn from them
         kept = np.flatnonzero(ones if row_weight is None else row_weight)
-        codes = None
-        if classes:
-            check_classification_targets(y)
-            codes = _codes(y[kept])
-        elif y.dtype.kind != "f":
-            y = y.astype(np.float64)
+        codes = _codes(y[kept]) if classes else None
 
         mode = self._mode(weight_name, codes)
         plan = self._plan(
@@ -311,24 +273,32 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
             fit_params[weight_name] = plan.factor * (ones if row_weight is None else row_weight)[plan.first]
 
         model = clone(self.estimator)
-        context = begin_fit(self, 1, X, y)
-        task = context.subcontext(task_name="fit-mixtures").call_on_fit_task_begin(estimator=self, X=rows, y=target)
-        with task.propagate_callback_context(model):
+        fitting.begin(*given, n_steps=1)
+        with fitting.step("fit-mixtures", data=(rows, target)) as step, step.passed_on_to(model):
             model.fit(rows, target, **fit_params)
-        task.call_on_fit_task_end(estimator=self, X=rows, y=target)
-        fitted = {"label_mode_": mode, "estimator_": model}
-        fitted |= {k: v for k, v in vars(blank).items() if k in ("n_features_in_", "feature_names_in_")}
-        end_fit(self, context, X, y, lambda: fitted)
-        self.__dict__.update(fitted)
-        if "feature_names_in_" not in fitted:
-            self.__dict__.pop("feature_names_in_", None)
-        return self
+        return fitting.publish({"label_mode_": mode, "estimator_": model})
+
+    def _read(self, blank: Any, X: Any, y: Any, classes: bool) -> tuple[MixableTable, NDArray]:
+        """Return the checked rows and targets. What validation writes goes to `blank`."""
+        tags = get_tags(self.estimator)
+        several = tags.target_tags.multi_output or bool(tags.classifier_tags and tags.classifier_tags.multi_label)
+        if issparse(y):
+            raise TypeError("y is sparse, which cannot be mixed: give y.toarray().")
+        y = validate_data(blank, y=check_labels(y) if classes else y, multi_output=several, y_numeric=not classes)
+        table = MixableTable(blank, X, self.categorical_features)
+        check_consistent_length(table.rows, y)
+        if classes:
+            check_classification_targets(y)
+        elif y.dtype.kind != "f":
+            y = y.astype(np.float64)
+        return table, y
 
     def _checked_kind(self) -> bool:
-        """Return whether the wrapped estimator is a classifier, or raise where mixup has no meaning."""
-        tags, name = get_tags(self.estimator), type(self.estimator).__name__
+        """Return whether the wrapped estimator is a classifier. Raise an error if it cannot be fitted on mixtures."""
+        tags = get_tags(self.estimator)
+        name = type(self.estimator).__name__
         if isinstance(self.estimator, FrozenEstimator):
-            raise TypeError("MixupWrapper fits its estimator, and a FrozenEstimator is never fitted again.")
+            raise TypeError("MixupWrapper fits its estimator, but a FrozenEstimator is never fitted again.")
         if tags.estimator_type not in ("classifier", "regressor"):
             raise TypeError(f"MixupWrapper takes a classifier, a regressor or a Pipeline that ends in one, not {name}.")
         if tags.input_tags.pairwise:
@@ -343,7 +313,7 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         return classes
 
     def _route(self, X: Any, sample_weight: Any, fit_params: dict) -> tuple[Any, Any, dict]:
-        """Return the weights of rows as partners and in the inner fit, and what else goes to that fit."""
+        """Return row weights for drawing partners, row weights for the inner fit, and its other parameters."""
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
             inner = dict(routed.estimator.fit)
@@ -352,18 +322,18 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         name = weight_parameter(self.estimator)
         if name in fit_params:  # the name that a Pipeline's fit would take them by
             if sample_weight is not None:
-                raise TypeError(f"weights were given twice, as sample_weight and as {name}.")
+                raise TypeError(f"Row weights were given twice, as sample_weight and as {name}.")
             sample_weight = check_sample_weight(fit_params.pop(name), X)
         return sample_weight, sample_weight, fit_params
 
     def _mode(self, weight_name: str | None, codes: NDArray | None) -> str:
-        """Return what "auto" stands for."""
+        """Return the label mode, with "auto" resolved."""
         if self.label_mode == "auto":
             return "soft" if codes is None or weight_name is not None else "dominant"
         if self.label_mode == "soft" and codes is not None and weight_name is None:
             raise ValueError(
-                f'label_mode="soft" needs row weights, and {type(self.estimator).__name__} takes none here; "dominant" '
-                'and "hard" need none.'
+                f'label_mode="soft" needs row weights, but {type(self.estimator).__name__} takes none here; use '
+                '"dominant" or "hard".'
             )
         return self.label_mode
 
@@ -391,183 +361,6 @@ class MixupWrapper(DocLinkMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseE
         if codes is not None:
             plan = plan.with_originals(lost_labels(plan, codes))
         return plan.scaled(1.0 / (n_augment + keep))
-
-    def _call(self, method: str, *args: Any, **params: Any) -> Any:
-        check_is_fitted(self)
-        if get_config()["enable_metadata_routing"]:
-            params = process_routing(self, method, **params).estimator[method]
-        return getattr(self.estimator_, method)(*args, **params)
-
-    def predict(self, X: Any, **params: Any) -> Any:
-        """Predict with the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows, of any kind that the wrapped estimator takes.
-
-        **params : dict
-            Further parameters of the wrapped estimator's method. With metadata routing on, those it requests.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predicted targets.
-        """
-        return self._call("predict", X, **params)
-
-    @available_if(_model_has("predict_proba"))
-    def predict_proba(self, X: Any, **params: Any) -> Any:
-        """Predict class probabilities with the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        **params : dict
-            Further parameters of the wrapped estimator's method.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes), or a list of n_outputs such arrays
-            Probabilities in the order of `classes_`.
-        """
-        return self._call("predict_proba", X, **params)
-
-    @available_if(_model_has("predict_log_proba"))
-    def predict_log_proba(self, X: Any, **params: Any) -> Any:
-        """Predict the logarithms of class probabilities with the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        **params : dict
-            Further parameters of the wrapped estimator's method.
-
-        Returns
-        -------
-        log_p : ndarray of shape (n_samples, n_classes), or a list of n_outputs such arrays
-            Logarithms of the probabilities.
-        """
-        return self._call("predict_log_proba", X, **params)
-
-    @available_if(_model_has("decision_function"))
-    def decision_function(self, X: Any, **params: Any) -> Any:
-        """Return the scores of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        **params : dict
-            Further parameters of the wrapped estimator's method.
-
-        Returns
-        -------
-        score : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Scores, greater for the more likely class.
-        """
-        return self._call("decision_function", X, **params)
-
-    @available_if(_model_has("transform"))
-    def transform(self, X: Any, **params: Any) -> Any:
-        """Transform rows with the fitted estimator, where it is a transformer as well (discriminant analysis, PLS).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        **params : dict
-            Further parameters of the wrapped estimator's method.
-
-        Returns
-        -------
-        X_new : ndarray or data frame of shape (n_samples, n_components)
-            The transformed rows.
-        """
-        return self._call("transform", X, **params)
-
-    @available_if(_model_has("get_feature_names_out"))
-    def get_feature_names_out(self, input_features: Any = None) -> Any:
-        """Return the names of what `transform` returns.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Names of the input features.
-
-        Returns
-        -------
-        names : ndarray of str
-            Names of the output features.
-        """
-        check_is_fitted(self)
-        return self.estimator_.get_feature_names_out(input_features)
-
-    def score(self, X: Any, y: Any, **params: Any) -> float:
-        """Score the fitted estimator by its own `score`: accuracy of classifiers, R2 of regressors.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Input rows.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            True targets.
-
-        **params : dict
-            Further parameters of the wrapped estimator's method, such as `sample_weight`.
-
-        Returns
-        -------
-        score : float
-            Greater is better.
-        """
-        return self._call("score", X, y, **params)
-
-    @available_if(_model_has("to_torch"))
-    def to_torch(self) -> Any:
-        """Return the network inside, where the wrapped estimator is one of this package's networks.
-
-        Returns
-        -------
-        module : torch.nn.Module
-            In float64 and evaluation mode, from rows to logits or predictions.
-        """
-        check_is_fitted(self)
-        return self.estimator_.to_torch()
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "estimator_")
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return how metadata reaches the wrapped estimator, and that `fit` takes sample_weight itself.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            The routing.
-        """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        for method in DELEGATED:
-            mapping.add(caller=method, callee=method)
-        return MetadataRouter(owner=self).add_self_request(self).add(estimator=self.estimator, method_mapping=mapping)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.estimator_type = inner.estimator_type
-        tags.classifier_tags = deepcopy(inner.classifier_tags)
-        tags.regressor_tags = deepcopy(inner.regressor_tags)
-        tags.target_tags = deepcopy(inner.target_tags)
-        tags.input_tags = deepcopy(inner.input_tags)
-        tags.input_tags.sparse = False
-        return tags
 
 
 def _codes(y: NDArray) -> NDArray[np.intp]:

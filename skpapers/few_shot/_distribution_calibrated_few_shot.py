@@ -1,9 +1,10 @@
-"""The estimator around `_distribution_calibration`: any classifier, fitted on rows of rare classes drawn for it."""
+"""The estimator around `_distribution_calibration`: any classifier, fitted on drawn rows of rare classes as well."""
+
+from __future__ import annotations
 
 import warnings
-from copy import copy
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,23 +16,21 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skpapers._callbacks import begin_fit, end_fit
+from skpapers._fitting import Fitting
 from skpapers._labels import check_labels
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
 from skpapers.base import DocLinkMixin
+from skpapers.few_shot._calibrated_discriminant import Discriminant, calibrated_discriminant
+from skpapers.few_shot._calibrated_draws import MAX_DRAWN, draw_missing, missing_rows
 from skpapers.few_shot._distribution_calibration import (
     Calibration,
     Classes,
     VaryingColumns,
     calibrate,
     calibrate_without_base,
-    class_covariances,
-    class_moments,
-    discriminant_axes,
     draw,
     group,
     share_out,
-    spread,
     tukey_transform,
 )
 from skpapers.few_shot._domains import source_rows
@@ -39,8 +38,30 @@ from skpapers.few_shot._wrapped_classifier import WrappedClassifierMixin
 
 LARGEST = 1e150  # sums of squares of larger values may overflow
 
-# Most rows that "balance" draws for a class where rows can carry weights: from there on they stand for several.
-MAX_DRAWN = 10_000
+
+class _TrainingRows(NamedTuple):
+    """Transformed training rows, and whether each is of a base class."""
+
+    rows: NDArray[np.float64]
+    labels: NDArray
+    weight: NDArray[np.float64]
+    is_base: NDArray[np.bool_]
+
+    def of(self, which: NDArray[np.bool_]) -> _TrainingRows:
+        """Return some of the rows."""
+        return _TrainingRows(self.rows[which], self.labels[which], self.weight[which], self.is_base[which])
+
+
+def as_estimator(discriminant: Discriminant) -> QuadraticDiscriminantAnalysis:
+    """Return scikit-learn's fitted discriminant with given statistics."""
+    model = QuadraticDiscriminantAnalysis()
+    model.classes_ = discriminant.labels
+    model.priors_ = discriminant.priors
+    model.means_ = discriminant.means
+    model.rotations_ = discriminant.axes
+    model.scalings_ = discriminant.variances
+    model.n_features_in_ = discriminant.means.shape[1]
+    return model
 
 
 class DistributionCalibratedFewShot(
@@ -110,16 +131,16 @@ class DistributionCalibratedFewShot(
         Labels of the base classes.
 
     calibrated_labels_ : ndarray of shape (n_support,)
-        Labels of the rare classes' rows, sorted. The rows of a class stand in lexicographic order.
+        Labels of the rare classes' rows, sorted. The rows of a class are in lexicographic order.
 
     calibrated_means_ : ndarray of shape (n_support, n_features)
         Mean of the distribution of each of these rows.
 
     calibrated_covariances_ : ndarray of shape (n_support, n_features, n_features)
-        Covariance of the distribution of each, put together when it is asked for.
+        Covariance of the distribution of each, assembled on access.
 
     nearest_base_ : ndarray of shape (n_support, n_neighbors)
-        Labels of the base classes it was calibrated by, nearest first; none where there is no base class.
+        Labels of the base classes it was calibrated by, nearest first; no column if there is no base class.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -265,7 +286,7 @@ class DistributionCalibratedFewShot(
         Returns
         -------
         self : object
-            The fitted estimator. Where `fit` raises or is interrupted, it is what it was before.
+            The fitted estimator. If `fit` raises an error or is interrupted, the estimator does not change.
 
         Raises
         ------
@@ -274,65 +295,72 @@ class DistributionCalibratedFewShot(
             their squares overflow.
 
         TypeError
-            If the wrapped estimator is no classifier, or takes no weights and there are some.
+            If the wrapped estimator is not a classifier, or if there are weights that it cannot take.
         """
         weight_name = self._checked_weight_name(sample_weight)
-        blank = copy(self)  # what validation writes goes there: an error further down must leave self alone
+        fitting = Fitting(self)
+        training = self._read(fitting.blank, X, y, sample_weight, sample_domain)
+        rows, labels, weight, is_base = training
+        columns = VaryingColumns(rows)
+        rare = np.flatnonzero(~is_base)
+        rare = rare[np.lexsort(rows[rare].T[::-1])]  # an order of their own, in which repeated rows are neighbours
+        base, support = (group(columns.narrow(rows[of]), labels[of], weight[of]) for of in (is_base, rare))
+        if sample_weight is not None:
+            self._warn_of_light_weights(base if len(base.labels) else support, sample_domain is None)
+        found = self._calibrate(base, support)
+        missing = missing_rows(base, support, self.n_generate)
+
+        fitting.begin(X, y, n_steps=1)
+        if self.method == "closed_form":
+            predicted = base if self.predict_base else None
+            variance = float(columns.narrow(rows).var(axis=0).mean())
+            model = as_estimator(
+                calibrated_discriminant(
+                    predicted, support, found, missing, self.alpha, self.alpha_mode, variance
+                ).widened(columns)
+            )
+        else:
+            rng = check_random_state(self.random_state)
+            at_most = MAX_DRAWN if self.n_generate == "balance" and weight_name is not None else np.inf
+            drawn, drawn_labels, drawn_weight = draw_missing(rng, support, found, missing, at_most)
+            kept = training.of(np.ones(len(rows), dtype=bool) if self.predict_base else ~is_base)
+            rows = np.concatenate([kept.rows, columns.widen(drawn)])
+            labels = np.concatenate([kept.labels, drawn_labels])
+            weight = np.concatenate([kept.weight, drawn_weight])
+            needs_weights = sample_weight is not None or np.any(weight != 1)
+            params = {weight_name: weight} if weight_name is not None and needs_weights else {}
+            model = self._fit_classifier(fitting, rows, labels, params)
+
+        return fitting.publish(
+            {
+                "estimator_": model,
+                "classes_": model.classes_,
+                "base_classes_": base.labels,
+                "calibrated_labels_": support.labels[support.codes],
+                "calibrated_means_": columns.widen(found.mean),
+                "nearest_base_": base.labels[found.nearest],
+                "_covariances": columns.widen_covariances(found.covariance),
+                "_covariance_of": found.shares,
+                "_tukey": self.tukey,
+            }
+        )
+
+    def _read(self, blank: Any, X: Any, y: Any, sample_weight: Any, sample_domain: Any) -> _TrainingRows:
+        """Return the checked training rows of positive weight. What validation writes goes to `blank`."""
         X, y = validate_data(blank, X, check_labels(y), dtype=np.float64, order="C")
         check_classification_targets(y)
         weight = check_sample_weight(sample_weight, X)
-        source = None if sample_domain is None else source_rows(sample_domain, X)
-        rows, labels, weighted = tukey_transform(X, self.tukey), y, weight is not None
-        if weight is None:
-            weight = np.ones(len(y))
-        elif not weight.all():
-            present = weight > 0
-            rows, labels, weight = rows[present], y[present], weight[present]
-            source = None if source is None else source[present]
-        is_base = self._of_large_classes(labels, weight) if source is None else source
-        if not self.predict_base and is_base.all():
+        weight = np.ones(len(y)) if weight is None else weight
+        of_source = np.zeros(len(y), dtype=bool) if sample_domain is None else source_rows(sample_domain, X)
+        training = _TrainingRows(tukey_transform(X, self.tukey), y, weight, of_source)
+        if not weight.all():
+            training = training.of(weight > 0)
+        if sample_domain is None:
+            training = training._replace(is_base=self._of_large_classes(training.labels, training.weight))
+        if not self.predict_base and training.is_base.all():
             raise ValueError("predict_base=False leaves no class to predict: every row is of a base class.")
-
-        self._check_sizes(rows, weight)
-        rare = np.flatnonzero(~is_base)
-        rare = rare[np.lexsort(rows[rare].T[::-1])]  # an order of their own: repeated rows stand side by side
-        columns = VaryingColumns(rows)
-        base, support = (group(columns.narrow(rows[of]), labels[of], weight[of]) for of in (is_base, rare))
-        if weighted:
-            self._warn_of_light_weights(base if len(base.labels) else support, source is None)
-        found = self._calibrate(base, support)
-        missing = self._missing(base, support)
-        context = begin_fit(self, 1, X, y)
-        if self.method == "closed_form":
-            model = self._discriminant(base, support, found, missing, columns.narrow(rows))
-            model.means_ = columns.widen(model.means_)
-            model.rotations_ = [columns.widen_axes(axes) for axes in model.rotations_]
-            model.n_features_in_ = rows.shape[1]
-        else:
-            kept = np.ones(len(rows), dtype=bool) if self.predict_base else ~is_base
-            drawn, *of_drawn = self._draw(support, found, missing, weight_name is not None)
-            parts = zip((rows, labels, weight), (columns.widen(drawn), *of_drawn), strict=True)
-            rows, labels, weight = (np.concatenate([real[kept], made]) for real, made in parts)
-            params = {weight_name: weight} if weight_name and (weighted or np.any(weight != 1)) else {}
-            model = self._fit_classifier(context, rows, labels, params)
-
-        fitted = {
-            "estimator_": model,
-            "classes_": model.classes_,
-            "base_classes_": base.labels,
-            "calibrated_labels_": support.labels[support.codes],
-            "calibrated_means_": columns.widen(found.mean),
-            "nearest_base_": base.labels[found.nearest],
-            "_covariances": columns.widen_covariances(found.covariance),
-            "_covariance_of": found.shares,
-            "_tukey": self.tukey,
-        }
-        fitted |= {k: v for k, v in vars(blank).items() if k in ("n_features_in_", "feature_names_in_")}
-        end_fit(self, context, X, y, lambda: fitted)
-        self.__dict__.update(fitted)
-        if "feature_names_in_" not in fitted:
-            self.__dict__.pop("feature_names_in_", None)
-        return self
+        self._check_sizes(training.rows, training.weight)
+        return training
 
     @property
     def calibrated_covariances_(self) -> NDArray[np.float64]:
@@ -355,7 +383,7 @@ class DistributionCalibratedFewShot(
         return LogisticRegression(max_iter=1000) if self.estimator is None else self.estimator
 
     def _checked_weight_name(self, sample_weight: Any) -> str | None:
-        """Refuse what takes distances, too; "closed_form" weighs by itself."""
+        """Refuse an estimator of distances as well. "closed_form" needs no weights of the estimator."""
         weight_name = super()._checked_weight_name(sample_weight if self.method == "sample" else None)
         estimator = self._unfitted()
         if get_tags(estimator).input_tags.pairwise:
@@ -382,8 +410,9 @@ class DistributionCalibratedFewShot(
         return (np.bincount(codes, weight) >= least)[codes]
 
     def _warn_of_light_weights(self, lenders: Classes, by_size: bool) -> None:
-        """Warn where classes have enough rows to lend a covariance, and none has by weight."""
-        heaviest, largest = lenders.total.max(), np.bincount(lenders.codes).max()
+        """Warn if classes have enough rows for a covariance by number, but none has by weight."""
+        heaviest = lenders.total.max()
+        largest = np.bincount(lenders.codes).max()
         for least in (self.min_base_samples, 2) if by_size else (2,):
             if heaviest < least * (1 - 1e-9) and largest >= least:
                 warnings.warn(
@@ -402,55 +431,11 @@ class DistributionCalibratedFewShot(
         shots = support.total[support.codes]
         return calibrate(base, support.rows, shots, self.n_neighbors, strength, self.alpha, self.alpha_mode)
 
-    def _missing(self, base: Classes, support: Classes) -> NDArray[np.float64]:
-        """Return how many rows each rare class is to get."""
-        if self.n_generate != "balance":
-            return np.full(len(support.total), float(self.n_generate))
-        if not len(support.total):
-            return support.total
-        size = np.median(base.total) if len(base.total) else support.total.max()
-        return np.maximum(size - support.total, 0.0)
-
-    def _draw(
-        self, support: Classes, found: Calibration, missing: NDArray, can_weigh: bool
-    ) -> tuple[NDArray, NDArray, NDArray]:
-        """Return rows drawn for the rare classes, their labels and weights."""
-        at_most = MAX_DRAWN if self.n_generate == "balance" and can_weigh else np.inf
-        n_drawn = np.minimum(np.ceil(missing - 1e-9), at_most).astype(np.intp)
-        counts = share_out(n_drawn, support.weight, support.codes)
-        drawn = draw(check_random_state(self.random_state), found, counts)
-        codes = np.repeat(np.arange(len(n_drawn)), n_drawn)
-        each = np.divide(missing, n_drawn, out=np.ones(len(missing)), where=n_drawn > 0)
-        return drawn, support.labels[codes], each[codes]
-
-    def _fit_classifier(self, context: Any, X: NDArray, y: NDArray, params: dict[str, Any]) -> Any:
-        """Return a clone of the wrapped classifier, fitted as the one step that callbacks see."""
+    def _fit_classifier(self, fitting: Fitting, X: NDArray, y: NDArray, params: dict[str, Any]) -> Any:
+        """Return a clone of the wrapped classifier, fitted as the only step that callbacks see."""
         model = clone(self._unfitted())
-        task = context.subcontext(task_name="fit-classifier").call_on_fit_task_begin(estimator=self, X=X, y=y)
-        with task.propagate_callback_context(model):
+        with fitting.step("fit-classifier", data=(X, y)) as step, step.passed_on_to(model):
             model.fit(X, y, **params)
-        task.call_on_fit_task_end(estimator=self, X=X, y=y)
-        return model
-
-    def _discriminant(
-        self, base: Classes, support: Classes, found: Calibration, missing: NDArray, rows: NDArray
-    ) -> QuadraticDiscriminantAnalysis:
-        """Return the discriminant with the calibrated statistics; base classes have their own, widened alike."""
-        labels, total = support.labels, support.total + missing
-        mean, covariance = np.empty((0, rows.shape[1])), np.empty((0, *[rows.shape[1]] * 2))
-        if len(labels):
-            mean, covariance = class_moments(found, support.weight, support.codes)
-        if self.predict_base:
-            others = np.flatnonzero(~np.isin(base.labels, support.labels))
-            own = spread(class_covariances(base, others), self.alpha, self.alpha_mode)
-            labels, total = np.append(labels, base.labels[others]), np.append(total, base.total[others])
-            mean = np.concatenate([mean, base.mean[others]])
-            covariance = np.concatenate([covariance, own])
-        order = np.argsort(labels)
-        axes, variances = discriminant_axes(covariance[order], float(rows.var(axis=0).mean()))
-        model = QuadraticDiscriminantAnalysis()
-        model.classes_, model.priors_ = labels[order], total[order] / total.sum()
-        model.means_, model.rotations_, model.scalings_ = mean[order], list(axes), list(variances)
         return model
 
     def _model_rows(self, X: Any) -> NDArray:
@@ -464,6 +449,6 @@ class DistributionCalibratedFewShot(
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = self.tukey is not None
         inner = get_tags(self._unfitted()).classifier_tags
-        if inner is not None:  # what is no classifier is refused by fit
+        if inner is not None:  # fit refuses an estimator that is not a classifier
             tags.classifier_tags.multi_class = inner.multi_class
         return tags

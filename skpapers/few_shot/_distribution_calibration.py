@@ -14,9 +14,6 @@ from skpapers._columns import constant_columns
 
 Floats = NDArray[np.float64]
 
-# Eigenvalues of a discriminant's covariance are at least this share of the variance of all rows.
-FLOOR = 1e-9
-
 
 class Classes(NamedTuple):
     """Rows in the order of their classes; the label, the total weight and the mean (Eq. 1) of each class."""
@@ -86,7 +83,9 @@ def group(X: Floats, y: NDArray, weight: Floats) -> Classes:
     """Return the classes of rows; those of a class keep their order."""
     labels, codes = np.unique(y, return_inverse=True)
     order = np.argsort(codes, kind="stable")
-    rows, weight, codes = X[order], weight[order], codes[order]
+    rows = X[order]
+    weight = weight[order]
+    codes = codes[order]
     start = np.flatnonzero(np.diff(codes, prepend=-1))
     total = np.add.reduceat(weight, start)
     mean = np.add.reduceat(weight[:, None] * rows, start, axis=0) / total[:, None]
@@ -98,7 +97,8 @@ def covariance(centred: Floats, weight: Floats, n_means: int = 1) -> Floats:
 
     A weight of w is w rows; `n_means` is the number of means that were taken off.
     """
-    n, d = weight.sum(), centred.shape[1]
+    n = weight.sum()
+    d = centred.shape[1]
     freedom = n - n_means
     if freedom <= 0:
         return np.zeros((d, d))
@@ -208,23 +208,6 @@ def calibrate_without_base(support: Classes, alpha: float, mode: str) -> Calibra
     return Calibration(support.rows, covariance, np.zeros(n, dtype=np.intp), np.empty((n, 0), dtype=np.intp))
 
 
-def class_moments(found: Calibration, weight: Floats, codes: NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """Mean and covariance of each class as a mixture of the distributions of its rows."""
-    n = codes.max() + 1
-    total = np.bincount(codes, weight, minlength=n)
-    part = weight / total[codes]
-    mean = np.zeros((n, found.mean.shape[1]))
-    np.add.at(mean, codes, part[:, None] * found.mean)
-    off = (found.mean - mean[codes]) * np.sqrt(part)[:, None]
-    covariance = np.empty((n, *found.covariance.shape[1:]))
-    for c in range(n):
-        of = codes == c
-        shared = np.bincount(found.shares[of], part[of], minlength=len(found.covariance))
-        held = np.flatnonzero(shared)
-        covariance[c] = np.tensordot(shared[held], found.covariance[held], axes=1) + off[of].T @ off[of]
-    return mean, covariance
-
-
 def share_out(totals: NDArray[np.intp], weight: Floats, codes: NDArray[np.intp]) -> NDArray[np.intp]:
     """Split the total of each class into a whole part for each of its rows, in proportion to their weights."""
     parts = np.empty(len(codes), dtype=np.intp)
@@ -254,9 +237,3 @@ def draw(rng: np.random.RandomState, found: Calibration, counts: NDArray[np.intp
         drawn[of] = drawn[of] @ root(found.covariance[j]).T
     drawn += np.repeat(found.mean, counts, axis=0)
     return drawn
-
-
-def discriminant_axes(covariances: Floats, variance: float) -> tuple[Floats, Floats]:
-    """Principal axes of each covariance (columns) and the variances along them, none below a floor."""
-    values, vectors = np.linalg.eigh(covariances)
-    return vectors, np.maximum(values, FLOOR * variance if variance > 0 else FLOOR)

@@ -172,7 +172,8 @@ class DistributionCalibrationDisplay:
         ax.scatter(*self.rows[others].T, s=6, color="0.85", label="other classes")
         for i, label in enumerate(rare):
             color = f"C{i % MAX_NAMED}"
-            rows, drawn = self.rows[self.labels == label], self.drawn[self.drawn_labels == label]
+            rows = self.rows[self.labels == label]
+            drawn = self.drawn[self.drawn_labels == label]
             name = str(label) if len(rare) <= MAX_NAMED else None
             ax.scatter(*rows.T, s=14, color=color, alpha=0.5, linewidths=0, label=name)
             ax.scatter(*drawn.T, s=18, color=color, marker="x", linewidths=0.8)
@@ -183,5 +184,6 @@ class DistributionCalibrationDisplay:
         share = [f"{100 * ratio:.0f}%" for ratio in self.explained_variance_ratio]
         ax.set(xlabel=f"component 1 ({share[0]} of the variance)", ylabel=f"component 2 ({share[1]})")
         ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_ = ax
+        self.figure_ = ax.figure
         return self

@@ -9,7 +9,7 @@ import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.callback import ProgressBar
+from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.ensemble import StackingClassifier
@@ -389,6 +389,14 @@ class TestInAPipeline:
         fitted = model(stacked).fit(X, Y)
         assert fitted.score(X, Y) > 0.7
         assert fitted.predict_proba(X).shape == (len(X), 5)
+
+    def test_callbacks_score_frames_by_their_names(self):
+        frame = pd.DataFrame(X, columns=[f"column {j}" for j in range(X.shape[1])])
+        monitor = ScoringMonitor(scoring="accuracy")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fitted = model().set_callbacks(monitor).fit(frame, Y)
+        assert monitor.get_logs().data[-1]["accuracy"] == fitted.score(frame, Y)
 
     def test_callbacks_reach_the_classifier(self, capsys):
         bar = ProgressBar(max_propagation_depth=None)

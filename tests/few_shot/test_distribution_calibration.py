@@ -6,14 +6,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.covariance import ledoit_wolf
 
 from skpapers.few_shot._distribution_calibration import (
-    FLOOR,
     Calibration,
     calibrate,
     calibrate_without_base,
     class_covariances,
-    class_moments,
     covariance,
-    discriminant_axes,
     draw,
     group,
     nearest_classes,
@@ -211,24 +208,3 @@ class TestDraws:
         assert_array_equal(of_one_class(0, [1] * 3), [0, 0, 0])
         weight, codes = np.array([1.0, 1.0, 3.0, 1.0]), np.array([0, 1, 1, 2])
         assert_array_equal(share_out(np.array([5, 8, 0]), weight, codes), [5, 2, 6, 0])
-
-
-class TestMoments:
-    def test_the_mixture_of_the_rows(self):
-        found = TestDraws().calibration()
-        codes, weight = np.array([0, 0, 0, 1]), np.array([1.0, 2.0, 1.0, 5.0])
-        mean, cov = class_moments(found, weight, codes)
-        counts = np.array([100_000, 200_000, 100_000, 0])
-        drawn = draw(np.random.RandomState(0), found, counts)
-        scale = np.sqrt(np.diag(cov[0]).max())
-        assert_allclose(mean[0], drawn.mean(axis=0), atol=0.02 * scale)
-        assert_allclose(cov[0], np.cov(drawn.T), atol=0.03 * scale**2)
-        assert_allclose(mean[1], found.mean[3])
-        assert_allclose(cov[1], found.covariance[1], atol=1e-14)
-
-    def test_axes_have_a_floor(self):
-        S = np.stack([np.diag([4.0, 1.0]), np.diag([1.0, 0.0])])
-        axes, variances = discriminant_axes(S, 2.0)
-        assert_allclose((axes * variances[:, None]) @ axes.transpose(0, 2, 1), S, atol=1e-8)
-        assert variances.min() == 2.0 * FLOOR
-        assert discriminant_axes(0 * S, 0.0)[1].min() == FLOOR

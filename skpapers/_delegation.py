@@ -1,0 +1,27 @@
+"""Methods that an estimator has only if the estimator inside it has them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.utils.metaestimators import available_if
+
+
+def available_if_inside(method: str) -> Callable[[Callable], Any]:
+    """Return a decorator for a method that exists if the estimator inside has a method of this name.
+
+    Parameters
+    ----------
+    method : str
+        Name of the method of the estimator that ``self._inside()`` returns: the fitted one after `fit`, and the one
+        that will be fitted before.
+
+    Returns
+    -------
+    decorator : callable
+        It makes the method raise AttributeError otherwise, so that `hasattr` says no.
+    """
+
+    def is_inside(self: Any) -> bool:
+        return hasattr(self._inside(), method)
+
+    return available_if(is_inside)
