@@ -89,7 +89,7 @@ class XGBoostTrees:
         ]
 
     def write(self, values: Sequence[NDArray]) -> None:
-        """Set the values of the leaves of every tree and load the model anew."""
+        """Set the values of the leaves of every tree and load the model again."""
         for tree, value in zip(self.trees, values, strict=True):
             for node, v in enumerate(value[:, 0]):
                 if tree["left_children"][node] < 0:

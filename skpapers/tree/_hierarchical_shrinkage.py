@@ -5,7 +5,7 @@ For a row x whose path runs from the root t_0 to the leaf t_L, with node means m
     f(x) = m(t_0) + sum_{l=1}^{L} (m(t_l) - m(t_{l-1})) / (1 + lambda / N(t_{l-1})).
 
 The two rivals of the paper: "leaf" shrinks the leaf alone towards the root, with N(t_L); "constant" divides every
-step by 1 + lambda. Trees are arrays in which a parent stands before its children and a leaf has -1 for a left child.
+step by 1 + lambda. Trees are arrays in which a parent comes before its children and a leaf has -1 for a left child.
 """
 
 from typing import NamedTuple
@@ -28,7 +28,8 @@ class Nodes(NamedTuple):
     @classmethod
     def from_leaves(cls, left: ArrayLike, right: ArrayLike, weight: ArrayLike, value: ArrayLike) -> "Nodes":
         """Return a tree of one value a node that is known at its leaves only (see `fill_from_leaves`)."""
-        left, right = np.asarray(left, dtype=np.int64), np.asarray(right, dtype=np.int64)
+        left = np.asarray(left, dtype=np.int64)
+        right = np.asarray(right, dtype=np.int64)
         return cls(left, right, *fill_from_leaves(left, right, weight, np.reshape(value, (-1, 1))))
 
 
@@ -72,7 +73,7 @@ def shrink_path(
         np.require(reg_params, np.float64, ("C", "W")),
         SCHEMES.index(scheme),
     )
-    if value.min() >= 0:  # then so is every weighted mean of them, but for rounding
+    if value.min() >= 0:  # then weighted means are not negative either, but for rounding
         np.maximum(shrunken, 0.0, out=shrunken)
     return shrunken
 
@@ -83,7 +84,7 @@ def fill_from_leaves(
     """Return node weights and means recomputed from those of the leaves.
 
     A boosting library sets the values of leaves only; m(t) of an inner node is then the weighted mean of the leaves
-    below it. Where no weight reaches a node, the plain mean of its children stands.
+    below it. A node that no weight reaches gets the plain mean of its children.
 
     Parameters
     ----------
@@ -91,17 +92,18 @@ def fill_from_leaves(
         The tree; a parent before its children, -1 at leaves.
 
     weight : ndarray of shape (n_nodes,)
-        Weight of the rows in each leaf; what stands at inner nodes is not read.
+        Weight of the rows in each leaf; entries of inner nodes are ignored.
 
     value : ndarray of shape (n_nodes, n_values)
-        Values of the leaves; what stands at inner nodes is not read.
+        Values of the leaves; entries of inner nodes are ignored.
 
     Returns
     -------
     weight : ndarray of shape (n_nodes,)
     value : ndarray of shape (n_nodes, n_values)
     """
-    weight, value = np.array(weight, dtype=np.float64), np.array(value, dtype=np.float64)
+    weight = np.array(weight, dtype=np.float64)
+    value = np.array(value, dtype=np.float64)
     _climb(
         np.require(children_left, np.int64, ("C", "W")),
         np.require(children_right, np.int64, ("C", "W")),
@@ -124,13 +126,15 @@ def _sweep(left, right, weight, value, reg_params, scheme):
             if left[node] < 0:
                 continue
             for child in (left[node], right[node]):
-                above, factor = node, 1.0 / (1.0 + reg_param)
+                above = node
+                factor = 1.0 / (1.0 + reg_param)
                 if scheme == 0:
                     factor = weight[node] / (weight[node] + reg_param)
                 elif scheme == 1:
                     if left[child] >= 0:
                         continue
-                    above, factor = 0, weight[child] / (weight[child] + reg_param)
+                    above = 0
+                    factor = weight[child] / (weight[child] + reg_param)
                 for v in range(n_values):
                     out[i, child, v] = out[i, above, v] + factor * (value[child, v] - value[above, v])
     return out
@@ -142,7 +146,8 @@ def _climb(left, right, weight, value):
     for node in range(left.size - 1, -1, -1):
         if left[node] < 0:
             continue
-        w_left, w_right = weight[left[node]], weight[right[node]]
+        w_left = weight[left[node]]
+        w_right = weight[right[node]]
         weight[node] = w_left + w_right
         share = w_left / weight[node] if weight[node] > 0.0 else 0.5
         for v in range(value.shape[1]):

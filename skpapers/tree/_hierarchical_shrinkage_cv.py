@@ -15,7 +15,7 @@ from skpapers._cross_validation import CrossValidationMixin, choose
 from skpapers._fitting import Fitting
 from skpapers._labels import check_labels
 from skpapers._validation import StrOptions, check_sample_weight, fit_context
-from skpapers.tree._hierarchical_shrinkage_estimators import (
+from skpapers.tree._hierarchical_shrinkage_base import (
     _BaseShrinkage,
     _ShrinkageClassifierMixin,
     _ShrinkageRegressorMixin,

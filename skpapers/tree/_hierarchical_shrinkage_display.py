@@ -92,7 +92,8 @@ class HierarchicalShrinkagePathDisplay:
         if ax is None:
             _, ax = plt.subplots()
         order = np.argsort(self.reg_params)
-        x, scores = self.reg_params[order], self.scores[:, order]
+        x = self.reg_params[order]
+        scores = self.scores[:, order]
         if len(scores) > 1:
             ax.plot(x, scores.T, color="C0", alpha=0.3, linewidth=1)
         label = "mean of the folds" if len(scores) > 1 else "score"
@@ -104,5 +105,6 @@ class HierarchicalShrinkagePathDisplay:
             ax.set_xlim(left=-0.3 * smallest if x[0] == 0 else smallest / 1.5)
         ax.set(xlabel="reg_param", ylabel="score")
         ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_ = ax
+        self.figure_ = ax.figure
         return self

@@ -16,7 +16,7 @@ from skpapers._validation import (
     score_log_loss,
 )
 from skpapers.tree._hierarchical_shrinkage import Nodes, shrink_path
-from skpapers.tree._hierarchical_shrinkage_estimators import fit_model
+from skpapers.tree._hierarchical_shrinkage_base import fit_model
 from skpapers.tree._shrinkable import FORESTS, open_trees
 
 

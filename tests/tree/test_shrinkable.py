@@ -51,7 +51,7 @@ def test_a_regressor_that_cannot_be_shrunk_is_refused(wrong):
 
 def test_the_wrong_kind_is_refused():
     X, y = load_iris(return_X_y=True)
-    with pytest.raises(TypeError, match="shrinks a classifier; DecisionTreeRegressor is none"):
+    with pytest.raises(TypeError, match="takes a classifier, but DecisionTreeRegressor is not one"):
         HierarchicalShrinkageClassifier(DecisionTreeRegressor()).fit(X, y)
-    with pytest.raises(TypeError, match="shrinks a regressor; RandomForestClassifier is none"):
+    with pytest.raises(TypeError, match="takes a regressor, but RandomForestClassifier is not one"):
         HierarchicalShrinkageRegressor(RandomForestClassifier()).fit(X, y)
