@@ -34,7 +34,8 @@ class Step:
     Parameters
     ----------
     figures : mapping of str to float
-        What the step measured, by name. It is printed if `verbose` is set, and callbacks receive it as metadata.
+        What the step measured, by name. It is printed if `verbose` is set. Callbacks receive it as metadata, but not
+        together with `fitted`: what scores takes metadata for arguments of the metric.
 
     fitted : callable or None
         It returns the fitted attributes as they would be if the fit ended here. Callbacks that score need it.
@@ -165,7 +166,8 @@ class Fitting:
             self.print(name if number is None else f"{name} {number}", step.figures)
         if task is not None:
             X, y = self._given if data is None else data
-            step.stopped = end_task(self.estimator, task, X, y, step.figures, step.fitted)
+            metadata = step.figures if step.fitted is None else {}
+            step.stopped = end_task(self.estimator, task, X, y, metadata, step.fitted)
 
     def print(self, text: str, figures: Mapping[str, float]) -> None:
         """Print one line, such as ``[SAMMLPRegressor] epoch 3, loss 0.123, 1.2 s``, if `verbose` is set."""

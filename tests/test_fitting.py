@@ -3,7 +3,7 @@
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.callback import CallbackSupportMixin, ScoringMonitor, with_callbacks
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -16,11 +16,12 @@ Y = [0.0, 1.0, 2.0]
 class Mean(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """Halve the distance to the mean of y in each epoch."""
 
-    def __init__(self, n_epochs=3, fail_in=None, error=RuntimeError, verbose=0):
+    def __init__(self, n_epochs=3, fail_in=None, error=RuntimeError, verbose=0, ready=True):
         self.n_epochs = n_epochs
         self.fail_in = fail_in
         self.error = error
         self.verbose = verbose
+        self.ready = ready
 
     @with_callbacks
     def fit(self, X, y):
@@ -35,7 +36,8 @@ class Mean(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                     raise self.error("a step failed")
                 value += (target.mean() - value) / 2
                 step.figures = {"loss": abs(target.mean() - value), "half_life": 1.0}
-                step.fitted = lambda value=value: fitting.validated | {"mean_": value}
+                if self.ready:
+                    step.fitted = lambda value=value: fitting.validated | {"mean_": value}
             if step.stopped:
                 break
         fitted = {"mean_": value, "n_iter_": number}
@@ -130,19 +132,27 @@ def test_a_resumed_fit_keeps_what_it_does_not_change():
     assert model.mean_ == 1.4375
 
 
-def test_callbacks_hear_of_every_step_with_its_figures():
+@pytest.mark.parametrize("ready", [True, False])
+def test_callbacks_hear_of_every_step_with_a_fitted_estimator_or_its_figures(ready):
     recorder = Recorder()
-    Mean(2).set_callbacks(recorder).fit(X, Y)
+    Mean(2, ready=ready).set_callbacks(recorder).fit(X, Y)
+    figures = [{}, {}] if ready else [{"loss": 0.5, "half_life": 1.0}, {"loss": 0.25, "half_life": 1.0}]
     assert recorder.seen == [
         "setup",
         "begin fit",
         "begin epoch",
-        ("epoch", {"loss": 0.5, "half_life": 1.0}, 0.5),
+        ("epoch", figures[0], 0.5 if ready else None),
         "begin epoch",
-        ("epoch", {"loss": 0.25, "half_life": 1.0}, 0.75),
+        ("epoch", figures[1], 0.75 if ready else None),
         ("fit", {}, 0.75),
         "teardown",
     ]
+
+
+def test_scoring_monitors_score_steps_that_measure_something():
+    monitor = ScoringMonitor(scoring="neg_mean_squared_error")
+    Mean(2).set_callbacks(monitor).fit(X, Y)
+    assert monitor.get_logs().data[-1]["neg_mean_squared_error"] < 0.0
 
 
 def test_a_callback_can_end_the_loop():

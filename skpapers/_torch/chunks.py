@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skpapers._torch.networks import row_size
+from skpapers._torch.state import own_precision
 
 CHUNK_BYTES = 2**24  # of float64 in a forward pass: small beside the rows, and fast, since it stays in the cache
 GRAPH_BYTES = 2**26  # the same where the graph of the gradient is kept: it takes about eight times as much
@@ -38,6 +39,13 @@ def in_chunks(function: Callable[[Tensor], Tensor], X: NDArray, length: int) -> 
     for start in range(length, len(X), length):
         made[start : start + length] = function(to_tensor(X[start : start + length]))
     return made
+
+
+@own_precision()
+def outputs_in_chunks(module: nn.Module, network: nn.Module, X: NDArray) -> NDArray:
+    """Return what a module in float64 makes of rows; the network in it says how much memory a row takes."""
+    with torch.no_grad():
+        return in_chunks(module, X, chunk_length(network)).numpy()
 
 
 def network_inputs(scaling: nn.Module | None, device: torch.device, dtype: torch.dtype) -> Callable[[NDArray], Tensor]:

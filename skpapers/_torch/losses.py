@@ -38,6 +38,17 @@ def _huber(quantile: float) -> Loss:
     return lambda outputs, y: F.huber_loss(outputs, y, reduction="none", delta=HUBER_DELTA).mean(dim=-1)
 
 
+def quantiles(levels: tuple[float, ...]) -> Loss:
+    """Return the mean pinball loss of outputs (..., b, horizon, n_levels) and targets (..., b, horizon)."""
+
+    def loss(outputs: Tensor, y: Tensor) -> Tensor:
+        over = y.unsqueeze(-1) - outputs
+        level = torch.tensor(levels, dtype=outputs.dtype, device=outputs.device)
+        return torch.maximum(level * over, (level - 1.0) * over).mean(dim=(-1, -2))
+
+    return loss
+
+
 def _quantile(quantile: float) -> Loss:
     def loss(outputs: Tensor, y: Tensor) -> Tensor:
         over = y - outputs

@@ -6,10 +6,13 @@ have shape (K, ...), and inputs (K, b, p), or (b, p) where all members see the s
 
 from itertools import pairwise
 from math import pi, sqrt
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from skpapers._torch.networks import Generators
@@ -22,6 +25,15 @@ ACTIVATIONS = {
     "silu": F.silu,
     "softplus": F.softplus,
 }
+
+
+def layer_sizes(hidden_layer_sizes: ArrayLike, *, fewest: int = 0) -> tuple[int, ...]:
+    """Return the widths of the hidden layers that a parameter gives: one number, or one for each layer."""
+    given = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object))
+    whole = all(isinstance(size, Integral) and int(size) >= 1 for size in given.ravel())
+    if given.ndim != 1 or len(given) < fewest or not whole:
+        raise ValueError(f"hidden_layer_sizes must hold integers from 1, got {hidden_layer_sizes!r}.")
+    return tuple(int(size) for size in given)
 
 
 class Linear(nn.Module):

@@ -30,8 +30,14 @@ class Predictor(nn.Module):
         Members' outputs are averaged, or taken for logits whose probabilities are averaged: the logarithms of the means
         are logits again.
 
-    center, scale : ndarray of shape (units,), optional
-        Location and scale of the target.
+    units : tuple of two ndarray, or None
+        Location and scale of the outputs.
+
+    single : bool
+        Whether outputs of shape (n, 1) become (n,).
+
+    row_shape : tuple of int or None
+        Shape of a row as the network takes it; None for rows as they are.
     """
 
     center: Tensor | None
@@ -42,23 +48,28 @@ class Predictor(nn.Module):
         scaling: nn.Module | None,
         network: nn.Module,
         combine: str,
-        center: NDArray | None = None,
-        scale: NDArray | None = None,
+        units: tuple[NDArray, NDArray] | None = None,
+        *,
+        single: bool = True,
+        row_shape: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         self.scaling = scaling
         self.network = network
         self.combine = combine
-        self.register_buffer("center", None if center is None else torch.from_numpy(np.asarray(center)))
-        self.register_buffer("scale", None if scale is None else torch.from_numpy(np.asarray(scale)))
+        self.single = single
+        self.row_shape = row_shape
+        for i, name in enumerate(("center", "scale")):
+            self.register_buffer(name, None if units is None else torch.from_numpy(np.asarray(units[i])))
 
     def forward(self, X: Tensor) -> Tensor:
-        outputs = self.network(bounded(X if self.scaling is None else self.scaling(X)))
+        inputs = bounded(X if self.scaling is None else self.scaling(X))
+        outputs = self.network(inputs if self.row_shape is None else inputs.reshape(-1, *self.row_shape))
         if n_members(self.network) > 1:
             outputs = self._combined(outputs)
         if self.center is not None:
             outputs = outputs * self.scale + self.center
-        return outputs.squeeze(-1) if outputs.shape[-1] == 1 else outputs
+        return outputs.squeeze(-1) if self.single else outputs
 
     def _combined(self, outputs: Tensor) -> Tensor:
         if self.combine == "mean":

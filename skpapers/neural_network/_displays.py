@@ -127,10 +127,10 @@ class LossLandscapeDisplay:
             raise TypeError(f"LossLandscapeDisplay takes a fitted network of this package, not {name}.")
         steps = np.linspace(-distance, distance, n_steps)
         generator = torch.Generator().manual_seed(random_state)
-        network, objective, X, y, weight = estimator._problem(X, y, sample_weight)
+        network, objective, rows = estimator._problem(X, y, sample_weight)
         with own_modes():
             length = chunk_length(network)
-            losses = landscape(network, objective, X, y, weight, steps, n_dims, generator, length)
+            losses = landscape(network, objective, rows, steps, n_dims, generator, length)
         return cls(steps=steps, losses=losses).plot(ax=ax)
 
     def plot(self, *, ax: Any = None, label: str | None = None) -> "LossLandscapeDisplay":

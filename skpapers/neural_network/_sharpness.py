@@ -6,31 +6,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skpapers._torch.networks import n_members
+from skpapers._torch.rows import Rows
 from skpapers._torch.steps import Batch, Objective
 
 
-def _batches(
-    X: Tensor, y: Tensor, weight: Tensor | None, members: int, length: int | None
-) -> list[tuple[float, Batch]]:
+def _batches(rows: Rows[Tensor], members: int, length: int | None) -> list[tuple[float, Batch]]:
     """Return all rows in batches of `length` at most, which stacked members share, and the share of each."""
-    n, batches = len(X), []
+    n = len(rows)
+    batches = []
     for start in range(0, n, length or n):
-        part = slice(start, start + (length or n))
-        X_b, y_b, w_b = X[part], y[part], None if weight is None else weight[part]
-        share, indices = len(X_b) / n, torch.arange(n)[part]
+        indices = torch.arange(n)[start : start + (length or n)]
+        part = rows.take(indices)
         if members > 1:
-            X_b, y_b = X_b.expand(members, *X_b.shape), y_b.expand(members, *y_b.shape)
-            w_b = None if w_b is None else w_b.expand(members, *w_b.shape)
-        batches.append((share, Batch(X_b, y_b, w_b, indices, ())))
+            part = part.apply(lambda values: values.expand(members, *values.shape))
+        batches.append((len(indices) / n, Batch(part.X, part.y, part.weight, indices, ())))
     return batches
 
 
 def top_eigenvalues(
     network: nn.Module,
     objective: Objective,
-    X: Tensor,
-    y: Tensor,
-    weight: Tensor | None = None,
+    rows: Rows[Tensor],
     *,
     max_iter: int = 200,
     tol: float = 1e-4,
@@ -44,7 +40,7 @@ def top_eigenvalues(
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     members = n_members(network)
-    batches = _batches(X, y, weight, members, length)
+    batches = _batches(rows, members, length)
 
     def gradient(share: float, batch: Batch) -> Tensor:
         loss = share * objective(network, batch).sum()
@@ -104,9 +100,7 @@ def filter_normalised(network: nn.Module, generator: torch.Generator) -> list[Te
 def landscape(
     network: nn.Module,
     objective: Objective,
-    X: Tensor,
-    y: Tensor,
-    weight: Tensor | None,
+    rows: Rows[Tensor],
     steps: NDArray[np.float64],
     n_directions: int,
     generator: torch.Generator,
@@ -116,7 +110,7 @@ def landscape(
 
     It is evaluated on `length` rows at a time.
     """
-    batches = _batches(X, y, weight, n_members(network), length)
+    batches = _batches(rows, n_members(network), length)
     parameters = list(network.parameters())
     saved = [p.detach().clone() for p in parameters]
     directions = [filter_normalised(network, generator) for _ in range(n_directions)]

@@ -56,7 +56,7 @@ def test_outputs_of_three_axes_are_no_ensemble():
 
     network = Quantiles(5, 6, dtype=torch.float64)
     X, _ = rows()
-    assert torch.equal(Predictor(None, network, "mean")(X), network(X))
+    assert torch.equal(Predictor(None, network, "mean", single=False)(X), network(X))
 
 
 def test_a_network_has_what_the_protocol_says():

@@ -115,12 +115,12 @@ def test_the_scaling_clips_smoothly():
 def test_logits_of_an_ensemble_have_the_mean_probabilities(units):
     X, _ = rows()
     network = mlp(0, 1, 2, units=units)
-    logits = Predictor(None, network, "probabilities")(X)
+    logits = Predictor(None, network, "probabilities", single=units == 1)(X)
     if units == 1:
         torch.testing.assert_close(torch.sigmoid(logits), torch.sigmoid(network(X)).mean(dim=0)[:, 0])
     else:
         torch.testing.assert_close(torch.softmax(logits, dim=1), torch.softmax(network(X), dim=2).mean(dim=0))
-    mean = Predictor(None, network, "mean", np.full(units, 2.0), np.full(units, 3.0))(X)
+    mean = Predictor(None, network, "mean", (np.full(units, 2.0), np.full(units, 3.0)), single=units == 1)(X)
     torch.testing.assert_close(mean, (network(X).mean(dim=0) * 3.0 + 2.0).squeeze(-1))
 
 

@@ -304,19 +304,19 @@ def test_every_parameter_may_change_between_calls_or_is_named(make, data):
 def test_moments_stay_with_the_optimiser_that_has_them():
     A, y = IRIS
     model = classifier().fit(A, y)
-    steps = model._training_state["optimizer.0.step"]
+    steps = model._fitted.training["optimizer.0.step"]
     for changes, expected in (({"solver": "adam"}, steps + 3), ({"dtype": "float64"}, steps + 6)):
         model.set_params(**changes).partial_fit(A, y)
-        assert model._training_state["optimizer.0.step"] == expected
-    assert model._training_state["optimizer.0.exp_avg"].dtype == np.float64
+        assert model._fitted.training["optimizer.0.step"] == expected
+    assert model._fitted.training["optimizer.0.exp_avg"].dtype == np.float64
     model.set_params(solver="sgd").partial_fit(A, y)
-    assert "optimizer.0.step" not in model._training_state
+    assert "optimizer.0.step" not in model._fitted.training
     model.set_params(solver="adamw").partial_fit(A, y)
-    assert model._training_state["optimizer.0.step"] == 3
+    assert model._fitted.training["optimizer.0.step"] == 3
 
 
 def test_generators_of_another_device_start_anew():
     A, y = IRIS
     model = classifier(dropout=0.1).fit(A, y)
-    model._training_state["generator.0"] = np.zeros(16, dtype=np.uint8)  # as a GPU's generator saves itself
+    model._fitted.training["generator.0"] = np.zeros(16, dtype=np.uint8)  # as a GPU's generator saves itself
     assert np.isfinite(model.partial_fit(A, y).loss_)

@@ -151,7 +151,7 @@ def test_an_interrupt_of_the_second_network_leaves_the_estimator_as_it_was(monke
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skpapers._torch.estimator.fit_temperature", interrupt)
+    monkeypatch.setattr("skpapers._torch.network_classifier.fit_temperature", interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X[:60], y[:60])
     assert pickle.dumps(vars(model)) == before
@@ -177,7 +177,7 @@ def test_the_second_fit_is_silent_and_as_long_as_the_first(capsys):
 
 def test_auto_leaves_many_rows_uncalibrated_and_temperature_does_not(monkeypatch):
     X, y = wrong_labels()
-    monkeypatch.setattr("skpapers._torch.estimator.MANY_ROWS", len(y))
+    monkeypatch.setattr("skpapers._torch.network_classifier.MANY_ROWS", len(y))
     assert SAMMLPClassifier(**TOO_SURE).fit(X, y).temperature_ == 1.0
     assert SAMMLPClassifier(**TOO_SURE).fit(X[1:], y[1:]).temperature_ > 1.5
     assert SAMMLPClassifier(**TOO_SURE, calibration="temperature").fit(X, y).temperature_ > 1.5

@@ -38,7 +38,7 @@ def regressor(**kwargs):
 
 
 def weights_of(model):
-    return np.concatenate([value.ravel() for value in model._network_state.values()])
+    return np.concatenate([value.ravel() for value in model._fitted.weights.values()])
 
 
 KINDS = [
@@ -166,7 +166,7 @@ def test_a_radius_of_zero_runs_the_base_optimiser_to_the_bit():
     plain = classifier(rho=0.0).fit(X, y)
 
     class Plain(SAMMLPClassifier):
-        def _gradient(self, settings, n_steps):
+        def _gradient(self, run):
             from skpapers._torch.steps import backward
 
             return backward
@@ -319,7 +319,7 @@ def test_a_loss_that_is_not_finite_leaves_the_estimator_as_it_was(make):
     model = make(solver="sgd", learning_rate_init=1e30, scaling=None)
     with pytest.raises(ValueError, match=r"loss became NaN or infinite in epoch \d+; lower learning_rate_init=1e\+30"):
         model.fit(X, y)
-    assert not [name for name in vars(model) if name.endswith("_") or name.startswith("_network")]
+    assert not [name for name in vars(model) if name.endswith("_") or name.startswith("_fitted")]
     good = make().fit(X, y).set_params(solver="sgd", learning_rate_init=1e30)
     before = pickle.dumps(good)
     with pytest.raises(ValueError, match="NaN or infinite"):
@@ -529,7 +529,7 @@ def test_verbose_prints_a_line_for_each_epoch(capsys):
     classifier(verbose=True, early_stopping=True, validation_split="random", max_iter=3).fit(*IRIS)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert lines[0].startswith("SAMMLPClassifier: epoch 1, loss ")
+    assert lines[0].startswith("[SAMMLPClassifier] epoch 1, loss ")
     assert "validation score" in lines[0]
 
 

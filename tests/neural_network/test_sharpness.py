@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from skpapers._torch.rows import Rows
 from skpapers._torch.steps import Batch, supervised
 from skpapers.neural_network._sharpness import filter_normalised, landscape, top_eigenvalues
 from tests._torch._nets import cross_entropy, generators, mlp, rows, squared_error
@@ -24,16 +25,16 @@ def test_the_eigenvalue_is_that_of_the_whole_hessian(activation):
     network = mlp(0, activation=activation)
     weight = torch.linspace(0.2, 1.8, len(X), dtype=X.dtype)
     expected = torch.linalg.eigvalsh(hessian(network, objective, Batch(X, y, weight, None, ()))).max().item()
-    (found,) = top_eigenvalues(network, objective, X, y, weight, max_iter=3000, tol=1e-9)
+    (found,) = top_eigenvalues(network, objective, Rows(X, y, weight), max_iter=3000, tol=1e-9)
     assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_members_have_eigenvalues_of_their_own():
     X, y = rows()
     objective = supervised(cross_entropy)
-    together = top_eigenvalues(mlp(0, 1, activation="tanh"), objective, X, y, tol=1e-8, max_iter=2000)
+    together = top_eigenvalues(mlp(0, 1, activation="tanh"), objective, Rows(X, y), tol=1e-8, max_iter=2000)
     for k in (0, 1):
-        alone = top_eigenvalues(mlp(k, activation="tanh"), objective, X, y, tol=1e-8, max_iter=2000)
+        alone = top_eigenvalues(mlp(k, activation="tanh"), objective, Rows(X, y), tol=1e-8, max_iter=2000)
         assert together[k] == pytest.approx(alone[0], rel=1e-4)
 
 
@@ -42,11 +43,13 @@ def test_rows_in_batches_have_the_curvature_and_the_landscape_of_all(members):
     X, y = rows()
     objective, weight = supervised(cross_entropy), torch.linspace(0.2, 1.8, len(X), dtype=X.dtype)
     network, steps = mlp(*members, activation="tanh"), np.array([-0.5, 0.0, 1.0])
-    whole = top_eigenvalues(network, objective, X, y, weight)
+    given = Rows(X, y, weight)
+    whole = top_eigenvalues(network, objective, given)
     for length in (1, 3, len(X) - 1, len(X), 10 * len(X)):
-        np.testing.assert_allclose(top_eigenvalues(network, objective, X, y, weight, length=length), whole, rtol=1e-9)
+        np.testing.assert_allclose(top_eigenvalues(network, objective, given, length=length), whole, rtol=1e-9)
     drawn = [
-        landscape(network, objective, X, y, weight, steps, 1, generators(3)[0], length) for length in (None, 3, len(X))
+        landscape(network, objective, Rows(X, y, weight), steps, 1, generators(3)[0], length)
+        for length in (None, 3, len(X))
     ]
     np.testing.assert_allclose(drawn[1], drawn[0], rtol=1e-12)
     np.testing.assert_array_equal(drawn[2], drawn[0])
@@ -62,7 +65,7 @@ def test_the_largest_eigenvalue_is_not_the_one_of_largest_modulus():
             return (torch.tensor([-4.0, 1.5, 0.5], dtype=torch.float64) * self.w**2).sum() / 2
 
     X, y = rows(n=3)
-    (found,) = top_eigenvalues(Saddle(), lambda network, batch: network(batch.X), X, y, tol=1e-9)
+    (found,) = top_eigenvalues(Saddle(), lambda network, batch: network(batch.X), Rows(X, y), tol=1e-9)
     assert found == pytest.approx(1.5, rel=1e-5)
 
 
@@ -80,7 +83,7 @@ def test_the_landscape_is_the_loss_at_moved_weights():
     y, objective, steps = X[:, 0].sin(), supervised(squared_error), np.array([-0.5, 0.0, 1.0])
     network = mlp(0, units=1)
     before = [p.detach().clone() for p in network.parameters()]
-    found = landscape(network, objective, X, y, None, steps, 2, generators(3)[0])
+    found = landscape(network, objective, Rows(X, y), steps, 2, generators(3)[0])
     assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
     generator = generators(3)[0]
     first, second = filter_normalised(network, generator), filter_normalised(network, generator)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from skpapers._torch.automatic import Settings, automatic_settings
+from skpapers.neural_network._automatic import SAMSettings, automatic_settings
 
 
 def test_few_rows_are_trained_in_small_batches_and_many_in_larger_ones():
-    assert automatic_settings(1) == automatic_settings(4000) == Settings(64, 0.005, 60, 1.0)
+    assert automatic_settings(1) == automatic_settings(4000) == SAMSettings(64, 0.005, 60, 1.0)
     assert (
         automatic_settings(8000)
         == automatic_settings(10**7)
-        == Settings(256, pytest.approx(0.015), 36, pytest.approx(0.1))
+        == SAMSettings(256, pytest.approx(0.015), 36, pytest.approx(0.1))
     )
 
 
