@@ -1,87 +1,16 @@
 """A fitted network in numpy: what prediction needs, and what the next call of `partial_fit` starts from."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from skpapers._torch.inputs import Inputs
-from skpapers._torch.predictor import Predictor
-from skpapers._torch.running import MeanWeight
-from skpapers._torch.scaled_columns import Scaling
-from skpapers._torch.settings import Settings
+from skpapers._torch.setup import Setup
 from skpapers._torch.stopping import EarlyStopping
 from skpapers._torch.targets import Target
 
 Architecture = dict[str, Any]  # keyword arguments of the network
 Arrays = dict[str, NDArray]
-
-
-@dataclass(frozen=True, eq=False)
-class Setup:
-    """What is known before the first step.
-
-    Parameters
-    ----------
-    inputs : Inputs
-        The shape of a row.
-
-    target : Target
-        What the outputs mean.
-
-    scaling : Scaling
-        Of the inputs.
-
-    mean_weight : MeanWeight
-        What counts as a weight of 1.
-
-    settings : Settings
-        Of this training.
-    """
-
-    inputs: Inputs
-    target: Target
-    scaling: Scaling
-    mean_weight: MeanWeight
-    settings: Settings
-
-    def scaling_layer(self) -> nn.Module | None:
-        """Return the first, fixed layer, which takes flat rows."""
-        return self.inputs.scaled(self.scaling.layer())
-
-    def predictor(self, network: nn.Module) -> Predictor:
-        """Return what maps flat raw rows to outputs in the units of the target."""
-        shape = self.inputs.known_shape
-        return Predictor(
-            self.scaling_layer(),
-            network,
-            self.target.combine,
-            self.target.units(),
-            single=self.target.output_shape == (1,),
-            row_shape=shape if len(shape) > 1 else None,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One training of a network, as its objective, gradient, update and schedule see it.
-
-    Parameters
-    ----------
-    setup : Setup
-        What is known before the first step.
-
-    n_steps : int or None
-        Number of steps; None for one of many calls of `partial_fit`.
-
-    memory : dict of str to Tensor
-        What they remember from step to step. It is saved with the model, and the next `partial_fit` starts with it.
-    """
-
-    setup: Setup
-    n_steps: int | None
-    memory: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

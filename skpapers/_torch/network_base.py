@@ -15,11 +15,12 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor, nn
 
 from skpapers._torch.chunks import NUMBERS, network_inputs
-from skpapers._torch.fitted import Architecture, Arrays, Setup
+from skpapers._torch.fitted import Architecture, Arrays
 from skpapers._torch.inputs import Columns, Inputs
 from skpapers._torch.modes import Modes
 from skpapers._torch.networks import check_network
 from skpapers._torch.rows import Rows
+from skpapers._torch.setup import Setup
 from skpapers._torch.state import choose_device, load_arrays
 from skpapers._torch.steps import Objective
 from skpapers._torch.training import Trainer

@@ -13,9 +13,11 @@ from sklearn.base import ClassifierMixin
 
 from skpapers._fitting import Fitting
 from skpapers._torch.fitted import FittedNetwork
+from skpapers._torch.reading import Given
 from skpapers._torch.rows import Rows
 from skpapers._torch.scaled_columns import Scaling
-from skpapers._torch.supervised_base import SupervisedNetwork, fit_statistics
+from skpapers._torch.setup import fit_statistics
+from skpapers._torch.supervised_base import SupervisedNetwork
 from skpapers._torch.targets import Classes
 from skpapers._torch.temperature import FEWEST_HELD, MANY_ROWS, fit_temperature, rows_held_back
 from skpapers._validation import Interval, StrOptions
@@ -120,7 +122,7 @@ class NetworkClassifier(ClassifierMixin, SupervisedNetwork):
             The estimator. Where `partial_fit` raises, it is what it was before.
         """
         self._validate_params()
-        return self._partial_fit(X, y, sample_weight, self._target_of_all(classes))
+        return self._partial_fit(Given(X, y, sample_weight), self._target_of_all(classes))
 
     def _target_of_all(self, classes: ArrayLike | None) -> Classes:
         """Return the target of all classes that will ever come, or raise an error if they are not known."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from skpapers._torch import losses
+from skpapers._torch.reading import Given
 from skpapers._torch.supervised_base import SupervisedNetwork
 from skpapers._torch.targets import Numbers
 from skpapers._validation import Interval, StrOptions
@@ -56,7 +57,7 @@ class NetworkRegressor(RegressorMixin, SupervisedNetwork):
             The estimator. Where `partial_fit` raises, it is what it was before.
         """
         self._validate_params()
-        return self._partial_fit(X, y, sample_weight, self._target())
+        return self._partial_fit(Given(X, y, sample_weight), self._target())
 
     def predict(self, X: Any) -> NDArray:
         """Predict the target.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -13,36 +13,36 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from skpapers._fitting import Fitting
 from skpapers._torch.chunks import chunk_length, network_inputs, outputs_in_chunks
-from skpapers._torch.fitted import Architecture, FittedNetwork, History, Run, Setup
+from skpapers._torch.fitted import Architecture, FittedNetwork, History
 from skpapers._torch.mixup import mixed
 from skpapers._torch.network_base import NetworkEstimator, draw_seeds
 from skpapers._torch.networks import check_network, draw
 from skpapers._torch.predictor import Predictor
+from skpapers._torch.reading import Given, read_rows, rows_to_train_on
 from skpapers._torch.rows import Rows
-from skpapers._torch.running import ENOUGH, MeanWeight, mean_weight
+from skpapers._torch.running import MeanWeight, mean_weight
 from skpapers._torch.scaled_columns import Scaling
 from skpapers._torch.schedules import Schedule, constant, cosine
 from skpapers._torch.settings import Settings
+from skpapers._torch.setup import Run, Setup, fit_statistics, update_statistics
 from skpapers._torch.state import load_arrays, own_modes, own_precision, to_arrays
 from skpapers._torch.steps import Gradient, Objective, Update, apply_step, backward, supervised
 from skpapers._torch.stopping import EarlyStopping, hold_out
 from skpapers._torch.targets import Target
 from skpapers._torch.training import Trainer, batch_starts
-from skpapers._validation import Interval, StrOptions, check_sample_weight, fit_context
-
-Extra = Mapping[str, Any]
+from skpapers._validation import Interval, StrOptions, fit_context
 
 
 class SupervisedNetwork(NetworkEstimator):
     """What classifiers and regressors share.
 
     A method overrides `_objective`, `_gradient`, `_update` or `_schedule` for another step, `_build` for another
-    network, `_inputs` for other rows. A `fit` of its own with more arrays for each row gives them to `_fit` as `extra`.
+    network, `_inputs` for other rows. A `fit` of its own that takes more for each row gives it to `_fit` as `extra`.
     """
 
     STOPPING: ClassVar[dict] = {
@@ -138,24 +138,22 @@ class SupervisedNetwork(NetworkEstimator):
             If the loss becomes NaN or infinite, if the rows left for training lack a class, if weights are negative or
             all 0, or if validation rows are given without `early_stopping`.
         """
-        return self._fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
+        return self._fit(Given(X, y, sample_weight), X_val, y_val)
 
-    def _fit(
-        self, X: Any, y: Any, sample_weight: Any, *, extra: Extra | None = None, X_val: Any = None, y_val: Any = None
-    ) -> Any:
+    def _fit(self, given: Given, X_val: Any = None, y_val: Any = None) -> Any:
         before = self._model_to_continue() if self.warm_start else None
         fitting = Fitting(self, resume=before is not None)
-        setup, rows = self._read(fitting.blank, before, self._target(), X, y, sample_weight, extra or {})
+        setup, rows = self._read(fitting.blank, before, self._target(), given)
         held = self._read_validation(fitting.blank, setup, X_val, y_val)
         rng = check_random_state(self.random_state)
         seeds = draw_seeds(rng, 2, self.n_ensemble)
-        fitting.begin(X, y, setup.settings.n_epochs)
-        if self.early_stopping and held is None:
+        fitting.begin(given.X, given.y, setup.settings.n_epochs)
+        holds_out = self.early_stopping and held is None
+        if holds_out:
             rows, held = hold_out(rows, self.validation_fraction, self._order(len(rows), rng))
-            rows = self._training_rows(rows, setup.target)
+        rows = rows_to_train_on(rows, setup.target, self.early_stopping)
+        if holds_out and held is not None:
             self._check_held(held, setup.target)
-        else:
-            rows = self._training_rows(rows, setup.target)
         setup, rows = fit_statistics(setup, rows)
         numbers = range(1, setup.settings.n_epochs + 1)
         fitted = self._train(setup, rows, held, seeds, numbers, before, fitting)
@@ -163,23 +161,20 @@ class SupervisedNetwork(NetworkEstimator):
             fitted = self._calibrated(fitted, rows, held, seeds, rng)
         return fitting.publish(fitted.attributes())
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, target: Target, extra: Extra | None = None) -> Any:
-        """Visit the rows once; `target` has what a first call has to be told."""
+    def _partial_fit(self, given: Given, target: Target) -> Any:
+        """Visit the rows once; `target` has what the first call has to know."""
         if self.early_stopping:
             raise ValueError("partial_fit sees no validation rows: early_stopping=True is for fit.")
         before = self._model_to_continue()
-        resumes = before is not None
-        fitting = Fitting(self, resume=resumes)
-        setup, rows = self._read(
-            fitting.blank, before, target, X, y, sample_weight, extra or {}, allow_all_zero=resumes
-        )
-        rows = replace(rows, weight=setup.target.weigh(rows.y, rows.weight, allow_all_zero=resumes))
-        if rows.weight is not None and not rows.weight.any():
+        fitting = Fitting(self, resume=before is not None)
+        setup, rows = self._read(fitting.blank, before, target, given, one_of_many=True)
+        weight = setup.target.weigh(rows.y, rows.weight, allow_all_zero=before is not None)
+        if weight is not None and not weight.any():
             return self
         seeds = draw_seeds(check_random_state(self.random_state), 2, self.n_ensemble)
-        setup, rows = update_statistics(setup, rows.with_weight())
-        n_before = 0 if before is None else len(before.history.losses)
-        fitted = self._train(setup, rows, None, seeds, [n_before + 1], before, fitting, one_of_many=True)
+        setup, rows = update_statistics(setup, replace(rows, weight=weight).with_weight())
+        number = 1 if before is None else 1 + len(before.history.losses)
+        fitted = self._train(setup, rows, None, seeds, [number], before, fitting, one_of_many=True)
         return fitting.publish(fitted.attributes())
 
     def _model_to_continue(self) -> FittedNetwork | None:
@@ -197,30 +192,24 @@ class SupervisedNetwork(NetworkEstimator):
         blank: BaseEstimator,
         before: FittedNetwork | None,
         target: Target,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        extra: Extra,
+        given: Given,
         *,
-        allow_all_zero: bool = False,
+        one_of_many: bool = False,
     ) -> tuple[Setup, Rows[NDArray]]:
         """Return validated rows, and the setup without the statistics of these rows."""
-        inputs = self._inputs() if before is None else before.setup.inputs
-        inputs, X = inputs.read(X)
-        y = target.check(y)
-        X, y = validate_data(blank, X, y, reset=before is None, validate_separately=_checks(target))
-        check_consistent_length(X, y)
-        weight = check_sample_weight(sample_weight, X, allow_all_zero=allow_all_zero)
+        inputs = self._inputs()
         scaling = Scaling(self.scaling)
         mean = MeanWeight()
         if before is not None:
+            inputs = before.setup.inputs
             target = target.continued(before.setup.target)
             scaling = before.setup.scaling
             mean = before.setup.mean_weight
-        target, y = target.read(y, type(self).__name__)
-        rows = Rows(X, y, weight, {name: _per_row(name, values, X) for name, values in extra.items()})
-        settings = self._settings(len(rows) if weight is None else int(np.count_nonzero(weight)))
-        return Setup(inputs.completed(X.shape[1]), target, scaling, mean, settings), rows
+        reset = before is None
+        allow_all_zero = one_of_many and not reset
+        inputs, target, rows = read_rows(blank, inputs, target, given, reset=reset, allow_all_zero=allow_all_zero)
+        n = len(rows) if rows.weight is None else int(np.count_nonzero(rows.weight))
+        return Setup(inputs, target, scaling, mean, self._settings(1 if one_of_many else n)), rows
 
     def _read_validation(self, blank: BaseEstimator, setup: Setup, X_val: Any, y_val: Any) -> Rows[NDArray] | None:
         if (X_val is None) != (y_val is None):
@@ -229,31 +218,11 @@ class SupervisedNetwork(NetworkEstimator):
             return None
         if not self.early_stopping:
             raise ValueError("X_val and y_val are for early_stopping=True; it is False.")
-        y_val = setup.target.check(y_val)
-        X_val = setup.inputs.read(X_val)[1]
-        X, y = validate_data(blank, X_val, y_val, reset=False, validate_separately=_checks(setup.target))
-        check_consistent_length(X, y)
-        return Rows(X, setup.target.read(y, type(self).__name__)[1])
+        return read_rows(blank, setup.inputs, setup.target, Given(X_val, y_val), reset=False)[2]
 
     def _order(self, n: int, rng: np.random.RandomState) -> NDArray[np.integer]:
         """Return the order of rows whose last ones are held back."""
         return np.arange(n) if self.validation_split == "last" else rng.permutation(n)
-
-    def _training_rows(self, rows: Rows[NDArray], target: Target) -> Rows[NDArray]:
-        """Return the rows that weigh anything, with the weights that the loss uses."""
-        rows = replace(rows, weight=target.weigh(rows.y, rows.weight))
-        if rows.weight is not None and not rows.weight.any():
-            raise ValueError("No row left to train on has a weight above 0.")
-        rows = rows.with_weight()
-        lacking = target.lacking(rows.y)
-        if lacking and self.early_stopping:
-            raise ValueError(
-                f"No row left to train on has class {lacking[0]!r}; use validation_split='random' or a smaller "
-                "validation_fraction, give X_val and y_val, or set early_stopping=False."
-            )
-        if lacking:
-            raise ValueError(f"No row of class {lacking[0]!r} has a weight above 0.")
-        return rows
 
     # Training -------------------------------------------------------------------------------------------------------
 
@@ -384,7 +353,7 @@ class SupervisedNetwork(NetworkEstimator):
     def _problem(self, X: Any, y: Any, sample_weight: Any) -> tuple[nn.Module, Objective, Rows[Tensor]]:
         """Return network, objective and rows in float64 of the training objective without what is random in it."""
         check_is_fitted(self)
-        setup, rows = self._read(self, self._fitted, self._target(), X, y, sample_weight, {})
+        setup, rows = self._read(self, self._fitted, self._target(), Given(X, y, sample_weight))
         weight = setup.target.weigh(rows.y, rows.weight)
         cpu = torch.device("cpu")
         made = network_inputs(setup.scaling_layer(), cpu, torch.float64)(rows.X)
@@ -394,48 +363,9 @@ class SupervisedNetwork(NetworkEstimator):
         return network, supervised(setup.target.loss()), tensors
 
 
-def _checks(target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return how X and y are validated: in C order, since sums of columns round by the layout."""
-    return {"dtype": np.float64, "order": "C"}, {"ensure_2d": False, "dtype": target.dtype, "order": "C"}
-
-
-def _per_row(name: str, values: Any, X: NDArray) -> NDArray:
-    """Return an array that has an entry for each row."""
-    values = check_array(values, ensure_2d=False, allow_nd=True, dtype="numeric", input_name=name)
-    if len(values) != len(X):
-        raise ValueError(f"{name} has {len(values)} entries, and X has {len(X)} rows.")
-    return values
-
-
 @torch.no_grad()
 def _current_outputs(network: nn.Module, setup: Setup, X: Tensor) -> NDArray:
     """Return the outputs of scaled rows during training, in the units of training."""
     predictor = Predictor(None, network, setup.target.combine, single=setup.target.output_shape == (1,)).eval()
     parts = [predictor(rows) for rows in torch.split(X, chunk_length(network))]
     return torch.cat(parts).double().cpu().numpy()
-
-
-def fit_statistics(setup: Setup, rows: Rows[NDArray]) -> tuple[Setup, Rows[NDArray]]:
-    """Return the setup with the statistics of all rows of a fit, and the rows with weights of mean 1."""
-    setup = _with_statistics(setup, rows, 0, MeanWeight(mean_weight(rows.weight), ENOUGH))
-    weight = rows.weight
-    if weight is not None:
-        weight = None if weight.min() == weight.max() else weight / setup.mean_weight.value
-    return setup, replace(rows, weight=weight)
-
-
-def update_statistics(setup: Setup, rows: Rows[NDArray]) -> tuple[Setup, Rows[NDArray]]:
-    """Return the setup after the rows of one call of `partial_fit`, and the rows with weights in its unit."""
-    setup = _with_statistics(setup, rows, ENOUGH, setup.mean_weight.after(rows.weight, len(rows)))
-    unit = setup.mean_weight.value
-    if rows.weight is None and unit == 1.0:
-        return setup, rows
-    return setup, replace(rows, weight=(np.ones(len(rows)) if rows.weight is None else rows.weight) / unit)
-
-
-def _with_statistics(setup: Setup, rows: Rows[NDArray], enough: int, mean: MeanWeight) -> Setup:
-    table = setup.inputs.by_channel(rows.X)
-    per_row = len(table) // len(rows)
-    weight = rows.weight if rows.weight is None or per_row == 1 else np.repeat(rows.weight, per_row)
-    scaling = setup.scaling.fitted(table, weight, enough)
-    return replace(setup, scaling=scaling, target=setup.target.fitted(rows.y, rows.weight, enough), mean_weight=mean)

@@ -8,8 +8,9 @@ from typing import ClassVar
 import torch
 from numpy.typing import ArrayLike
 
-from skpapers._torch.fitted import Architecture, Setup
+from skpapers._torch.fitted import Architecture
 from skpapers._torch.modules import ACTIVATIONS, MLP, layer_sizes
+from skpapers._torch.setup import Setup
 from skpapers._torch.supervised_base import SupervisedNetwork
 from skpapers._validation import Interval, StrOptions
 

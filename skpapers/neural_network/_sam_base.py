@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from skpapers._torch.chunks import GRAPH_BYTES, chunk_length
-from skpapers._torch.fitted import Run
+from skpapers._torch.setup import Run
 from skpapers._torch.state import own_modes
 from skpapers._torch.steps import Gradient, backward, switched
 from skpapers._validation import Interval, StrOptions
