@@ -111,6 +111,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     ) -> Trainer:
         """Return the trainer of a network on its device; `options` go to :class:`Trainer`."""
         device = next(network.parameters()).device
+        options = {"modes": self._modes(), **options}
         return Trainer(
             network,
             objective,
@@ -118,7 +119,6 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             batch_size=batch_size,
             shuffle=self.shuffle,
             generators=tuple(torch.Generator(device).manual_seed(int(seed)) for seed in seeds),
-            modes=self._modes(),
             alpha=self.alpha,
             momentum=self.momentum,
             nesterov=self.nesterovs_momentum,
