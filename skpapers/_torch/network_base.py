@@ -18,10 +18,10 @@ from skpapers._torch.chunks import NUMBERS, network_inputs
 from skpapers._torch.fitted import Architecture, Arrays
 from skpapers._torch.inputs import Columns, Inputs
 from skpapers._torch.modes import Modes
-from skpapers._torch.networks import check_network
+from skpapers._torch.networks import check_network, draw
 from skpapers._torch.rows import Rows
 from skpapers._torch.setup import Setup
-from skpapers._torch.state import choose_device, load_arrays
+from skpapers._torch.state import choose_device, load_arrays, own_modes
 from skpapers._torch.steps import Objective
 from skpapers._torch.training import Trainer
 from skpapers._validation import Interval, StrOptions
@@ -133,6 +133,12 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             f"{type(self).__name__}: the loss became NaN or infinite in {when}; lower "
             f"learning_rate_init={learning_rate:g}{more}, or scale X (scaling={self.scaling!r})."
         ) from None
+
+    @own_modes()
+    def _new_network(self, architecture: Architecture, seeds: Iterable[int]) -> nn.Module:
+        """Return a network with new weights, one seed for each member, in the dtype of training and on the CPU."""
+        network = check_network(self._build(architecture, self._torch_dtype()))
+        return draw(network, tuple(torch.Generator().manual_seed(int(seed)) for seed in seeds))
 
     def _network_of(self, architecture: Architecture, weights: Arrays) -> nn.Module:
         """Return a fitted network in float64."""

@@ -44,9 +44,13 @@ class Rows(Generic[Array]):
         return Rows(function(self.X), function(self.y), weight, extra)
 
     def take(self, which: Array) -> "Rows[Array]":
-        """Return the rows that an array of row numbers, or a mask, selects."""
+        """Return the rows of these numbers."""
         return self.apply(lambda values: values[which])
+
+    def where(self, mask: Array) -> "Rows[Array]":
+        """Return the rows where the mask is true; if that is all of them, the rows themselves and no copy."""
+        return self if mask.all() else self.take(mask)
 
     def with_weight(self) -> "Rows[Array]":
         """Return the rows whose weight is above 0; without weights the rows themselves."""
-        return self if self.weight is None else self.take(self.weight > 0)
+        return self if self.weight is None else self.where(self.weight > 0)

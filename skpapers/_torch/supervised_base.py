@@ -21,7 +21,7 @@ from skpapers._torch.chunks import chunk_length, network_inputs, outputs_in_chun
 from skpapers._torch.fitted import Architecture, FittedNetwork, History
 from skpapers._torch.mixup import mixed
 from skpapers._torch.network_base import NetworkEstimator, draw_seeds
-from skpapers._torch.networks import check_network, draw
+from skpapers._torch.networks import check_network
 from skpapers._torch.predictor import Predictor
 from skpapers._torch.reading import Given, read_rows, rows_to_train_on
 from skpapers._torch.rows import Rows
@@ -280,9 +280,9 @@ class SupervisedNetwork(NetworkEstimator):
     @own_modes()
     def _start(self, architecture: Architecture, seeds: Iterable[int], before: FittedNetwork | None) -> nn.Module:
         """Return the network with the weights of a fitted model, or with new ones."""
-        network = check_network(self._build(architecture, self._torch_dtype()))
         if before is None:
-            return draw(network, tuple(torch.Generator().manual_seed(int(seed)) for seed in seeds))
+            return self._new_network(architecture, seeds)
+        network = check_network(self._build(architecture, self._torch_dtype()))
         try:
             load_arrays(network, before.weights)
         except RuntimeError:

@@ -55,7 +55,7 @@ class FewShotNetwork(nn.Module):
         hidden_layer_sizes: tuple[int, ...],
         n_classes: int,
         *,
-        projection_dim: int,
+        projection_dim: int = 0,
         activation: str,
         batch_norm: bool,
         dtype: torch.dtype,
@@ -120,7 +120,9 @@ class Features(nn.Module):
 
     def __init__(self, scaling: nn.Module | None, network: FewShotNetwork, normalize: bool) -> None:
         super().__init__()
-        self.scaling, self.network, self.normalize = scaling, network, normalize
+        self.scaling = scaling
+        self.network = network
+        self.normalize = normalize
 
     def forward(self, X: Tensor) -> Tensor:
         h = self.network.features(bounded(X if self.scaling is None else self.scaling(X)))
@@ -185,7 +187,7 @@ class StudentObjective:
 
     Parameters
     ----------
-    X, y, weight : Tensor or None
+    source : Rows or None
         Source rows as the network takes them, their classes, and their weights of mean 1. None: there are none.
 
     augment : callable
@@ -197,37 +199,36 @@ class StudentObjective:
 
     def __init__(
         self,
-        X: Tensor | None,
-        y: Tensor | None,
-        weight: Tensor | None,
+        source: Rows[Tensor] | None,
         augment: Augment,
         *,
         distill_weight: float,
         ssl_weight: float,
         temperature: float,
     ) -> None:
-        self.X, self.y, self.weight, self.augment = X, y, weight, augment
-        self.distill_weight = 0.0 if X is None else distill_weight
-        self.ssl_weight, self.temperature = ssl_weight, temperature
+        self.source = source
+        self.augment = augment
+        self.distill_weight = 0.0 if source is None else distill_weight
+        self.ssl_weight = ssl_weight
+        self.temperature = temperature
         self.partners: Tensor | None = None
-        self.totals = torch.zeros(3, dtype=torch.float64)
+        self.totals = torch.zeros(3, dtype=torch.float64, device="cpu")
 
     def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
         of = cast(FewShotNetwork, network)
-        told, distilled, similar = torch.zeros(3, dtype=batch.X.dtype, device=batch.X.device).unbind()
+        supervised, distilled, similar = torch.zeros(3, dtype=batch.X.dtype, device=batch.X.device).unbind()
         # Three passes: statistics of normalisation are those of source rows, of one view, of the other.
-        if self.X is not None and self.y is not None and self.partners is not None:
-            rows = self.partners[batch.indices].flatten()
-            losses = cross_entropy()(of(self.X[rows]), self.y[rows])
-            told = _mean(losses, None if self.weight is None else self.weight[rows])
+        if self.source is not None and self.partners is not None:
+            rows = self.source.take(self.partners[batch.indices].flatten())
+            supervised = _mean(cross_entropy()(of(rows.X), rows.y), rows.weight)
         h_1, h_2 = (of.features(self.augment(batch.X, batch.generators[0])) for _ in range(2))
         if self.distill_weight > 0:
             distilled = _mean(distillation(of.classify(h_1), of.classify(h_2), batch.y), batch.weight)
         if self.ssl_weight > 0:
             similar = _mean(nt_xent(of.project(h_1), of.project(h_2), self.temperature), batch.weight)
-        parts = torch.stack([part.detach().double() for part in (told, distilled, similar)])
+        parts = torch.stack([part.detach().double() for part in (supervised, distilled, similar)])
         self.totals += batch.indices.shape[-1] * parts.cpu()
-        return told + self.distill_weight * distilled + self.ssl_weight * similar
+        return supervised + self.distill_weight * distilled + self.ssl_weight * similar
 
 
 def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:
@@ -243,8 +244,16 @@ def rounds(n_source: int, n_target: int, batch_size: int) -> tuple[int, int]:
     return max(1, round(n_source / (n_target * n_partners))), n_partners
 
 
-def student_epoch(trainer: Trainer, X: Tensor, q: Tensor, weight: Tensor | None) -> Tensor:
+def student_epoch(trainer: Trainer, rows: Rows[Tensor]) -> Tensor:
     """Visit all target rows, and source rows in turn, an order of theirs being drawn when the last one is used up.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Its objective is a :class:`StudentObjective`.
+
+    rows : Rows
+        Target rows, with the teacher's probabilities as y.
 
     Returns
     -------
@@ -257,15 +266,16 @@ def student_epoch(trainer: Trainer, X: Tensor, q: Tensor, weight: Tensor | None)
         If the loss was NaN or infinite.
     """
     objective: StudentObjective = trainer.objective  # type: ignore[assignment]
-    n, n_source = len(X), 0 if objective.X is None else len(objective.X)
+    n = len(rows)
+    n_source = 0 if objective.source is None else len(objective.source)
     n_rounds, n_partners = rounds(n_source, n, trainer.batch_size)
     objective.totals.zero_()
     partners = None
     if n_source:
         turns = -(-n_rounds * n * n_partners // n_source)
-        orders = [torch.randperm(n_source, generator=trainer.generators[0], device=X.device) for _ in range(turns)]
+        orders = [torch.randperm(n_source, generator=trainer.generators[0], device=rows.X.device) for _ in range(turns)]
         partners = torch.cat(orders)[: n_rounds * n * n_partners].view(n_rounds, n, n_partners)
     for i in range(n_rounds):
         objective.partners = None if partners is None else partners[i]
-        trainer.run_epoch(Rows(X, q, weight))
+        trainer.run_epoch(rows)
     return objective.totals / (n_rounds * n)

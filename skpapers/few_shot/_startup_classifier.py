@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import with_callbacks
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from skpapers._callbacks import begin_fit, end_fit
-from skpapers._torch.chunks import NUMBERS
-from skpapers._torch.modules import ACTIVATIONS
-from skpapers._torch.scaling import fit_scaling
-from skpapers._torch.state import to_arrays
+from skpapers._fitting import Fitting
+from skpapers._torch.chunks import outputs_in_chunks
+from skpapers._torch.fitted import Architecture, Arrays
+from skpapers._torch.inputs import Columns
+from skpapers._torch.modules import ACTIVATIONS, layer_sizes
+from skpapers._torch.network_base import NetworkEstimator
+from skpapers._torch.rows import Rows
+from skpapers._torch.scaled_columns import Scaling
+from skpapers._torch.state import own_modes
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
-from skpapers.base import DocLinkMixin
 from skpapers.few_shot._domains import read_labels, source_rows
-from skpapers.few_shot._startup import Features
-from skpapers.few_shot._startup_stages import Rows, Stages, applied, features_module
+from skpapers.few_shot._startup import Features, FewShotNetwork
+from skpapers.few_shot._startup_stages import FittedNetworks, Roles, Stages
 from skpapers.few_shot._views import NAMED
 from skpapers.few_shot._wrapped_classifier import WrappedClassifierMixin
 
@@ -43,13 +41,11 @@ def _classes(y: NDArray, holder: str) -> NDArray:
 
 
 class STARTUPClassifier(
-    DocLinkMixin,
-    CallbackSupportMixin,
     WrappedClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClassifierMixin,
-    BaseEstimator,
+    NetworkEstimator,
 ):
     r"""Classifier for a few labelled rows of new classes, on features learned from other rows (STARTUP).
 
@@ -239,6 +235,8 @@ class STARTUPClassifier(
     __metadata_request__fit: ClassVar[dict] = {"sample_domain": True}
 
     _parameter_constraints: ClassVar[dict] = {
+        **NetworkEstimator._parameter_constraints,
+        **NetworkEstimator.SCALING,
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "final_estimator": [HasMethods(["fit", "predict"]), None],
         "distill_weight": [Interval(Real, 0, None, closed="left")],
@@ -251,16 +249,11 @@ class STARTUPClassifier(
         "unlabeled": "no_validation",
         "activation": [StrOptions(set(ACTIVATIONS))],
         "batch_norm": ["boolean"],
-        "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "scaling": [StrOptions({"robust", "standard"}), None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "dtype": [StrOptions({"float32", "float64"})],
-        "device": [StrOptions({"auto", "cpu", "cuda"})],
     }
+
+    _fitted: FittedNetworks
+    source_classes_: NDArray
 
     def __init__(
         self,
@@ -346,42 +339,33 @@ class STARTUPClassifier(
             If the final estimator is no classifier, or takes no weights and there are some.
         """
         weight_name = self._checked_weight_name(sample_weight)
-        blank = copy(self)  # what validation writes goes there: an error further down must leave self alone
+        fitting = Fitting(self)
         y, unlabelled = read_labels(y, self.unlabeled)
         if unlabelled is not None and unlabelled.all():
             raise ValueError("No row has a label: STARTUPClassifier needs some of the source, of the target, or both.")
-        X, y = validate_data(blank, X, y, dtype=np.float64, order="C")  # sums round by the layout
-        told = {k: v for k, v in vars(blank).items() if k in ("n_features_in_", "feature_names_in_")}
-        rows = Rows(X, y, check_sample_weight(sample_weight, X))
-        rows, source, target, labelled = self._divide(rows, unlabelled, sample_domain)
-        told["source_classes_"] = _classes(source.y, "the source holds") if len(source.X) else labelled.y[:0]
-        told["classes_"] = _classes(labelled.y, "the labelled target rows hold")
-        if not len(source.X) and self.ssl_weight == 0:
+        X, y = validate_data(fitting.blank, X, y, dtype=np.float64, order="C")  # sums round by the layout
+        unlabelled = np.zeros(len(y), dtype=bool) if unlabelled is None else unlabelled
+        source = ~unlabelled if sample_domain is None else source_rows(sample_domain, X)
+        extra = {"is_source": source, "is_unlabelled": unlabelled}
+        rows = Rows(X, y, check_sample_weight(sample_weight, X), extra).with_weight()
+        roles = self._divide(rows)
+        source_classes = roles.labelled.y[:0]
+        if len(roles.source):
+            source_classes = _classes(roles.source.y, "the source holds")
+        _classes(roles.labelled.y, "the labelled target rows hold")
+        if not len(roles.source) and self.ssl_weight == 0:
             raise ValueError("Without source rows nothing but self-supervision is left, and ssl_weight is 0.")
-        told["_fitted_architecture"] = self._architecture(told)
-        told["_normalize"] = self.normalize
-        scaling = fit_scaling(rows.X, rows.weight, self.scaling)
-        told["_scaling"] = None if scaling is None else to_arrays(scaling) | {"limit": scaling.limit}
+        scaling = Scaling(self.scaling).fitted(rows.X, rows.weight)
 
-        stages = Stages(self, told, source, target, labelled, weight_name)
-        context = begin_fit(self, stages.n_steps, labelled.X, labelled.y)
-        stages.run(context)
-        fitted = stages.fitted(stages.fit_final(context))
-        end_fit(self, context, labelled.X, labelled.y, lambda: fitted)
-        self.__dict__.update(fitted)
-        if "feature_names_in_" not in fitted:
-            self.__dict__.pop("feature_names_in_", None)
-        return self
+        stages = Stages(self, fitting, roles, scaling, source_classes, weight_name)
+        fitting.begin(roles.labelled.X, roles.labelled.y, stages.n_steps)
+        stages.run()
+        return fitting.publish(stages.fitted(silent=False))
 
-    def _divide(
-        self, rows: Rows, unlabelled: NDArray[np.bool_] | None, sample_domain: Any
-    ) -> tuple[Rows, Rows, Rows, Rows]:
-        """Return all rows that weigh anything, those of the source, of the target, and those of the final fit."""
-        unlabelled = np.zeros(len(rows.y), dtype=bool) if unlabelled is None else unlabelled
-        source = ~unlabelled if sample_domain is None else source_rows(sample_domain, rows.X)
-        if rows.weight is not None:
-            present = rows.weight > 0
-            rows, source, unlabelled = rows.of(present), source[present], unlabelled[present]
+    def _divide(self, rows: Rows[NDArray]) -> Roles:
+        """Return the rows of the source, of the target, and those of the final fit."""
+        source = rows.extra["is_source"]
+        unlabelled = rows.extra["is_unlabelled"]
         if np.any(source & unlabelled):
             raise ValueError(
                 f"Source rows need labels, and {np.sum(source & unlabelled)} of them are marked by "
@@ -394,20 +378,20 @@ class STARTUPClassifier(
         for part in (final, source):
             if part.any():
                 check_classification_targets(rows.y[part])
-        return rows, rows.of(source), rows.of(~source), rows.of(final)
+        return Roles(rows.where(source), rows.where(~source), rows.where(final))
 
-    def _architecture(self, told: dict[str, Any]) -> dict[str, Any]:
+    def _architecture(self, n_inputs: int, n_classes: int) -> Architecture:
         """Return what the networks are built from; a fitted model keeps it, whatever its parameters are set to."""
-        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
-        if sizes.ndim != 1 or not sizes.size or sizes.dtype.kind not in "iu" or sizes.min() < 1:
-            raise ValueError(f"hidden_layer_sizes must hold integers from 1, got {self.hidden_layer_sizes!r}.")
         return {
-            "n_inputs": told["n_features_in_"],
-            "hidden_layer_sizes": tuple(sizes.tolist()),
-            "n_classes": len(told["source_classes_"]),
+            "n_inputs": n_inputs,
+            "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes, fewest=1),
+            "n_classes": n_classes,
             "activation": self.activation,
             "batch_norm": self.batch_norm,
         }
+
+    def _build(self, architecture: Architecture, dtype: torch.dtype) -> FewShotNetwork:
+        return FewShotNetwork(**architecture, dtype=dtype)
 
     def _unfitted(self) -> Any:
         """Return the classifier to clone."""
@@ -425,7 +409,19 @@ class STARTUPClassifier(
             The module is a copy: training it leaves the estimator alone.
         """
         check_is_fitted(self)
-        return features_module(vars(self), vars(self)["_student_state"])
+        return self._features(self._fitted, self._fitted.student, normalize=self._fitted.normalize)
+
+    @own_modes()
+    def _features(self, fitted: FittedNetworks, weights: Arrays, *, normalize: bool) -> Features:
+        """Return what makes features of raw rows, in float64 and evaluation mode."""
+        network = self._network_of(fitted.architecture, weights)
+        assert isinstance(network, FewShotNetwork)
+        return Features(fitted.scaling.layer(), network, normalize).eval()
+
+    def _apply(self, fitted: FittedNetworks, X: NDArray) -> NDArray:
+        """Return the features of raw rows by networks that may not be this estimator's own."""
+        features = self._features(fitted, fitted.student, normalize=fitted.normalize)
+        return outputs_in_chunks(features, features.network, X)
 
     def transform(self, X: Any) -> NDArray:
         """Return the student's features.
@@ -445,7 +441,7 @@ class STARTUPClassifier(
     def _model_rows(self, X: Any) -> NDArray:
         """Return an array, whatever `set_output` says."""
         check_is_fitted(self)
-        return applied(self.to_torch(), validate_data(self, X, dtype=NUMBERS, reset=False))
+        return self._apply(self._fitted, self._flat_rows(Columns(), X))
 
     def pseudo_labels(self, X: Any) -> NDArray:
         """Return the teacher's probabilities of the source classes, which the student is to match on target rows.
@@ -468,11 +464,11 @@ class STARTUPClassifier(
         check_is_fitted(self)
         if not len(self.source_classes_):
             raise ValueError("The model was fitted without source rows and has no teacher.")
-        X = validate_data(self, X, dtype=NUMBERS, reset=False)
-        told = vars(self)
-        teacher = features_module(told | {"_normalize": False}, told["_teacher_state"])
-        return applied(teacher, X, teacher.network.classifier.linears[-1], nn.Softmax(dim=-1))
+        X = self._flat_rows(Columns(), X)
+        teacher = self._features(self._fitted, self._fitted.teacher, normalize=False)
+        with_head = nn.Sequential(teacher, teacher.network.classifier.linears[-1], nn.Softmax(dim=-1))
+        return outputs_in_chunks(with_head, teacher.network, X)
 
     @property
     def _n_features_out(self) -> int:
-        return self._fitted_architecture["hidden_layer_sizes"][-1]
+        return self._fitted.architecture["hidden_layer_sizes"][-1]

@@ -25,10 +25,13 @@ def assert_together(some):
 
 
 def test_numbers_and_masks_select_from_every_array():
-    for which in (RNG.permutation(20)[:7], RNG.random(20) < 0.5):
-        some = made().take(which)
+    numbers = RNG.permutation(20)[:7]
+    mask = RNG.random(20) < 0.5
+    for some, which in ((made().take(numbers), numbers), (made().where(mask), mask)):
         assert_together(some)
         assert_array_equal(some.y, np.arange(20)[which])
+    whole = made()
+    assert whole.where(np.ones(20, dtype=bool)) is whole
 
 
 def test_rows_without_weight_go_with_all_they_have():

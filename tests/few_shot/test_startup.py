@@ -42,9 +42,9 @@ def as_they_are(X, generator):
 
 
 def objective(source=True, augment=as_they_are, weight=None, **weights):
-    X, y = (normal(12, 5, seed=1), torch.arange(12) % 3) if source else (None, None)
+    rows = Rows(normal(12, 5, seed=1), torch.arange(12) % 3, weight) if source else None
     weights = {"distill_weight": 1.0, "ssl_weight": 1.0, "temperature": 1.0, **weights}
-    return StudentObjective(X, y, weight, augment, **weights)
+    return StudentObjective(rows, augment, **weights)
 
 
 def batch_of(n=8, n_classes=3, weight=None):
@@ -145,7 +145,7 @@ def test_the_objective_is_the_sum_of_its_parts(weighted):
     of = objective(weight=source_weight, distill_weight=0.7, ssl_weight=1.3, augment=lambda X, g: 1.1 * X)
     of.partners = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6])
     found = of(net, batch)
-    told = F.cross_entropy(net(of.X[of.partners]), of.y[of.partners], reduction="none")
+    told = F.cross_entropy(net(of.source.X[of.partners]), of.source.y[of.partners], reduction="none")
     h = net.features(1.1 * batch.X)
     distilled, similar = (
         distillation(net.classify(h), net.classify(h), batch.y),
@@ -210,16 +210,15 @@ def test_an_epoch_visits_source_and_target(n_source, n_target, n_rounds, n_partn
     class Recorded(StudentObjective):
         def __call__(self, network, batch):
             targets.extend(batch.indices.tolist())
-            if self.X is not None:
+            if self.source is not None:
                 visited.extend(self.partners[batch.indices].flatten().tolist())
             return super().__call__(network, batch)
 
-    X = normal(n_source, 5) if n_source else None
-    y = torch.arange(n_source) % 3 if n_source else None
-    of = Recorded(X, y, None, as_they_are, distill_weight=0.0, ssl_weight=1.0, temperature=1.0)
+    source = Rows(normal(n_source, 5), torch.arange(n_source) % 3) if n_source else None
+    of = Recorded(source, as_they_are, distill_weight=0.0, ssl_weight=1.0, temperature=1.0)
     trainer = Trainer(network(3 if n_source else 0), of, batch_size=8, generators=(generator(),))
     rows = normal(n_target, 5, seed=1)
-    student_epoch(trainer, rows, torch.zeros(n_target, 3, dtype=torch.float64), None)
+    student_epoch(trainer, Rows(rows, torch.zeros(n_target, 3, dtype=torch.float64)))
     assert np.bincount(targets, minlength=n_target).tolist() == [n_rounds] * n_target
     if n_source:
         counts = np.bincount(visited, minlength=n_source)
@@ -239,10 +238,10 @@ def test_few_target_rows_leave_the_batches_of_the_source_whole():
     of.__class__ = Recorded
     trainer = Trainer(network(), of, update=lambda *_: None, batch_size=6, generators=(generator(),))
     X, q = normal(2, 5, seed=2), torch.softmax(normal(2, 3, seed=3), dim=-1)
-    told, distilled, _ = student_epoch(trainer, X, q, None).tolist()
+    told, distilled, _ = student_epoch(trainer, Rows(X, q)).tolist()
     assert sizes == [(2, 6), (2, 6)]
     net = network()
-    assert_allclose(told, F.cross_entropy(net(of.X), of.y).item(), rtol=1e-12)
+    assert_allclose(told, F.cross_entropy(net(of.source.X), of.source.y).item(), rtol=1e-12)
     assert_allclose(distilled, distillation(net(X), net(X), q).mean().item(), rtol=1e-12)
 
 
@@ -251,9 +250,9 @@ def test_the_losses_of_an_epoch_are_means_over_rows():
     trainer = Trainer(network(), of, update=lambda *_: None, batch_size=4, generators=(generator(),))
     X, q = normal(12, 5, seed=2), torch.softmax(normal(12, 3, seed=3), dim=-1)
     of.ssl_weight = 0.0
-    told, distilled, similar = student_epoch(trainer, X, q, None).tolist()
+    told, distilled, similar = student_epoch(trainer, Rows(X, q)).tolist()
     net = network()
-    assert_allclose(told, F.cross_entropy(net(of.X), of.y).item(), rtol=1e-12)
+    assert_allclose(told, F.cross_entropy(net(of.source.X), of.source.y).item(), rtol=1e-12)
     assert_allclose(distilled, distillation(net(X), net(X), q).mean().item(), rtol=1e-12)
     assert similar == 0.0
 
@@ -267,7 +266,7 @@ def test_a_student_with_no_weight_on_the_target_learns_what_a_teacher_learns():
     of_teacher = Trainer(teacher, supervised(cross_entropy()), generators=(generator(2),), **settings)
     X, q = normal(12, 5, seed=2), torch.zeros(12, 3, dtype=torch.float64)
     for _ in range(5):
-        student_epoch(of_student, X, q, None)
-        of_teacher.run_epoch(Rows(of.X, of.y))
+        student_epoch(of_student, Rows(X, q))
+        of_teacher.run_epoch(Rows(of.source.X, of.source.y))
     for a, b in zip(student.parameters(), teacher.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)

@@ -479,8 +479,8 @@ class TestFit:
         fitted(verbose=True)
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 6
-        assert all("teacher, epoch" in line for line in lines[:3])
-        assert all("student, epoch" in line and "self-supervision" in line for line in lines[3:])
+        assert all(line.startswith("[STARTUPClassifier] teacher epoch ") for line in lines[:3])
+        assert all("student epoch" in line and "self supervision" in line for line in lines[3:])
 
 
 class Told:
@@ -514,8 +514,8 @@ class TestCallbacks:
         told = Told()
         model = startup(unlabeled=-1).set_callbacks(told)
         assert_same_predictions(model.fit(X, Y, sample_domain=DOMAIN), fitted(), X)
-        epochs = ["epoch"] * 3
-        assert told.names == [*epochs, "teacher", *epochs, "student", "final estimator", "fit"]
+        teacher, student = (3 * [f"{stage} epoch"] + [stage] for stage in ("teacher", "student"))
+        assert told.names == [*teacher, *student, "final estimator", "fit"]
         shown = Y >= 5
         assert len(told.scores) == 9
         assert told.scores[-1] == model.score(X[shown], Y[shown])
