@@ -11,7 +11,9 @@ from sklearn.callback import with_callbacks
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import indexable
 
+from skpapers._cross_validation import DOCUMENTED as CROSS_VALIDATION
 from skpapers._cross_validation import CrossValidationMixin, choose
+from skpapers._docstrings import filled_docstring
 from skpapers._fitting import Fitting
 from skpapers._labels import check_labels
 from skpapers._validation import StrOptions, check_sample_weight, fit_context
@@ -24,6 +26,21 @@ from skpapers.tree._hierarchical_shrinkage_base import (
 )
 from skpapers.tree._hierarchical_shrinkage_scores import score_fold, score_oob
 from skpapers.tree._shrinkable import FORESTS, carries_weights
+
+# parts of the docstrings of both estimators, see `_docstrings.py`
+DOCUMENTED = CROSS_VALIDATION | {
+    "reg_params": """
+        Values of lambda to choose from, in rows, finite and not negative. Of equally good ones the first is taken.""",
+    "path": """
+        The structure of a tree does not depend on lambda, so each fold fits once and the node values of the whole path
+        come from that fit in one sweep: k + 1 fits for k folds, one fit with `cv="oob"`. Scores of trees and forests
+        are read from the leaves without a further pass through the trees. Cost beside the fits:
+        O(n_reg_params x (nodes + n x trees)), whatever p is.""",
+    "selection": """
+        Chosen scores are optimistic, as those of any search: cross-validate the whole estimator to judge it. A frozen
+        estimator is not refitted in the folds; give rows that it was not trained on. Repeated rows that fall on both
+        sides of a fold, or of a bag, make too small a `reg_param` look best: keep them together with `groups`.""",
+}
 
 
 class _BaseShrinkageCV(CrossValidationMixin, _BaseShrinkage):
@@ -133,6 +150,7 @@ class _BaseShrinkageCV(CrossValidationMixin, _BaseShrinkage):
             raise ValueError(f'cv="oob" needs a forest with bootstrap=True; {forest!r} leaves no row out of its bags.')
 
 
+@filled_docstring(DOCUMENTED)
 class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageCV):
     """Hierarchical shrinkage of regression trees and ensembles, with `reg_param` chosen by cross-validation.
 
@@ -145,7 +163,7 @@ class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageC
         `DecisionTreeRegressor(random_state=0)`.
 
     reg_params : array-like of shape (n_reg_params,), default=(0, 0.1, 1, 10, 50, 100, 500)
-        Values of lambda to choose from, in rows, finite and not negative. Of equally good ones the first is taken.
+        {reg_params}
 
     scheme : {"hierarchical", "leaf", "constant"}, default="hierarchical"
         The paper's Eq. 3 or one of its rivals, see :class:`HierarchicalShrinkageRegressor`.
@@ -153,13 +171,13 @@ class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageC
     cv : int, splitter, iterable of splits, "oob" or None, default=None
         None means 5 folds, unshuffled. For rows in the order of time give a time-ordered splitter such as
         :class:`~sklearn.model_selection.TimeSeriesSplit`. "oob", for forests with `bootstrap=True`, scores each tree on
-        the rows outside its bag: a single fit in all.
+        the rows outside its bag: a single fit in all, and a single split.
 
     scoring : str, callable or None, default=None
         A scorer of scikit-learn; greater is better. None means `r2`.
 
     n_jobs : int or None, default=None
-        Folds fitted at once (joblib); None means 1. The `multiprocessing` backend is not supported: it forks.
+        {n_jobs}
 
     Attributes
     ----------
@@ -170,21 +188,7 @@ class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageC
     reg_param_ : float
         The chosen value of lambda.
 
-    best_score_ : float
-        Its mean score over the folds.
-
-    best_index_ : int
-        Its index in `reg_params`.
-
-    best_params_ : dict
-        `{"reg_param": reg_param_}`.
-
-    cv_results_ : dict of ndarrays
-        `param_reg_param`, `params`, `split<i>_test_score`, `mean_test_score`, `std_test_score`, `rank_test_score`, as
-        in :class:`~sklearn.model_selection.GridSearchCV`.
-
-    n_splits_ : int
-        Number of folds; 1 with out-of-bag rows.
+    {cv_attributes}
 
     feature_importances_ : ndarray of shape (n_features,)
         Impurity-based importances, where the wrapped estimator has them.
@@ -206,14 +210,9 @@ class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageC
 
     Notes
     -----
-    The structure of a tree does not depend on lambda, so each fold fits once and the node values of the whole path come
-    from that fit in one sweep: k + 1 fits for k folds, one fit with `cv="oob"`. Scores of trees and forests are read
-    from the leaves without a further pass through the trees. Cost beside the fits:
-    O(n_reg_params x (nodes + n x trees)), whatever p is.
+    {path}
 
-    Chosen scores are optimistic, as those of any search: cross-validate the whole estimator to judge it. A frozen
-    estimator is not refitted in the folds; give rows that it was not trained on. Repeated rows that fall on both sides
-    of a fold, or of a bag, make too small a `reg_param` look best: keep them together with `groups`.
+    {selection}
 
     **Differences from the paper.** Its experiments use 3 folds; here 5 is the default, as in scikit-learn. Out-of-bag
     selection is not in the paper. The rest as in :class:`HierarchicalShrinkageRegressor`.
@@ -242,6 +241,7 @@ class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageC
         return "r2"
 
 
+@filled_docstring(DOCUMENTED)
 class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkageCV):
     """Hierarchical shrinkage of classification trees and ensembles, with `reg_param` chosen by cross-validation.
 
@@ -254,7 +254,7 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
         `DecisionTreeClassifier(random_state=0)`.
 
     reg_params : array-like of shape (n_reg_params,), default=(0, 0.1, 1, 10, 50, 100, 500)
-        Values of lambda to choose from, in rows, finite and not negative. Of equally good ones the first is taken.
+        {reg_params}
 
     scheme : {"hierarchical", "leaf", "constant"}, default="hierarchical"
         The paper's Eq. 3 or one of its rivals, see :class:`HierarchicalShrinkageClassifier`.
@@ -262,14 +262,14 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
     cv : int, splitter, iterable of splits, "oob" or None, default=None
         None means 5 folds, stratified by class and unshuffled. For rows in the order of time give a time-ordered
         splitter such as :class:`~sklearn.model_selection.TimeSeriesSplit`. "oob", for forests with
-        `bootstrap=True`, scores each tree on the rows outside its bag: a single fit in all.
+        `bootstrap=True`, scores each tree on the rows outside its bag: a single fit in all, and a single split.
 
     scoring : str, callable or None, default=None
         A scorer of scikit-learn; greater is better. None means `accuracy`. Shrinkage acts on
         probabilities first: "neg_log_loss" or "roc_auc" tell its values apart more finely.
 
     n_jobs : int or None, default=None
-        Folds fitted at once (joblib); None means 1. The `multiprocessing` backend is not supported: it forks.
+        {n_jobs}
 
     Attributes
     ----------
@@ -280,21 +280,7 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
     reg_param_ : float
         The chosen value of lambda.
 
-    best_score_ : float
-        Its mean score over the folds.
-
-    best_index_ : int
-        Its index in `reg_params`.
-
-    best_params_ : dict
-        `{"reg_param": reg_param_}`.
-
-    cv_results_ : dict of ndarrays
-        `param_reg_param`, `params`, `split<i>_test_score`, `mean_test_score`, `std_test_score`, `rank_test_score`, as
-        in :class:`~sklearn.model_selection.GridSearchCV`.
-
-    n_splits_ : int
-        Number of folds; 1 with out-of-bag rows.
+    {cv_attributes}
 
     classes_ : ndarray of shape (n_classes,), or a list of n_outputs such arrays
         The class labels.
@@ -322,14 +308,9 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
 
     Notes
     -----
-    The structure of a tree does not depend on lambda, so each fold fits once and the node values of the whole path come
-    from that fit in one sweep: k + 1 fits for k folds, one fit with `cv="oob"`. Scores of trees and forests are read
-    from the leaves without a further pass through the trees. Cost beside the fits:
-    O(n_reg_params x (nodes + n x trees)), whatever p is.
+    {path}
 
-    Chosen scores are optimistic, as those of any search: cross-validate the whole estimator to judge it. A frozen
-    estimator is not refitted in the folds; give rows that it was not trained on. Repeated rows that fall on both sides
-    of a fold, or of a bag, make too small a `reg_param` look best: keep them together with `groups`.
+    {selection}
 
     **Differences from the paper.** Its experiments use 3 folds; here 5 is the default, as in scikit-learn. Out-of-bag
     selection is not in the paper. The rest as in :class:`HierarchicalShrinkageClassifier`.
