@@ -27,13 +27,14 @@ from skpapers.convex._interior_point import interior_point
 from skpapers.convex._newton import newton
 from skpapers.convex._products import pack
 from skpapers.convex._program import Point, Program, certify, empty_point, largest_violation, proving_gradient, suprema
-from skpapers.convex._refine import descend_network
+from skpapers.convex._refine import FLAT, descend_network
 from skpapers.convex._violators import largest_gated, violators
 
 Array = NDArray[np.float64]
 GRAM_CELLS = 3000**2  # of the largest Gram matrix: 72 MB
 SLACK_CELLS = 1 << 21  # of the slacks of an interior-point method: 16 MB, some fifteen times
 ROUGH = 1e-2  # tolerance of the programs before the last one, when patterns are added
+ROUGHLY_FLAT = 1e-6  # where the local search for the network ends if the last program is solved roughly, too
 FIRST = 0.1  # the same of the first one, whose patterns are random: the network goes far from its optimum
 EASY = 0.4  # effort of searches that find something, at the beginning
 EASY_ROUNDS = 5  # rounds of column generation before searches become harder
@@ -310,7 +311,8 @@ def refine(
             continue
         failed, effort = False, EASY
         free = np.ones_like(A, dtype=bool) if program.shared else A != 0
-        W_down, A_down, objective = descend_network(program.X, program.loss, W, A, free, point.b, alpha, clock)
+        flat = ROUGHLY_FLAT if tol >= ROUGH else FLAT
+        W_down, A_down, objective = descend_network(program.X, program.loss, W, A, free, point.b, alpha, clock, flat)
         if objective < (1.0 - 1e-6) * solution.certificate.objective:
             size = np.linalg.norm(W_down, axis=1) * np.linalg.norm(A_down, axis=1)
             kept = size > 1e-6 * size.max(initial=0.0)

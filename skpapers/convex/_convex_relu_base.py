@@ -137,14 +137,14 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             )
         return of_columns_kept(data, gates)
 
-    def _solve(self, search: Search, alpha: float, report: Progress, clock: Clock) -> programs.Solution:
+    def _solve(self, search: Search, alpha: float, tol: float, report: Progress, clock: Clock) -> programs.Solution:
         """Solve the program, with `n_refine` rounds of column generation, which add patterns to it."""
         if self.solver == "cvxpy":
-            return self._solve_with_cvxpy(search, alpha, report)
+            return self._solve_with_cvxpy(search, alpha, tol, report)
         if self.solver == "interior_point" and self.activation == "gated_relu":
             raise ValueError('solver="interior_point" is for activation="relu" only: take another with "gated_relu".')
         options: dict[str, Any] = {
-            "tol": self.tol,
+            "tol": tol,
             "max_iter": self.max_iter,
             "solver": self.solver,
             "point": search.point,
@@ -168,12 +168,12 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         search.point = solution.point
         return solution
 
-    def _solve_with_cvxpy(self, search: Search, alpha: float, report: Progress) -> programs.Solution:
+    def _solve_with_cvxpy(self, search: Search, alpha: float, tol: float, report: Progress) -> programs.Solution:
         """Take the reference solver's neurons, onto the cones, and certify them by our own means."""
         if self.activation == "relu" and self.n_refine:
             raise ValueError(f'solver="cvxpy" solves a given sample: n_refine must be 0, got {self.n_refine}.')
-        W, b, _ = solve_with_cvxpy(search.program, alpha, tol=min(1e-8, self.tol))
-        solution = programs.adopt(search.program, alpha, W, b, self.tol, report)
+        W, b, _ = solve_with_cvxpy(search.program, alpha, tol=min(1e-8, tol))
+        solution = programs.adopt(search.program, alpha, W, b, tol, report)
         search.point = solution.point
         return solution
 
@@ -214,14 +214,15 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             search = self._start(fitting.blank, X, y, sample_weight)
             fitting.begin(X, y, n_steps=None)
             progress = Progress(fitting)
-            solution = self._solve(search, self.alpha, progress, clock)
-            fitting.blank._store(search, solution, self.alpha)
+            solution = self._solve(search, self.alpha, self.tol, progress, clock)
+            fitting.blank._store(search, solution)
+            fitting.blank._look_outside(search, solution)
         fitting.blank.history_ = progress.history
         fitting.blank._warn_of_gap(stacklevel=5)
         return fitting.publish({})
 
-    def _store(self, search: Search, solution: programs.Solution, alpha: float) -> None:
-        """Set the fitted attributes that a solution makes."""
+    def _store(self, search: Search, solution: programs.Solution) -> None:
+        """Set the fitted attributes that a solution gives."""
         data = search.data
         found = network(data, search.program, solution.point)
         V = np.vstack([found.coef, found.centred_intercept])
@@ -243,14 +244,18 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         self.lower_bound_ = solution.certificate.lower_bound
         self.gap_ = solution.certificate.gap
         self.max_violation_ = solution.violation
-        self.pattern_violation_ = programs.pattern_violation(
-            search.program, solution.point, max(alpha, solution.supremum), search.random_state
-        )
         self.alpha_max_ = search.alpha_max
         self.n_active_neurons_ = found.coef.shape[1]
         self.n_iter_ = max(1, solution.n_iter)
         self.converged_ = solution.converged
         self.target_scale_ = data.y_scale
+
+    def _look_outside(self, search: Search, solution: programs.Solution) -> None:
+        """Search for a pattern that the program lacks."""
+        largest = max(self.alpha, solution.supremum)
+        self.pattern_violation_ = programs.pattern_violation(
+            search.program, solution.point, largest, search.random_state
+        )
 
     def _warn_of_gap(self, stacklevel: int) -> None:
         if not self.converged_:

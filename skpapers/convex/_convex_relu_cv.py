@@ -62,7 +62,7 @@ class ConvexReLUClassifierCV(ConvexClassifierMixin, BaseConvexReLUCV):
         {max_iter}
 
     tol : float, default=0.001
-        {tol}
+        {tol_of_cv}
 
     time_limit : float or None, default=None
         {time_limit_of_cv}
@@ -245,7 +245,7 @@ class ConvexReLURegressorCV(ConvexRegressorMixin, BaseConvexReLUCV):
         {max_iter}
 
     tol : float, default=0.001
-        {tol}
+        {tol_of_cv}
 
     time_limit : float or None, default=None
         {time_limit_of_cv}

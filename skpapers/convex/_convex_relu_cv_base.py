@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, make_scorer
@@ -22,9 +22,12 @@ from skpapers._fitting import Fitting
 from skpapers._validation import Interval, accepts_sample_weight, check_sample_weight, fit_context
 from skpapers.convex._clock import Clock
 from skpapers.convex._convex_relu_base import Array, BaseConvexReLU, fitted_attributes
-from skpapers.convex._convex_relu_path import alpha_grid, alpha_max, follow
+from skpapers.convex._convex_relu_path import Path, alpha_grid, start_path
 from skpapers.convex._convex_relu_search import Progress
 from skpapers.convex._one_thread import one_thread
+
+ROUGHER = 20.0  # factor from `tol` to the gaps in the folds: scores change by less than other gates change them
+LARGEST_GAP = 0.05  # in the folds, unless `tol` is larger
 
 
 class _OfAllClasses(ClassifierMixin, BaseEstimator):
@@ -66,10 +69,13 @@ def score_fold(
     scores = []
     n_open = 0
     with one_thread:
-        for model in follow(estimator, fold.X_train, fold.y_train, fold.weight_train, alphas, 1.0, clock, Progress()):
+        path = start_path(estimator, fold.X_train, fold.y_train, fold.weight_train)
+        for i, alpha in enumerate(alphas):
+            solution = path.solve(alpha, estimator.tol, Progress(), clock.share(len(alphas) - i))
+            model = path.model(alpha, solution)
             judged = model if classes is None else _OfAllClasses(model, classes)
             scores.append(float(routed.scorer(judged, fold.X_test, fold.y_test, **fold.score_params)))
-            n_open += not model.converged_
+            n_open += not solution.converged
     return FoldScores(scores, n_open)
 
 
@@ -131,15 +137,17 @@ class BaseConvexReLUCV(CrossValidationMixin, BaseConvexReLU):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` or `time_limit` ended the fit of a model before its gap came down to `tol`; the warning says
-            of how many models, and the gap of the last one.
+            If `max_iter` or `time_limit` ended the last fit before its gap came down to `tol`, or the fit of a fold
+            before its gap came down to what folds need. The warning has their number and the gap of the last fit.
         """
         clock = Clock(self.time_limit)
         fitting = Fitting(self)
         one = self._one()
         one.random_state = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        of_fold = clone(one).set_params(tol=self._tol_of_folds())
         with one_thread:
-            alphas = alpha_grid(self.alphas, self.eps, alpha_max(one, X, y, sample_weight))
+            path = start_path(one, X, y, sample_weight)
+        alphas = alpha_grid(self.alphas, self.eps, path.search.alpha_max)
         X_all, y_all = indexable(X, y)
         weight = check_sample_weight(sample_weight, X)
         classes = self._scored_classes(y)
@@ -150,15 +158,29 @@ class BaseConvexReLUCV(CrossValidationMixin, BaseConvexReLU):
         splits = self._splits(X_all, y_all, routed.split_params)
         fitting.begin(X, y, n_steps=None)
         seconds = self._seconds_of_a_fold(clock, len(splits))
-        score = partial(score_fold, one, X_all, y_all, weight, alphas, routed, classes, seconds)
+        score = partial(score_fold, of_fold, X_all, y_all, weight, alphas, routed, classes, seconds)
         folds = self._score_folds(score, splits, fitting)
         choice = choose("alpha", alphas, [fold.scores for fold in folds])
-        progress = Progress(fitting)
         with one_thread:
-            *_, model = follow(one, X, y, sample_weight, alphas[: choice.best_index + 1], 1.0, clock, progress)
+            model = self._last_model(path, alphas[: choice.best_index + 1], fitting, clock)
         self._warn_of_gaps(model, sum(fold.n_open for fold in folds), len(folds) * len(alphas))
         chosen = {"alpha_": float(alphas[choice.best_index]), "alphas_": alphas}
         return fitting.publish(fitted_attributes(model) | choice.attributes() | chosen)
+
+    def _last_model(self, path: Path, alphas: Array, fitting: Fitting, clock: Clock) -> Any:
+        """Return the model of the last alpha; those before it, which it starts from, are solved as in the folds."""
+        progress = Progress(fitting)
+        for i, alpha in enumerate(alphas[:-1]):
+            path.solve(alpha, self._tol_of_folds(), progress, clock.share(len(alphas) - i))
+        solution = path.solve(alphas[-1], self.tol, progress, clock)
+        model = path.model(alphas[-1], solution)
+        model._look_outside(path.search, solution)
+        model.history_ = progress.history
+        return model
+
+    def _tol_of_folds(self) -> float:
+        """Return the gap at which the fits of the folds end, and those that the last fit starts from."""
+        return max(self.tol, min(ROUGHER * self.tol, LARGEST_GAP))
 
     def _seconds_of_a_fold(self, clock: Clock, n_splits: int) -> float | None:
         """Return the time for a fold: the folds, so many at a time as there are workers, and the last fit share it."""
@@ -173,7 +195,7 @@ class BaseConvexReLUCV(CrossValidationMixin, BaseConvexReLU):
         limit = f"max_iter={self.max_iter}" if self.time_limit is None else f"time_limit={self.time_limit:g} s"
         warnings.warn(
             f"{type(self).__name__}: {limit} ended {n_open} of {n_models} fits of the folds before their gaps were "
-            f"at most tol={self.tol:g}; the last fit has a relative duality gap of {last.gap_:.2e}.",
+            f"at most {self._tol_of_folds():g}; the last fit has a relative duality gap of {last.gap_:.2e}.",
             ConvergenceWarning,
             stacklevel=5,
         )

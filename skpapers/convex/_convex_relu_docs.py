@@ -57,6 +57,10 @@ PARAMETERS = {
         Most Newton and interior-point steps and FISTA iterations, together.""",
     "tol": """
         The fit ends where `gap_`, the relative duality gap, is at most this.""",
+    "tol_of_cv": """
+        The last fit ends where `gap_`, the relative duality gap, is at most this. The fits of the folds end at 20 times
+        this gap, but at 0.05 if that is less, since scores do not need more. Set it lower for scores that are closer to
+        those of the optimum.""",
     "time_limit": """
         Seconds after which the fit ends with the best network and the bound found so far. The solver finishes the step
         it is in, checks all patterns once and searches briefly for missing ones, which may exceed the limit. None
@@ -65,8 +69,8 @@ PARAMETERS = {
         Seconds for the whole of `fit`. The folds and the last fit get equal parts of it; folds of parallel workers run
         at the same time. Within a fold each alpha gets an equal share of the time that is left to the fold, so that
         every alpha is scored, with the best network found in its share. For each alpha the solver finishes the step it
-        is in, checks all patterns once and searches briefly for missing ones. These steps, the scores and the start of
-        the workers may exceed the limit. None means no limit. `solver="cvxpy"` ignores it.""",
+        is in and checks all patterns. The last fit also searches briefly for missing ones. These steps, the scores and
+        the start of the workers may exceed the limit. None means no limit. `solver="cvxpy"` ignores it.""",
     "warm_start": """
         Whether to start from the gates and neurons of the last fit, if it had as many columns and outputs. `gates` and
         `n_gates` are ignored then.""",
@@ -192,7 +196,9 @@ NOTES = {
         BLAS uses one thread, so that the model does not depend on their number.""",
     "cost_of_cv": """
         Every fold costs a path of `alphas` models, each of which starts from the one before; its program keeps the
-        patterns that were generated on the way. The last fit follows the path down to the chosen alpha.""",
+        patterns that were generated on the way. The last fit follows the path down to the chosen alpha. Models of the
+        folds, and those on the path of the last fit, are solved roughly (see `tol`). Folds share no patterns: one that
+        was found on the rows of a fold would tell another one of its test rows.""",
     "differences": """
         **Differences from the paper.** The paper keeps ReLU neurons near their cones by an augmented Lagrangian and
         ends it by the size of a gradient; here they are projected, so that every iterate is feasible (`max_violation_`

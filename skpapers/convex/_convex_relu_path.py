@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ from sklearn.base import clone
 
 from skpapers._fitting import Fitting
 from skpapers.convex._clock import Clock
+from skpapers.convex._convex_relu import Solution
 from skpapers.convex._convex_relu_base import Array
 from skpapers.convex._convex_relu_classifier import ConvexReLUClassifier
 from skpapers.convex._convex_relu_regressor import ConvexReLURegressor
-from skpapers.convex._convex_relu_search import Progress
+from skpapers.convex._convex_relu_search import Progress, Search
 from skpapers.convex._one_thread import one_thread
 
 
@@ -74,18 +75,20 @@ def convex_relu_path(
     estimator._validate_params()
     if not 0 < eps < 1:
         raise ValueError(f"eps must be above 0 and below 1, got {eps}.")
+    clock = Clock(estimator.time_limit)
+    models = []
     with one_thread:
-        clock = Clock(estimator.time_limit)
-        models = []
-        for model in follow(clone(estimator), X, y, sample_weight, alphas, eps, clock, Progress(Fitting(estimator))):
+        path = start_path(clone(estimator), X, y, sample_weight)
+        grid = alpha_grid(alphas, eps, path.search.alpha_max)
+        progress = Progress(Fitting(estimator))
+        for i, alpha in enumerate(grid):
+            solution = path.solve(alpha, estimator.tol, progress, clock.share(len(grid) - i))
+            model = path.model(alpha, solution)
+            model._look_outside(path.search, solution)
+            model.history_ = list(progress.history)
             model._warn_of_gap(stacklevel=3)
             models.append(model)
-    return np.array([model.alpha for model in models]), models, np.array([model.gap_ for model in models])
-
-
-def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
-    """Return the least alpha at which the model of a table is empty."""
-    return estimator._start(Fitting(estimator).blank, X, y, sample_weight).alpha_max
+    return grid, models, np.array([model.gap_ for model in models])
 
 
 def alpha_grid(alphas: Any, eps: float, largest: float) -> Array:
@@ -101,17 +104,39 @@ def alpha_grid(alphas: Any, eps: float, largest: float) -> Array:
     return np.sort(values)[::-1]
 
 
-def follow(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, alphas: Any, eps: float, clock: Clock, progress: Progress
-) -> Iterator[Any]:
-    """Yield a fitted clone of an estimator for each alpha; each may take an equal share of the time that is left."""
+@dataclass
+class Path:
+    """The programs of one table for falling values of alpha; each is solved from the solution of the one before.
+
+    Parameters
+    ----------
+    estimator : ConvexReLUClassifier or ConvexReLURegressor
+        Its parameters but `alpha` and `tol` are those of all models.
+
+    search : Search
+
+    validated : dict
+        Fitted attributes that follow from the table alone.
+    """
+
+    estimator: Any
+    search: Search
+    validated: dict[str, Any]
+
+    def solve(self, alpha: float, tol: float, progress: Progress, clock: Clock) -> Solution:
+        """Solve the program of an alpha to a relative gap of `tol`."""
+        return self.estimator._solve(self.search, alpha, tol, progress, clock)
+
+    def model(self, alpha: float, solution: Solution) -> Any:
+        """Return the last solution as a fitted estimator, which predicts; what only a report needs is not there."""
+        model = clone(self.estimator).set_params(alpha=float(alpha))
+        vars(model).update(self.validated)
+        model._store(self.search, solution)
+        return model
+
+
+def start_path(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Path:
+    """Return the path of a table; `search.alpha_max` is the least alpha at which the model is empty."""
     fitting = Fitting(estimator)
     search = estimator._start(fitting.blank, X, y, sample_weight)
-    grid = alpha_grid(alphas, eps, search.alpha_max)
-    for i, alpha in enumerate(grid):
-        solution = estimator._solve(search, alpha, progress, clock.share(len(grid) - i))
-        model = clone(estimator).set_params(alpha=float(alpha))
-        vars(model).update(fitting.validated)
-        model._store(search, solution, alpha)
-        model.history_ = list(progress.history)
-        yield model
+    return Path(estimator, search, fitting.validated)

@@ -13,11 +13,20 @@ from skpapers.convex._clock import Clock
 from skpapers.convex._losses import Loss
 
 Array = NDArray[np.float64]
-SEARCH = {"maxiter": 300, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-9}
+SEARCH = {"maxiter": 300, "maxcor": 20, "gtol": 1e-9}
+FLAT = 1e-9  # relative progress of a step at which the search ends
 
 
 def descend_network(
-    X: Array, loss: Loss, W: Array, A: Array, free: NDArray[np.bool_], b: Array, alpha: float, clock: Clock
+    X: Array,
+    loss: Loss,
+    W: Array,
+    A: Array,
+    free: NDArray[np.bool_],
+    b: Array,
+    alpha: float,
+    clock: Clock,
+    flat: float = FLAT,
 ) -> tuple[Array, Array, float]:
     """Go down from a network to a local minimum of its regularised objective, by L-BFGS.
 
@@ -43,6 +52,9 @@ def descend_network(
     alpha : float
 
     clock : Clock
+
+    flat : float, default=1e-9
+        The search ends at a step that lowers the objective by less than this part of it.
 
     Returns
     -------
@@ -71,6 +83,6 @@ def descend_network(
             raise StopIteration
 
     start = np.concatenate([W.ravel(), A[free]])
-    done = minimize(objective, start, jac=True, method="L-BFGS-B", callback=look, options=SEARCH)
+    done = minimize(objective, start, jac=True, method="L-BFGS-B", callback=look, options={**SEARCH, "ftol": flat})
     second[free] = done.x[size:]
     return done.x[:size].reshape(W.shape), second, float(done.fun)

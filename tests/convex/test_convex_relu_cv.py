@@ -12,7 +12,9 @@ from sklearn.model_selection import KFold, TimeSeriesSplit
 from skpapers.convex import (
     ConvexReLUClassifier,
     ConvexReLUClassifierCV,
+    ConvexReLURegressor,
     ConvexReLURegressorCV,
+    convex_relu_path,
 )
 from tests._asserts import assert_same_predictions
 
@@ -131,3 +133,17 @@ def test_only_the_last_fit_is_printed(capsys):
     assert [line.split(",")[0] for line in lines] == [
         f"[ConvexReLURegressorCV] round {number}" for number in range(1, len(model.history_) + 1)
     ]
+
+
+@pytest.mark.parametrize(("tol", "of_folds"), [(1e-4, 2e-3), (0.01, 0.05), (0.1, 0.1)])
+def test_folds_are_solved_as_roughly_as_documented(tol, of_folds):
+    X, y = load_diabetes(return_X_y=True)
+    cv = KFold(2)
+    alphas = [0.1, 0.03, 0.01]
+    options = OPTIONS | {"random_state": np.random.RandomState(0).randint(np.iinfo(np.int32).max)}
+    single = ConvexReLURegressor(**options | {"tol": of_folds})
+    model = ConvexReLURegressorCV(alphas=alphas, cv=cv, **OPTIONS | {"tol": tol}).fit(X, y)
+    for k, (train, test) in enumerate(cv.split(X)):
+        _, models, _ = convex_relu_path(single, X[train], y[train], alphas=alphas)
+        assert_array_equal(model.cv_results_[f"split{k}_test_score"], [one.score(X[test], y[test]) for one in models])
+    assert model.gap_ <= tol
