@@ -123,7 +123,8 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     def _gates(self, data: Data, random_state: np.random.RandomState) -> Array:
         """Return the gates for rows as they came, with a last row of intercepts where hidden neurons have them."""
-        d, with_intercept = len(data.kept), data.hidden_intercept
+        d = len(data.kept)
+        with_intercept = data.hidden_intercept
         if isinstance(self.gates, str):
             drawn = random_state.standard_normal((self.n_gates, data.X.shape[1])).T
             return to_raw(data, drawn)
@@ -341,5 +342,5 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
 
 def fitted_attributes(estimator: Any) -> dict[str, Any]:
-    """Return all attributes but the parameters."""
-    return {name: value for name, value in vars(estimator).items() if name not in estimator._get_param_names()}
+    """Return all that a fit has set."""
+    return Fitting(estimator, resume=True).validated

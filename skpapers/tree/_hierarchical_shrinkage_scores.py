@@ -106,7 +106,8 @@ def _leaf_means(
         n_trees[rows] += 1
     seen = np.flatnonzero(n_trees)
     if seen.size < n_samples:
-        means, n_trees = means[:, seen], n_trees[seen]
+        means = means[:, seen]
+        n_trees = n_trees[seen]
     means /= n_trees[:, np.newaxis]
     return means, seen
 
@@ -161,5 +162,7 @@ def score_oob(model: Any, X: Any, y: Any, reg_params: NDArray, scheme: str, scor
     means, rows = _leaf_means(model, open_trees(model, X, y, None).read(), reg_params, scheme, X, in_bag)
     if rows.size == 0:
         raise ValueError('cv="oob" found no row outside every bag: use more rows, or a smaller max_samples.')
-    X, y, score_params = safe_indexing(X, rows), safe_indexing(y, rows), check_method_params(X, score_params, rows)
+    score_params = check_method_params(X, score_params, rows)
+    X = safe_indexing(X, rows)
+    y = safe_indexing(y, rows)
     return _score_means(scorer, model, means, X, y, score_params)
