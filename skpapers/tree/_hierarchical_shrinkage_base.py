@@ -97,12 +97,6 @@ class _BaseShrinkage(CallbackSupportMixin, DocLinkMixin, MetaEstimatorMixin, Bas
         """Return the fitted attributes that follow from a fitted and shrunken model."""
         return {"estimator_": model} | {name: getattr(model, name) for name in ADOPTED if hasattr(model, name)}
 
-    def _adopt(self, fitted: dict[str, Any]) -> None:
-        for name in ADOPTED:  # an earlier fit may have had what this one has not, such as names of features
-            self.__dict__.pop(name, None)
-        for name, value in fitted.items():
-            setattr(self, name, value)
-
     def predict(self, X: Any) -> Any:
         """Predict with the shrunken model.
 
