@@ -34,10 +34,6 @@ class Case:
     expected_failures : callable
         Takes an instance, returns the names of the checks that cannot apply, each with a sentence that says why.
 
-    undecided : callable
-        Takes an instance, returns the checks whose outcome is decided by rounding, by a part of their names. Each has
-        a sentence that names the test which holds what is true instead. They are skipped.
-
     passes_rows_on : bool, default=False
         Whether `predict` passes rows unchanged to a wrapped estimator, whose arithmetic decides the last digits.
     """
@@ -48,5 +44,4 @@ class Case:
     further: tuple[dict[str, Any], ...] = ()
     defaults: dict[str, Any] = field(default_factory=dict)
     expected_failures: Callable[[Any], dict[str, str]] = none_of_them
-    undecided: Callable[[Any], dict[str, str]] = none_of_them
     passes_rows_on: bool = False

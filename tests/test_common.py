@@ -11,25 +11,16 @@ def expected_failures(estimator) -> dict[str, str]:
     return case_of(estimator).expected_failures(estimator)
 
 
-def skip_undecided(estimator, check) -> None:
-    """Skip the checks whose outcome is decided by rounding."""
-    for part, why in case_of(estimator).undecided(estimator).items():
-        if part in str(check):
-            pytest.skip(why)
-
-
 def test_every_estimator_has_its_case():
     assert sorted(CASES) == sorted(estimator_names()), "tests/<topic>/_cases.py holds one Case for each estimator"
 
 
 @parametrize_with_checks(small_instances(), expected_failed_checks=expected_failures, xfail_strict=True)
 def test_scikit_learn_checks(estimator, check):
-    skip_undecided(estimator, check)
     check(estimator)
 
 
 @pytest.mark.slow
 @parametrize_with_checks(default_instances(), expected_failed_checks=expected_failures, xfail_strict=True)
 def test_scikit_learn_checks_at_default_settings(estimator, check):
-    skip_undecided(estimator, check)
     check(estimator)

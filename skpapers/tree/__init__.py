@@ -9,7 +9,8 @@ from skpapers.tree._hierarchical_shrinkage_estimators import (
     HierarchicalShrinkageClassifier,
     HierarchicalShrinkageRegressor,
 )
-from skpapers.tree._quant_bnb_estimators import QuantBnBTree, QuantBnBTreeClassifier, QuantBnBTreeRegressor
+from skpapers.tree._quant_bnb_classifier import QuantBnBTreeClassifier
+from skpapers.tree._quant_bnb_regressor import QuantBnBTree, QuantBnBTreeRegressor
 
 __all__ = [
     "HierarchicalShrinkageClassifier",

@@ -1,9 +1,8 @@
-"""What the optimal trees of classification and regression share: the fit around the solver, and float64 routing."""
+"""Base of the two optimal trees: the fit around the solver, and predictions in float64."""
 
 import warnings
 from math import ceil, isnan
 from numbers import Integral, Real
-from time import perf_counter
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -11,13 +10,14 @@ from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, csr_matrix
 from sklearn import get_config
-from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from skpapers._callbacks import begin_fit, end_fit, is_watched, report_step
+from skpapers._fitting import Fitting
 from skpapers._validation import Interval, check_sample_weight, fit_context
 from skpapers.base import DocLinkMixin
+from skpapers.tree._equal_rows import TrainingRows, merge_equal_rows
 from skpapers.tree._quant_bnb import solve
 from skpapers.tree._quant_bnb_scale import relative_gap
 from skpapers.tree._quant_bnb_solution import Solution
@@ -26,7 +26,7 @@ from skpapers.tree._tree_routing import NodeFacts, importances, paths, route
 
 
 class Loss(NamedTuple):
-    """What the solver minimises: the criterion is its sum over the total weight, times `factor` 2^`exponent`."""
+    """The loss for the solver. The criterion is its sum over the total weight, times `factor` 2^`exponent`."""
 
     name: str
     target: NDArray
@@ -34,8 +34,25 @@ class Loss(NamedTuple):
     exponent: int = 0
 
 
+class TargetFacts(NamedTuple):
+    """What is known of the target: the number of outputs, and the classes of a classifier."""
+
+    n_outputs: int
+    classes: NDArray | None = None
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 for numbers."""
+        return 0 if self.classes is None else len(self.classes)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the fitted attributes."""
+        of_classes = {} if self.classes is None else {"classes_": self.classes, "n_classes_": self.n_classes}
+        return {"n_outputs_": self.n_outputs, **of_classes}
+
+
 class Unit(NamedTuple):
-    """What one of the solver's units is worth. The power of two stands apart, since float64 may not hold it."""
+    """Value of one of the solver's units. The power of two is kept apart, since float64 may not represent it."""
 
     factor: float
     exponent: int
@@ -54,33 +71,24 @@ class Unit(NamedTuple):
 class _Progress:
     """Prints the solver's reports, and passes them on to the callbacks as steps."""
 
-    def __init__(self, estimator: Any, context: CallbackContext, unit: Unit) -> None:
-        self.estimator, self.context, self.unit = estimator, context, unit
-        self.start, self.printed = perf_counter(), 0.0
+    def __init__(self, fitting: Fitting, unit: Unit) -> None:
+        self.fitting = fitting
+        self.unit = unit
+        self.n_reports = 0
+        self.printed = 0.0
 
     def __call__(self, best: float, bound: float, gap: float, seconds: float) -> None:
-        best, bound = self.unit.of(best), self.unit.of(bound)
-        if self.estimator.verbose > 1 or (self.estimator.verbose and seconds >= self.printed + 1.0):
+        figures = {"objective": self.unit.of(best), "lower_bound": self.unit.of(bound), "gap": gap}
+        self.n_reports += 1
+        with self.fitting.step("search", self.n_reports, silent=True) as step:
+            step.figures = figures | {"seconds": seconds}
+        if self.fitting.estimator.verbose > 1 or seconds >= self.printed + 1.0:
             self.printed = seconds
-            self.say("after", seconds, best, bound, gap)
-        if is_watched(self.estimator):
-            facts = {"objective": best, "lower_bound": bound, "gap": gap, "seconds": seconds}
-            with report_step(self.estimator, self.context, "search", facts):
-                pass
-
-    def end(self, is_optimal_: bool, objective_: float, lower_bound_: float, gap_: float, **rest: Any) -> None:
-        """Print how the search ended."""
-        word = "optimal after" if is_optimal_ else "ended after"
-        self.say(word, perf_counter() - self.start, objective_, lower_bound_, gap_)
-
-    def say(self, word: str, seconds: float, best: float, bound: float, gap: float) -> None:
-        """Print one line."""
-        name = type(self.estimator).__name__
-        print(f"[{name}] {word} {seconds:.1f} s: best {best:.6g}, bound {bound:.6g}, gap {gap:.2%}")
+            self.fitting.print("search", figures)
 
 
 class OptimalTree(DocLinkMixin, CallbackSupportMixin):
-    """What the two trees share. They are decision trees of scikit-learn, too, whose `__init__` is not called."""
+    """Base of the two trees. They are decision trees of scikit-learn as well, whose `__init__` is not called."""
 
     _parameter_constraints: ClassVar[dict] = {
         "max_depth": [Interval(Integral, 1, None, closed="left")],
@@ -111,11 +119,11 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
     tree_: Any
     _importances: NDArray[np.float64]
 
-    def _read_target(self, y: Any) -> tuple[NDArray, dict[str, Any]]:
-        """Return the target as the methods below take it, and the fitted attributes that come from it."""
+    def _read_target(self, y: Any) -> tuple[NDArray, TargetFacts]:
+        """Return the checked target, as the methods below take it, and what is known of it."""
         raise NotImplementedError
 
-    def _weigh_classes(self, y: NDArray, told: dict, weight: NDArray | None) -> NDArray | None:
+    def _weigh_classes(self, y: NDArray, about: TargetFacts, weight: NDArray | None) -> NDArray | None:
         """Return the row weights times those of the classes."""
         return weight
 
@@ -123,7 +131,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         raise NotImplementedError
 
     def _describe(
-        self, X: NDArray, y: NDArray, loss: Loss, weight: NDArray | None, solution: Solution, told: dict
+        self, X: NDArray, y: NDArray, target: NDArray, weight: NDArray | None, solution: Solution, about: TargetFacts
     ) -> NodeFacts:
         """Return the facts of the nodes, weights and impurities in the solver's units."""
         raise NotImplementedError
@@ -142,8 +150,8 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             Targets; several outputs for regression only.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Row weights, none negative. A weight of 2 is a row that stands there twice (but one row to
-            `min_samples_leaf`), a weight of 0 a row that does not.
+            Row weights, none negative. A weight of 2 equals a repeated row, but `min_samples_leaf` counts it as one
+            row. Rows of weight 0 are ignored.
 
         check_input : bool, default=True
             False takes X (float64, C order, no infinity) as it is, unchecked.
@@ -151,7 +159,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         Returns
         -------
         self : object
-            The fitted estimator. Where `fit` raises or is interrupted, it is what it was before.
+            The fitted estimator. If `fit` raises an error or is interrupted, the estimator does not change.
 
         Raises
         ------
@@ -167,67 +175,69 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         """
         if self.lookahead is not None and self.lookahead > self.max_depth:
             raise ValueError(f"lookahead={self.lookahead} must not exceed max_depth={self.max_depth}.")
-        # What validation writes goes to a blank of the same class: an error further down must leave self alone.
-        blank = type(self).__new__(type(self))
-        of_callbacks = X, y  # callbacks score the estimator: they need labels and column names
+        fitting = Fitting(self)
+        given = (X, y)
         if check_input:
             # y is read once, below: its check costs as much as the search for a small tree
-            given = None if y is None else "no_validation"
-            X = validate_data(blank, X, given, dtype=np.float64, order="C", ensure_all_finite="allow-nan")
+            unread = None if y is None else "no_validation"
+            X = validate_data(fitting.blank, X, unread, dtype=np.float64, order="C", ensure_all_finite="allow-nan")
         else:
-            X, y = validate_data(blank, X, y, skip_check_array=True)
-        y, told = self._read_target(y)
+            X, y = validate_data(fitting.blank, X, y, skip_check_array=True)
+        y, about = self._read_target(y)
         check_consistent_length(X, y)
         X, y, weight = _without_weightless(X, y, check_sample_weight(sample_weight, X))
-        X, y, weight = _without_weightless(X, y, self._weigh_classes(y, told, weight))
-        monotonic_cst = self._checked_monotonic_cst(X, told)
+        X, y, weight = _without_weightless(X, y, self._weigh_classes(y, about, weight))
+        monotonic_cst = self._checked_monotonic_cst(X, about)
         weight, weight_exponent = _in_a_common_unit(weight)
-        uneven = weight if weight is not None and weight.min() < weight.max() else None
-        loss = self._loss(y, uneven)
-        unit = Unit(loss.factor / float(len(X) if uneven is None else uneven.sum()), loss.exponent)
-
-        context = begin_fit(self, None, *of_callbacks)
-        progress = _Progress(self, context, unit)
         leaf_rows = self.min_samples_leaf
+        leaf_rows = int(leaf_rows if isinstance(leaf_rows, Integral) else ceil(leaf_rows * len(X)))
+        training = self._training_rows(X, y, weight, leaf_rows)
+        loss = self._loss(training.y, training.weight)
+        unit = Unit(loss.factor / training.total, loss.exponent)
+
+        fitting.begin(*given, n_steps=None)
         solution = solve(
-            X,
+            training.X,
             loss.target,
-            uneven,
+            training.weight,
             loss=loss.name,
             max_depth=int(self.max_depth),
             lookahead=None if self.lookahead == self.max_depth else self.lookahead,
-            min_samples_leaf=int(leaf_rows if isinstance(leaf_rows, Integral) else ceil(leaf_rows * len(X))),
+            min_samples_leaf=leaf_rows,
             leaf_cost=unit.inverse(self.ccp_alpha),
             monotonic_cst=monotonic_cst,
             time_limit=self.time_limit,
             tol=self.tol,
             n_jobs=effective_n_jobs(self.n_jobs),
-            report=progress if self.verbose or is_watched(self) else None,
+            report=_Progress(fitting, unit) if fitting.is_reported else None,
         )
         certificate = self._certificate(solution, unit)
-        facts = self._describe(X, y, loss, weight, solution, told)
-        told["_importances"] = importances(X.shape[1], solution, facts)
+        facts = self._describe(X, y, training.of_all(loss.target), weight, solution, about)
+        shares = importances(X.shape[1], solution, facts)
         with np.errstate(over="ignore", under="ignore"):
             facts = facts._replace(
                 weighted_n_node_samples=np.ldexp(facts.weighted_n_node_samples, weight_exponent),
                 impurity=np.ldexp(facts.impurity, loss.exponent),
             )
         tree = build_tree(X.shape[1], solution, facts)
-        fitted = vars(blank) | told | certificate | {"tree_": tree, "max_features_": X.shape[1]}
-        if self.verbose:
-            progress.end(**certificate)
-        end_fit(self, context, *of_callbacks, lambda: fitted)
-        self.__dict__.update(fitted)
-        if "feature_names_in_" not in fitted:
-            self.__dict__.pop("feature_names_in_", None)
-        return self
+        figures = {name: certificate[name + "_"] for name in ("objective", "lower_bound", "gap")}
+        fitting.print("optimal" if solution.proved else "ended", figures)
+        fitted = {"tree_": tree, "max_features_": X.shape[1], "_importances": shares}
+        return fitting.publish(fitted | about.attributes() | certificate)
 
-    def _checked_monotonic_cst(self, X: NDArray, told: dict) -> NDArray[np.int8] | None:
-        """Return the constraints, None where there are none; errors as those of scikit-learn's trees."""
+    def _training_rows(self, X: NDArray, y: NDArray, weight: NDArray | None, leaf_rows: int) -> TrainingRows:
+        """Return the rows as the solver takes them: merged if sums are rounded and leaves of one row are allowed."""
+        even = weight is None or weight.min() == weight.max()
+        if leaf_rows > 1 or (even and self.criterion == "misclassification"):
+            return TrainingRows(X, y, None if even else weight)
+        return merge_equal_rows(X, y, None if even else weight)
+
+    def _checked_monotonic_cst(self, X: NDArray, about: TargetFacts) -> NDArray[np.int8] | None:
+        """Return the constraints, None if there are none. Errors are those of scikit-learn's trees."""
         if self.monotonic_cst is None:
             return None
         constraints = np.asarray(self.monotonic_cst)
-        if told["n_outputs_"] > 1:
+        if about.n_outputs > 1:
             raise ValueError("Monotonicity constraints are not supported with multiple outputs.")
         if constraints.shape != X.shape[1:]:
             raise ValueError(
@@ -235,7 +245,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             )
         if not np.isin(constraints, (-1, 0, 1)).all():
             raise ValueError(f"monotonic_cst must be None or an array-like of -1, 0 or 1, but got {constraints}.")
-        if told.get("n_classes_", 2) > 2:
+        if about.n_classes > 2:
             raise ValueError("Monotonicity constraints are not supported with multiclass classification.")
         if not constraints.any():
             return None
@@ -244,11 +254,12 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         return constraints.astype(np.int8)
 
     def _certificate(self, solution: Solution, unit: Unit) -> dict[str, Any]:
-        """Return what is proved of the tree, and warn where the search was ended before its end."""
+        """Return the certificate of the tree, and warn if the search ended without a proof."""
         n_leaves = np.count_nonzero(solution.children_left == -1)
         objective = unit.of(solution.loss) + self.ccp_alpha * n_leaves
-        lower_bound, gap = float(objective), 0.0
-        if not solution.proved:  # NaN with a smaller lookahead
+        lower_bound = float(objective)
+        gap = 0.0
+        if not solution.proved:  # lower_bound is NaN with a smaller lookahead
             lower_bound = min(unit.of(solution.lower_bound), objective)  # NaN stays: the first of the two
             gap = relative_gap(solution.objective, solution.lower_bound, solution.root_loss)
         if not solution.proved and not (isnan(gap) and solution.finished):

@@ -110,17 +110,18 @@ def solve(
     problem = Problem(columns, target, weight, loss, min_samples_leaf, leaf_cost, monotonic_cst, tol, n_jobs, ahead)
     clock = Clock(time_limit, report, alone.root_loss, problem.scale)
     if len(columns.column) == 0 or n < 2 * min_samples_leaf or alone.loss <= leaf_cost:
-        clock.tell(alone.objective, alone.objective)
+        clock.send(alone.objective, alone.objective)
         return alone._replace(lower_bound=alone.objective)
     found = search(problem, max_depth, ahead, clock)
     solution = make_solution(X, target, w, loss, leaf_cost, columns, found.tree)
-    bound, proved = np.nan, False
+    bound = np.nan
+    proved = False
     if ahead == max_depth:
         # Nothing that was left out can be better, or only by fewer leaves of the same loss.
         bound = min(problem.scale.of_bound(found.bound), solution.objective)
         proved = bool(found.bound >= found.cost - problem.scale.margin or bound == solution.objective)
         bound = solution.objective if proved else bound
-    clock.tell(solution.objective, bound)
+    clock.send(solution.objective, bound)
     explored = problem.explored
     return solution._replace(lower_bound=bound, n_nodes_explored=explored, finished=found.finished, proved=proved)
 
@@ -171,7 +172,8 @@ def roll(
         roll(problem, side, depth - 1, lookahead, clock, coarse=coarse, low=a, high=b)
         for side, (a, b) in zip(sides, limits, strict=True)
     )
-    cost, finished = left.cost + right.cost, left.finished and right.finished
+    cost = left.cost + right.cost
+    finished = left.finished and right.finished
     if leaf.cost <= cost:  # no use was found for the split
         return leaf._replace(finished=finished)
     return Found((*found.tree[:2], left.tree, right.tree), cost, np.nan, finished)

@@ -21,20 +21,22 @@ class Clock:
     ) -> None:
         self.begin = time.perf_counter() if begin is None else begin
         self.limit = np.inf if limit is None else limit
-        self.report, self.root_cost, self.scale = report, root_cost, scale
+        self.report = report
+        self.root_cost = root_cost
+        self.scale = scale
         self.last = self.begin
         self.bound = 0.0
 
     def tick(self, best: float, bound: float) -> bool:
-        """Report at times, given a cost and a bound of the search; True when the time is up."""
+        """Report the best cost and the bound about every `PERIOD` seconds. Return whether the time is up."""
         now = time.perf_counter()
         self.bound = max(self.bound, min(bound, best))
         if self.report is not None and now - self.last >= PERIOD:
             self.last = now
-            self.tell(self.scale.of_tree(best), self.scale.of_bound(self.bound))
+            self.send(self.scale.of_tree(best), self.scale.of_bound(self.bound))
         return now - self.begin >= self.limit
 
-    def tell(self, best: float, bound: float) -> None:
+    def send(self, best: float, bound: float) -> None:
         """Report an objective and a bound on it."""
         if self.report is not None:
             gap = relative_gap(best, bound, self.root_cost)

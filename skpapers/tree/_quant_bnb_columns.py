@@ -19,7 +19,9 @@ def make_columns(X: NDArray[np.float64]) -> Columns:
     """Sort every column; columns with a single value are left out."""
     n, p = X.shape
     order = np.empty((p, n), np.int32)
-    extra, columns, missing_first = [], [], []
+    extra = []
+    columns = []
+    missing_first = []
     k = 0
     for j in range(p):
         column = np.ascontiguousarray(X[:, j])
@@ -53,7 +55,8 @@ def _pack(order, column, start, out):
         row = order[i]
         last = 1
         if k < n - 1:
-            value, after = column[row], column[order[i + 1 if i + 1 < n else 0]]
+            value = column[row]
+            after = column[order[i + 1 if i + 1 < n else 0]]
             last = 0 if value == after or (np.isnan(value) and np.isnan(after)) else 1
         out[k] = row << 1 | last
         distinct += last

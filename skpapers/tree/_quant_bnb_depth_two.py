@@ -6,9 +6,9 @@ b), since fewer rows never cost more; for misclassification also at least what t
 and t. The first bound is kept for each child feature, so that a feature that cannot win in an interval is not scanned
 there again. The open intervals with the least bounds, of whatever root feature, share the next sixteen thresholds.
 
-The search is a machine whose state stands in arrays: `run_two` returns when its budget is spent, and goes on when
-called again. A call hands over dozens of arrays, which takes as long as some dozen rows: what is called for each
-interval or scan is inlined.
+The state of a search is kept in arrays: `run_two` returns when its budget is spent, and goes on when it is called
+again. To pass dozens of arrays to a function takes as long as some dozen rows, so what is called for each interval or
+scan is inlined.
 """
 
 import numpy as np
@@ -58,7 +58,9 @@ def start_two(two, rows, n, settings, cutoff, low, high, floor, limit, extra):
 
     Bounds hold for sets of rows with up to `extra` more rows, too.
     """
-    at, num, q = two.at, two.num, settings.monotonic.size
+    at = two.at
+    num = two.num
+    q = settings.monotonic.size
     at[N] = n
     at[PHASE] = CHOOSE
     at[OPEN] = 0
@@ -115,9 +117,12 @@ def start_two(two, rows, n, settings, cutoff, low, high, floor, limit, extra):
 @njit(cache=True, nogil=True)
 def run_two(two, rows, settings, budget):
     """Go on with the search until it ends (True) or has scanned about `budget` rows (False)."""
-    two, rows, settings = borrow(two), borrow(rows), borrow(settings)
+    two = borrow(two)
+    rows = borrow(rows)
+    settings = borrow(settings)
     at = two.at
-    n, q = at[N], settings.monotonic.size
+    n = at[N]
+    q = settings.monotonic.size
     effort = n * (two.total.shape[1] - 2) if settings.kind == SQUARED_MULTI else n
     work = 0
     while at[PHASE] != DONE:
@@ -163,7 +168,7 @@ def run_two(two, rows, settings, budget):
     # A tree for more rows than these may split on a feature that is constant here, and is no cheaper for it.
     least = bound_two(two)
     if settings.min_leaf - at[EXTRA] > 1:
-        # Nor may they: a split that leaves all of these rows on one side has too few on the other.
+        # Not here: a split that leaves all of these rows on one side has too few rows on the other.
         two.bounds[:q] = np.maximum(two.bounds[:q], two.left_out)
         return True
     for f in range(q):
@@ -187,9 +192,9 @@ def begin_judging(two):
 
 @njit(cache=True, nogil=True)
 def judge(two, rows, settings):
-    """Judge the most promising threshold of those that were scanned, or go on with one; False when none can win.
+    """Judge the most promising of the scanned thresholds, or go on with one. Return False if none can win.
 
-    Also returns how many features were scanned for it.
+    Also return how many features were scanned for it.
     """
     l_min, r_min = (two.own_l_min, two.own_r_min) if two.at[OWN] else (two.l_min, two.r_min)
     k = two.at[K]
@@ -225,11 +230,14 @@ def is_free(two, settings):
 def judge_threshold(two, rows, settings, f, k, l_min, r_min):
     """Find the best pair of subtrees at threshold k that keeps every constraint, and take it if it is better.
 
-    Where f is monotonic one pair is looked at in each call, and the next cap for the lower side's values is left in
-    num[CAP]; True when there are no more. Also returns how many features were scanned.
+    If f is monotonic, each call finds one pair and leaves the next cap for the lower side's values in num[CAP]. Return
+    whether there are no more pairs, and how many features were scanned.
     """
-    num, n = two.num, two.at[N]
-    low, high, sign = num[LOW], num[HIGH], settings.monotonic[f]
+    num = two.num
+    n = two.at[N]
+    low = num[LOW]
+    high = num[HIGH]
+    sign = settings.monotonic[f]
     rest = two.total[LANES] - two.total[k]
     n_left = two.pos[k] + 1
     # With an increasing feature every value on the left is to be at most every value on the right. Lower sides are
@@ -288,7 +296,7 @@ def below(value, settings):
 
 @njit(cache=True, nogil=True)
 def finish_two(two, rows, settings):
-    """Write down the best tree, of which a free search remembers the root alone. The search cannot go on after this."""
+    """Write the best tree, of which a search without constraints keeps the root only. The search cannot go on."""
     f = two.at[ROOT]
     if not two.at[FOUND] or f < 0:
         return
@@ -298,7 +306,7 @@ def finish_two(two, rows, settings):
     begin_scan(two, rows, settings)
     two.l[0] = two.root_l - 1e3 * settings.tie
     two.r[0] = two.root_r - 1e3 * settings.tie
-    # Splits that cost more are passed over. Where rounding keeps the best one from being seen again, none is.
+    # Splits that cost more are passed over, unless rounding keeps the best one from being found again.
     two.num[BEST] = two.root_l.min() + two.root_r.min() + 0.5 * settings.margin + 1e3 * settings.tie
     two.num[CAP] = two.num[HIGH]
     two.tree[0, 0] = -2
@@ -310,7 +318,7 @@ def finish_two(two, rows, settings):
 
 @njit(cache=True, nogil=True)
 def bound_two(two):
-    """What every tree costs at least, as far as the search has come."""
+    """Return a lower bound on the cost of every tree, from what the search has found so far."""
     q = two.left_out.size
     bound = min(two.num[BEST], two.bounds[q])
     for f in range(q):

@@ -42,7 +42,8 @@ def start_frame(frame, rows, n, depth, settings, cutoff, low, high, floor, extra
     Bounds hold for sets of rows with up to `extra` more rows, too.
     """
     q = settings.monotonic.size
-    at, num = frame.at, frame.num
+    at = frame.at
+    num = frame.num
     at[ROWS] = n
     at[DEPTH] = depth
     at[OPEN] = 0
@@ -114,15 +115,15 @@ def drop(frame, i):
 
 @njit(cache=True, nogil=True)
 def select(frame, rows, settings, target, job):
-    """Take the open interval with the least bound for a job; False if all are closed at `target`."""
+    """Take the open interval with the least bound for a job. Return False if all are closed at `target`."""
     while frame.at[OPEN] > 0:
         i = int(np.argmin(frame.bound[: frame.at[OPEN]]))
-        for j in range(i if settings.tie > 0.0 else 0):  # of equal bounds the first, whatever rounding made of them
+        for j in range(i if settings.tie > 0.0 else 0):  # the first of bounds that are equal up to rounding
             if frame.bound[j] <= frame.bound[i] + settings.tie:
                 i = j
                 break
         if frame.at[OPEN] > frame.bound.size - SPARE:
-            # Hardly any room left: the narrowest interval is the soonest done with.
+            # Hardly any room is left: the narrowest interval is finished first.
             for j in range(frame.at[OPEN]):
                 if frame.interval[j, 2] - frame.interval[j, 1] < frame.interval[i, 2] - frame.interval[i, 1]:
                     i = j
@@ -192,12 +193,16 @@ def loss_between(rows, settings, f, lo, hi):
 
 @njit(cache=True, nogil=True)
 def absorb(frame, rows, settings, job):
-    """Take the result of a job into its frame: a better tree, tighter bounds, smaller intervals."""
-    f, lo, hi, t = job.at[F], job.at[LO], job.at[HI], job.at[T]
+    """Use the result of a job in its frame: a better tree, tighter bounds, smaller intervals."""
+    f = job.at[F]
+    lo = job.at[LO]
+    hi = job.at[HI]
+    t = job.at[T]
     order = rows.order[f]
     bound = job.num[BOUND]
     if job.at[HAS_PAIR]:
-        cost, second = job.num[COST], job.num[COST_SECOND]
+        cost = job.num[COST]
+        second = job.num[COST_SECOND]
         best = frame.num[BEST]
         tied = frame.at[HAS_TREE] and cost <= best + settings.tie and second < frame.num[SECOND] - settings.tie
         if cost < best - settings.tie or tied:
@@ -230,7 +235,7 @@ def graft(tree, branch, is_right):
 
 @njit(cache=True, nogil=True)
 def lower_bound(frame):
-    """What every tree of this node costs at least."""
+    """Return a lower bound on the cost of every tree of this node."""
     bound = min(frame.num[BEST], frame.bounds[frame.bounds.size - 1])
     for f in range(frame.bounds.size - 1):
         if frame.bounds[f] > -np.inf:

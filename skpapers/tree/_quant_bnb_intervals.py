@@ -74,11 +74,10 @@ def close_intervals(two, settings):
 
 @njit(cache=True, nogil=True, inline="always")
 def choose_batch(two, rows, settings):
-    """Take the open intervals whose thresholds are scanned together, and spread the lanes over them; False if none is
-    open.
+    """Take the open intervals whose thresholds are scanned together, and spread the lanes over them.
 
     All of them if there is a lane for each; otherwise those with the least bounds, or, when room runs out, the
-    narrowest.
+    narrowest. Return False if none is open.
     """
     q = settings.monotonic.size
     close_intervals(two, settings)
@@ -134,7 +133,8 @@ def choose_batch(two, rows, settings):
         lanes = ends[b] if total <= LANES else min(ends[b], 1 + (LANES - taken) * ends[b] // total)
         spread_lanes(two, rows, settings, b, lane, lanes, lanes == ends[b])
         lane = two.batch_lane[b + 1]
-        l_min, r_min = two.batch_l[b].min(), two.batch_r[b].min()
+        l_min = two.batch_l[b].min()
+        r_min = two.batch_r[b].min()
         for g in range(q):
             if two.batch_l[b, g] + r_min <= target or two.batch_r[b, g] + l_min <= target:
                 two.live[g] = 1
@@ -151,7 +151,8 @@ def choose_batch(two, rows, settings):
 def spread_lanes(two, rows, settings, b, lane, lanes, all_ends):
     """Spread some lanes evenly, by weight, over the thresholds of an interval of the batch, or one over each."""
     f, lo, hi = two.batch_at[b]
-    order, val = rows.order[f], rows.val
+    order = rows.order[f]
+    val = rows.val
     stop = lane + lanes
     if all_ends or settings.unit:
         i = lo
@@ -193,9 +194,11 @@ def spread_lanes(two, rows, settings, b, lane, lanes, all_ends):
 @njit(cache=True, nogil=True, inline="always")
 def open_between(two, settings, b):
     """Open the intervals between the judged thresholds of an interval of the batch, unless their bounds close them."""
-    l_min, r_min = two.l_min, two.r_min
+    l_min = two.l_min
+    r_min = two.r_min
     target = two.num[BEST] - settings.margin
-    start, stop = two.batch_lane[b], two.batch_lane[b + 1]
+    start = two.batch_lane[b]
+    stop = two.batch_lane[b + 1]
     f = two.batch_at[b, 0]
     for k in range(start, stop + 1):
         lo = two.pos[k - 1] if k > start else two.batch_at[b, 1]

@@ -64,8 +64,8 @@ def extract(rows, n, f, start, stop, has_labels, has_values, new, out):
     for g in range(rows.order.shape[0]):
         order = rows.order[g]
         mine = out.order[g]
-        # No branch, since which rows are taken is hard to foretell: the last one taken is written anew with every row,
-        # and is the last of its value if such a mark has been passed since, at the last position at the latest.
+        # No branch, since the processor could not predict it: the last row taken is written again with every row, and
+        # is the last of its value if such a mark has been passed since, at the last position at the latest.
         k = -1
         taken = 0
         for i in range(n):
@@ -85,7 +85,7 @@ def start_job(worker):
 
 @njit(cache=True, nogil=True)
 def start_branch(worker, rows, n, job, depth, settings, first, last, cutoff, low, high, floor, extra):
-    """Take the rows at the positions first, ..., last - 1 one level down, and begin to search their best subtree."""
+    """Copy the rows at positions first, ..., last - 1 one level down, and begin the search for their best subtree."""
     level = worker.at[LEVEL]
     out = rows_at(worker, level)
     extract(rows, n, job.at[F], first, last, settings.kind <= CLASSES, settings.weighted, worker.new, out)
@@ -103,10 +103,12 @@ def start_branch(worker, rows, n, job, depth, settings, first, last, cutoff, low
 @njit(cache=True, nogil=True)
 def start_side(worker, rows, n, job, depth, settings, turn):
     """Begin the search for the subtree on the side that is treated first (turn 0) or second (turn 1)."""
-    f, t = job.at[F], job.at[T]
+    f = job.at[F]
+    t = job.at[T]
     is_left = (job.at[FIRST] == 0) == (turn == 0)
     sign = settings.monotonic[f]
-    low, high = job.num[JOB_LOW], job.num[JOB_HIGH]
+    low = job.num[JOB_LOW]
+    high = job.num[JOB_HIGH]
     best = min(job.num[CUTOFF], job.num[COST]) if job.at[HAS_PAIR] else job.num[CUTOFF]
     known = job.l if job.at[FIRST] == 0 else job.r
     other = job.r if job.at[FIRST] == 0 else job.l
@@ -129,7 +131,7 @@ def start_side(worker, rows, n, job, depth, settings, turn):
 
 @njit(cache=True, nogil=True)
 def advance(worker, rows, n, job, depth, settings):
-    """Do the next step of a job, after the search it waited for, if any, has ended; True when the job is done."""
+    """Do the next step of a job, once the search that it waited for has ended. Return whether the job is done."""
     step = job.at[STEP]
     f = job.at[F]
     sign = settings.monotonic[f]
@@ -165,7 +167,7 @@ def advance(worker, rows, n, job, depth, settings):
 
 @njit(cache=True, nogil=True)
 def receive(job, found, cost, second, low, high, tree, bounds):
-    """Hand a job the subtree that it waited for."""
+    """Give a job the subtree that it waited for."""
     step = job.at[STEP]
     is_first = step == 1
     side = job.at[FIRST] if is_first else 1 - job.at[FIRST]
@@ -192,7 +194,7 @@ def receive(job, found, cost, second, low, high, tree, bounds):
 
 @njit(cache=True, nogil=True)
 def remember_root(job, two):
-    """Keep the root of a depth-two subtree whose branches are still to be written down."""
+    """Keep the root of a depth-two subtree whose branches are not written yet."""
     side = job.at[FIRST] if job.at[STEP] == 1 else 1 - job.at[FIRST]
     job.root[side, 0] = two.at[ROOT]
     job.root[side, 1] = two.at[SPLIT]
@@ -202,7 +204,7 @@ def remember_root(job, two):
 
 @njit(cache=True, nogil=True)
 def write_pair(worker, rows, n, job, depth, settings):
-    """Write down two depth-two subtrees of which only the roots were remembered: few pairs are worth it."""
+    """Write the two depth-two subtrees of a pair, of which only the roots were kept: few pairs need it."""
     two = worker.two
     t = job.at[T]
     for side in range(2):

@@ -1,9 +1,9 @@
 """Costs of the best subtrees beside sixteen root thresholds at once, and lower bounds up to their neighbours.
 
-Where leaves must have m rows, a leaf of the tree may have fewer in the rows left of a, but only as many fewer as there
-are rows between a and t: OPT1 is taken over leaves of m less so many rows. A threshold that this does not close is
-scanned again, for leaves of m rows. Where the search is for the branch of a larger tree, whose other thresholds send up
-to `EXTRA` more rows to this node, bounds hold for these, too, and leaves may have so many rows fewer.
+If leaves must have m rows, a bound for thresholds t in (a, b) must allow for leaves that get some of their rows from
+between a and t: OPT1 left of a is taken over leaves of m less that many rows. A threshold that this does not close is
+scanned again, for leaves of m rows. In the branch of a larger tree, whose other thresholds send up to `EXTRA` more rows
+to this node, bounds hold for these rows, too, and leaves may have that many rows fewer.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ def begin_scan(two, rows, settings):
         two.r[k, q] = leaf_loss(settings.kind, rest) + settings.leaf_cost
     two.at[G] = 0
     two.at[OWN] = 0
-    # Where scans must count, they take half as long again: not worth it while bounds without limits close most passes.
+    # Scans that count take half as long again. That is not worth it while bounds without limits close most passes.
     if settings.min_leaf > 1 and (not must_count(settings) or 4 * two.at[SECONDS] > two.at[PASSES]):
         limit_leaves(two, rows, settings)
     else:
@@ -40,7 +40,11 @@ def begin_scan(two, rows, settings):
 @njit(cache=True, nogil=True, inline="always")
 def write_code(two, rows, settings):
     """Mark on which side of each lane's split every row lies, and add up the statistics of the left sides."""
-    n, nb, pos, code, label = two.at[N], two.at[NB], two.pos, two.code, rows.label
+    n = two.at[N]
+    nb = two.at[NB]
+    pos = two.pos
+    code = two.code
+    label = rows.label
     if settings.kind <= CLASSES:
         for row in range(n):
             code[row] = np.uint32(label[row]) << np.uint32(16)
@@ -58,7 +62,8 @@ def write_code(two, rows, settings):
         sides = np.uint32((1 << (last + 1)) - (1 << k))
         order = rows.order[f]
         if settings.kind == TWO_CLASSES:
-            W, S = run[0], run[1]
+            W = run[0]
+            S = run[1]
             for i in range(start, pos[k] + 1):
                 row = order[i] >> 1
                 c = code[row]
@@ -66,7 +71,8 @@ def write_code(two, rows, settings):
                 w = np.float64(rows.val[row, 0] if settings.weighted else 1)
                 W += w
                 S += w * (2.0 * np.float64(c >> np.uint32(16)) - 1.0)
-            run[0], run[1] = W, S
+            run[0] = W
+            run[1] = S
         else:
             for i in range(start, pos[k] + 1):
                 code[order[i] >> 1] |= sides
@@ -78,8 +84,16 @@ def write_code(two, rows, settings):
 @njit(cache=True, nogil=True)
 def call_scan(two, rows, settings, order, limits):
     """Call the scan of the kind of loss."""
-    kind, n, code, total, out = settings.kind, two.at[N], two.code, two.total, two.out
-    weighted, val, st, counts, heaviest = settings.weighted, rows.val, two.st, two.counts, two.heaviest
+    kind = settings.kind
+    n = two.at[N]
+    code = two.code
+    total = two.total
+    out = two.out
+    weighted = settings.weighted
+    val = rows.val
+    st = two.st
+    counts = two.counts
+    heaviest = two.heaviest
     if kind == TWO_CLASSES:
         scan_two_classes(order, n, code, weighted, val, st, limits, out[0], out[1])
     elif kind == CLASSES:
@@ -93,7 +107,10 @@ def call_scan(two, rows, settings, order, limits):
 @njit(cache=True, nogil=True, inline="always")
 def scan(two, rows, settings, g):
     """Put the cost of the best split on g, left and right of every threshold, into l[:, g] and r[:, g]."""
-    kind, order, total, out = settings.kind, rows.order[g], two.total, two.out
+    kind = settings.kind
+    order = rows.order[g]
+    total = two.total
+    out = two.out
     if two.at[COUNTED]:
         call_scan(two, rows, settings, order, two.limits)
     else:
@@ -116,7 +133,8 @@ def add_bounds(two, l, r, l_min, r_min):  # noqa: E741
     """Find the least bounds of both sides of each lane's threshold."""
     q = two.bounds.size - 1
     for k in range(two.at[NB]):
-        a, b = l[k, q], r[k, q]
+        a = l[k, q]
+        b = r[k, q]
         for g in range(q):
             a = min(a, l[k, g])
             b = min(b, r[k, g])
@@ -126,13 +144,13 @@ def add_bounds(two, l, r, l_min, r_min):  # noqa: E741
 
 @njit(cache=True, nogil=True)
 def must_count(settings):
-    """Whether the scans must count rows, since their sums do not: without weights that of the squared error does."""
+    """Whether the scans must count rows. The sum of the weights counts them if all weights are one."""
     return settings.kind <= CLASSES or not settings.unit
 
 
 @njit(cache=True, nogil=True, inline="always")
 def limit_scan(two, settings):
-    """Tell the scans which splits they must pass over, so that no leaf has fewer rows than it must."""
+    """Set the limits by which the scans pass over splits whose leaves have too few rows."""
     n = two.at[N]
     counted = must_count(settings)
     two.at[COUNTED] = counted and two.fewest.max() > 1
@@ -156,7 +174,8 @@ def limit_leaves(two, rows, settings):
     own = settings.min_leaf - two.at[EXTRA]
     two.fewest[:] = 1
     for b in range(two.at[BATCH]):
-        start, stop = two.batch_lane[b], two.batch_lane[b + 1]
+        start = two.batch_lane[b]
+        stop = two.batch_lane[b + 1]
         order = rows.order[two.batch_at[b, 0]]
         for k in range(start, stop):
             # the last threshold before the next one that is scanned, and the first one after the one before
@@ -174,8 +193,10 @@ def limit_leaves(two, rows, settings):
 
 @njit(cache=True, nogil=True, inline="always")
 def begin_own(two, settings):
-    """Prepare a second scan, for each threshold alone; False where it would find what is known, or closed."""
-    l_min, r_min, own = two.l_min, two.r_min, max(settings.min_leaf - two.at[EXTRA], 1)
+    """Prepare a second scan, for each threshold alone. Return False if it would find nothing new."""
+    l_min = two.l_min
+    r_min = two.r_min
+    own = max(settings.min_leaf - two.at[EXTRA], 1)
     target = two.num[BEST] - settings.margin
     needed = False
     two.live[:] = 0

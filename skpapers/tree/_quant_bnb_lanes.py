@@ -56,7 +56,8 @@ def pick(typingctx, sides, number):
     lanes = Lanes(number)
 
     def codegen(context, builder, signature, args):
-        words, vector = ir.VectorType(ir.IntType(32), LANES), context.get_value_type(lanes)
+        words = ir.VectorType(ir.IntType(32), LANES)
+        vector = context.get_value_type(lanes)
         bits = builder.and_(_repeat(builder, args[0], words), ir.Constant(words, [1 << k for k in range(LANES)]))
         is_set = builder.icmp_signed("!=", bits, ir.Constant(words, [0] * LANES))
         return builder.select(is_set, _repeat(builder, args[1], vector), ir.Constant(vector, [0] * LANES))

@@ -1,6 +1,6 @@
 """Layout of a search for a tree of depth two: its state and working space, all in arrays, and the names of the numbers.
 
-The search stops when its budget is spent and goes on when it is called again, so nothing is kept in local variables.
+A search returns when its budget is spent and goes on when it is called again, so its state is kept here.
 """
 
 from typing import NamedTuple
@@ -14,15 +14,15 @@ from skpapers.tree._quant_bnb_losses import CLASSES
 class Two(NamedTuple):
     """State and working space of one search for a tree of depth two."""
 
-    at: np.ndarray  # integers of the machine, see the names below
-    num: np.ndarray  # numbers of the machine
-    code: np.ndarray
+    at: np.ndarray  # integers, by the indices below
+    num: np.ndarray  # numbers, by the indices below
+    code: np.ndarray  # of each row: label and the sides of the thresholds it lies on
     st: np.ndarray
     counts: np.ndarray
     heaviest: np.ndarray
     out: np.ndarray
-    l: np.ndarray  # noqa: E741
-    r: np.ndarray
+    l: np.ndarray  # noqa: E741  (LANES, q + 1): bounds left of each threshold, by child feature; the last is a leaf's
+    r: np.ndarray  # the same right of it
     l_min: np.ndarray
     r_min: np.ndarray
     own_l: np.ndarray  # bounds of each lane's threshold alone, where l and r hold for its neighbours, too
@@ -32,8 +32,8 @@ class Two(NamedTuple):
     fewest: np.ndarray  # (2, LANES): fewest rows of a leaf left and right of each lane's split
     limits: np.ndarray  # between which the scans' counts of rows must lie
     least: np.ndarray  # (2, LANES): which the product of the weights of both sides of a child split must exceed
-    pos: np.ndarray
-    total: np.ndarray
+    pos: np.ndarray  # of each lane's threshold in the order of its feature
+    total: np.ndarray  # statistics left of each threshold, and in the last row those of all rows
     lane_f: np.ndarray  # root feature of each lane
     open_at: np.ndarray  # open intervals: root feature, lo, hi
     open_l: np.ndarray  # bounds left of lo for each child feature, and for a leaf
@@ -58,25 +58,49 @@ class Two(NamedTuple):
     tree: np.ndarray  # (3, 2): feature (-1: leaf) and last row on the left, of root, left and right child
 
 
-# Integers of the machine: rows, phase, next child feature, lanes in use, open intervals, intervals in the batch,
-# whether there is a tree, its root where its branches are still to be written down, most passes, passes, rows scanned,
-# thresholds judged, the lane in hand, more rows for which bounds hold, whether leaves are limited in the scan in hand,
-# whether the lanes have bounds of their own, passes with a second scan.
-N, PHASE, G, NB, OPEN, BATCH, FOUND, ROOT, SPLIT, LIMIT, PASSES, WORK, EXPLORED, K, EXTRA, COUNTED, OWN = range(17)
+# Indices of `Two.at`, the integers of a search.
+N = 0  # number of rows
+PHASE = 1  # one of the phases below
+G = 2  # child feature to be scanned next
+NB = 3  # lanes in use
+OPEN = 4  # open intervals
+BATCH = 5  # intervals in the batch
+FOUND = 6  # whether there is a tree
+ROOT = 7  # root feature of the best tree if its branches are not written down yet, else -1
+SPLIT = 8  # position of that root's threshold
+LIMIT = 9  # most passes
+PASSES = 10  # passes so far
+WORK = 11  # rows scanned
+EXPLORED = 12  # thresholds judged
+K = 13  # lane being judged, or -1
+EXTRA = 14  # bounds hold for up to so many more rows
+COUNTED = 15  # whether the scan limits the rows of a leaf
+OWN = 16  # whether each lane has bounds of its own
+SECONDS = 17  # passes with a second scan
+N_INTEGERS = 18
 
-CHOOSE, SCAN, JUDGE, DONE = range(4)
+# Phases.
+CHOOSE = 0  # choose the thresholds of the next pass
+SCAN = 1  # scan the child features
+JUDGE = 2  # judge the scanned thresholds
+DONE = 3  # the search has ended
 
-# Numbers of the machine: best cost so far (the cutoff at first), its secondary cost, bounds on leaf values, least and
-# largest leaf value of the best tree, largest value allowed on the lower side of the monotonic threshold in hand.
-BEST, SECOND, LOW, HIGH, TREE_LOW, TREE_HIGH, CAP = range(7)
-
-SECONDS = 17
+# Indices of `Two.num`, the numbers of a search.
+BEST = 0  # best cost so far, at first the cutoff
+SECOND = 1  # secondary cost of the best tree
+LOW = 2  # least leaf value allowed
+HIGH = 3  # largest leaf value allowed
+TREE_LOW = 4  # least leaf value of the best tree
+TREE_HIGH = 5  # largest leaf value of the best tree
+CAP = 6  # largest value allowed on the lower side of the monotonic threshold being judged
+N_NUMBERS = 7
 
 NO_LIMIT = 2**62
 
-# Places for open intervals, and how many must be free: a batch may add LANES to those there are, for each halving of an
-# interval when the narrowest ones are taken.
-ROOM, SPARE = 512, 40 * LANES
+# Places for open intervals, and how many of them must be free: a batch may add LANES intervals for each time that an
+# interval is halved, while the narrowest ones are taken.
+ROOM = 512
+SPARE = 40 * LANES
 
 
 def zeros_of_lanes(size, dtype):
@@ -92,8 +116,8 @@ def make_two(n, q, width, n_classes, kind, number):
     many = kind == CLASSES
     room = 2 * q + ROOM + SPARE
     return Two(
-        at=np.zeros(18, np.int64),
-        num=np.zeros(7),
+        at=np.zeros(N_INTEGERS, np.int64),
+        num=np.zeros(N_NUMBERS),
         code=np.zeros(n, np.uint32),
         st=zeros_of_lanes(LANES, number),
         counts=zeros_of_lanes(2 * LANES * n_classes if many else 1, number),

@@ -13,7 +13,10 @@ import numpy as np
 from numba import njit
 
 # Kinds of loss.
-TWO_CLASSES, CLASSES, SQUARED, SQUARED_MULTI = 0, 1, 2, 3
+TWO_CLASSES = 0
+CLASSES = 1
+SQUARED = 2
+SQUARED_MULTI = 3
 
 
 class Rows(NamedTuple):

@@ -116,7 +116,8 @@ class Problem:
 
     def make_two(self, n: int) -> Two:
         """Working space of a depth-two search."""
-        kind, n_classes = self.settings.kind, self.settings.n_classes
+        kind = self.settings.kind
+        n_classes = self.settings.n_classes
         return make_two(n, self.q, self.width, n_classes, kind, self.rows.val.dtype.type)
 
     def leaf(self, rows: Rows) -> float:

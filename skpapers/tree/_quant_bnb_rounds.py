@@ -31,7 +31,7 @@ class Rounds(NamedTuple):
     root_cost: float
 
     def lower_bound(self) -> float:
-        """What every tree costs at least, as far as the search has come."""
+        """Return a lower bound on the cost of every tree, from what the search has found so far."""
         in_work = self.jobs.num[: self.state[COUNT], BOUND]
         return float(min(lower_bound(self.frame), in_work.min(initial=np.inf)))
 

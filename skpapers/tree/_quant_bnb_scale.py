@@ -9,7 +9,7 @@ VALUE_TIE = 1e-10
 
 
 class Scale(NamedTuple):
-    """What tells the costs of two trees apart.
+    """Tolerances by which the costs of two trees are compared.
 
     Each leaf costs `extra` more than it should, so that of trees of equal loss the one with the fewest leaves is the
     cheapest. Costs closer than `tie` may be one and the same number, rounded, and costs closer than `margin` count as

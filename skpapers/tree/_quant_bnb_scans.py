@@ -35,8 +35,12 @@ def scan_two_classes(order, n, code, weighted, val, st, limits, left, right):
     """Weight of the heavier sides, less that of the lighter ones, after the best split on g."""
     number = st.dtype.type
     zero = number(0)
-    a = nothing = repeat(zero)
-    a_max = a_min = b_max = b_min = a
+    a = repeat(zero)
+    nothing = repeat(zero)
+    a_max = a
+    a_min = a
+    b_max = a
+    b_min = a
     total = zero
     n_a = repeat(np.int32(0))
     for i in range(n):
@@ -94,10 +98,18 @@ def scan_squared(order, n, code, val, total, least, limits, left, right):
         for j in range(2):
             sums[j, k] = total[k, j]
             sums[2 + j, k] = total[LANES, j] - total[k, j]
-    left_w, left_s, right_w, right_s = load(sums[0], 0), load(sums[1], 0), load(sums[2], 0), load(sums[3], 0)
-    left_least, right_least = load(least[0], 0), load(least[1], 0)
-    wa = sa = left_num = right_num = repeat(0.0)
-    left_den = right_den = repeat(1.0)
+    left_w = load(sums[0], 0)
+    left_s = load(sums[1], 0)
+    right_w = load(sums[2], 0)
+    right_s = load(sums[3], 0)
+    left_least = load(least[0], 0)
+    right_least = load(least[1], 0)
+    wa = repeat(0.0)
+    sa = repeat(0.0)
+    left_num = repeat(0.0)
+    right_num = repeat(0.0)
+    left_den = repeat(1.0)
+    right_den = repeat(1.0)
     W = 0.0
     S = 0.0
     n_a = repeat(np.int32(0))
@@ -146,16 +158,22 @@ def scan_squared_multi(order, n, code, val, total, least, limits, left, right):
     """The same for several outputs, summed: `val` and `total` hold w and w y_1, ..., w y_m."""
     m = val.shape[1] - 1
     sums = np.zeros(LANES * (m + 1))  # of the rows so far that lie left
-    left_sums, right_sums = np.empty(LANES * (m + 1)), np.empty(LANES * (m + 1))
+    left_sums = np.empty(LANES * (m + 1))
+    right_sums = np.empty(LANES * (m + 1))
     run = np.zeros(m + 1)
     for k in range(LANES):
         for j in range(m + 1):
             left_sums[j * LANES + k] = total[k, j]
             right_sums[j * LANES + k] = total[LANES, j] - total[k, j]
-    left_w, right_w = load(left_sums, 0), load(right_sums, 0)
-    left_least, right_least = load(least[0], 0), load(least[1], 0)
-    wa = left_num = right_num = repeat(0.0)
-    left_den = right_den = repeat(1.0)
+    left_w = load(left_sums, 0)
+    right_w = load(right_sums, 0)
+    left_least = load(least[0], 0)
+    right_least = load(least[1], 0)
+    wa = repeat(0.0)
+    left_num = repeat(0.0)
+    right_num = repeat(0.0)
+    left_den = repeat(1.0)
+    right_den = repeat(1.0)
     n_a = repeat(np.int32(0))
     for i in range(n):
         o = order[i]
@@ -172,7 +190,8 @@ def scan_squared_multi(order, n, code, val, total, least, limits, left, right):
             store(plus(load(sums, j * LANES), pick(sides, s)), sums, j * LANES)
         if o & 1:
             wb = minus(repeat(run[0]), wa)
-            num = other = repeat(0.0)
+            num = repeat(0.0)
+            other = repeat(0.0)
             for j in range(1, m + 1):
                 sa = load(sums, j * LANES)
                 root = minus(times(sa, left_w), times(wa, load(left_sums, j * LANES)))
@@ -211,7 +230,8 @@ def scan_classes(order, n, code, weighted, val, st, counts, heaviest, limits, le
     """
     number = st.dtype.type
     counts[:] = 0
-    left_top = right_top = repeat(number(0))
+    left_top = repeat(number(0))
+    right_top = repeat(number(0))
     m = 0
     for i in range(n):
         o = order[i]
@@ -232,7 +252,8 @@ def scan_classes(order, n, code, weighted, val, st, counts, heaviest, limits, le
     counts[:] = 0
     left_best = left_top
     right_best = right_top
-    left_top = right_top = repeat(number(0))
+    left_top = repeat(number(0))
+    right_top = repeat(number(0))
     n_a = repeat(np.int32(0))  # here of the rows behind the split
     for i in range(n - 1, -1, -1):
         o = order[i]

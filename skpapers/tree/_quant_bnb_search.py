@@ -6,7 +6,7 @@ reaches the best cost. The open interval with the least bound has its middle thr
 and right of it are found, each no further than it can matter to this threshold and its neighbours, and the interval is
 cut in two.
 
-The subtrees are found by the same search, one level down; the state of all levels stands in arrays, so that `run_job`
+The subtrees are found by the same search, one level down. The state of all levels is kept in arrays, so that `run_job`
 can stop and go on. A job judges one threshold; jobs of the same frame may run at the same time in several threads.
 """
 
@@ -37,17 +37,23 @@ from skpapers.tree._quant_bnb_search_layout import (
 
 @njit(cache=True, nogil=True)
 def run_job(worker, root, n_root, depth, job, settings, budget):
-    """Go on with a job of the root until it is done (True) or has looked at about `budget` rows (False)."""
-    worker, root, job, settings = borrow(worker), borrow(root), borrow(job), borrow(settings)
+    """Go on with a job of the root. Return True once it is done, False once it has looked at about `budget` rows."""
+    worker = borrow(worker)
+    root = borrow(root)
+    job = borrow(job)
+    settings = borrow(settings)
     at = worker.at
     two = worker.two
     work = 0
     while work < budget:
         level = at[LEVEL]
         if level == 0:
-            rows, n, mine = root, n_root, job
+            rows = root
+            n = n_root
+            mine = job
         else:
-            rows, n = rows_at(worker, level - 1), worker.n[level - 1]
+            rows = rows_at(worker, level - 1)
+            n = worker.n[level - 1]
             mine = job_at(worker.jobs, min(level, worker.jobs.at.shape[0] - 1))
         if at[NEXT] == IN_JOB:
             work += n * rows.order.shape[0]
@@ -83,7 +89,8 @@ def run_job(worker, root, n_root, depth, job, settings, budget):
             if not ended:
                 break
             remember_root(above, two)
-            low, high = two.num[TREE_LOW], two.num[TREE_HIGH]
+            low = two.num[TREE_LOW]
+            high = two.num[TREE_HIGH]
             receive(above, two.at[FOUND], two.num[BEST], two.num[SECOND], low, high, two.tree, two.bounds)
             work += n
         at[LEVEL] = level - 1
@@ -94,10 +101,10 @@ def run_job(worker, root, n_root, depth, job, settings, budget):
 
 @njit(cache=True, nogil=True)
 def next_round(frame, jobs, state, root, settings, tol, root_cost):
-    """Take in the results of a round and choose the jobs of the next one; False when no interval is open.
+    """Use the results of a round and choose the jobs of the next one. Return False if no interval is open.
 
-    All jobs of a round see the same best cost, and their results are taken in their order: the outcome does not depend
-    on how many threads work on them. Rounds grow when no better tree turns up any more.
+    All jobs of a round see the same best cost, and their results are used in their order: the outcome does not depend
+    on the number of threads. Rounds grow while they find no better tree.
     """
     before = frame.num[BEST]
     for i in range(state[COUNT]):
@@ -115,8 +122,12 @@ def next_round(frame, jobs, state, root, settings, tol, root_cost):
 
 @njit(cache=True, nogil=True)
 def run_rounds(worker, frame, jobs, state, root, n, depth, settings, tol, root_cost, budget):
-    """Go on with the search until it ends (True) or has looked at about `budget` rows (False), in one thread."""
-    worker, frame, jobs, root, settings = borrow(worker), borrow(frame), borrow(jobs), borrow(root), borrow(settings)
+    """Go on with the search in one thread. Return True once it ends, False after about `budget` rows."""
+    worker = borrow(worker)
+    frame = borrow(frame)
+    jobs = borrow(jobs)
+    root = borrow(root)
+    settings = borrow(settings)
     limit = worker.at[SPENT] + budget
     while worker.at[SPENT] < limit:
         if state[IN_HAND] == state[COUNT]:

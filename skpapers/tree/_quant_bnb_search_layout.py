@@ -51,28 +51,59 @@ class Worker(NamedTuple):
     two: Two
 
 
-# Integers of a frame, the last one the number of more rows for which its bounds hold; its numbers are those of depth
-# two.
-ROWS, DEPTH, OPEN, HAS_TREE, EXTRA = range(5)
+# Indices of `Frame.at`. Those of `Frame.num` are the ones of depth two.
+ROWS = 0  # number of rows
+DEPTH = 1  # depth of the tree
+OPEN = 2  # open intervals
+HAS_TREE = 3  # whether there is a tree
+EXTRA = 4  # bounds hold for up to so many more rows
 
-# Integers of a job, and its numbers.
-F, LO, HI, T, STEP, FIRST, HAS_PAIR, JOB_EXTRA = range(8)
+# Indices of `Job.at`.
+F = 0  # root feature
+LO = 1  # the interval's threshold lies behind this position
+HI = 2  # and before this one
+T = 3  # position of the threshold being judged
+STEP = 4  # the next step, see `advance`
+FIRST = 5  # side whose subtree is found first: 0 is the left one
+HAS_PAIR = 6  # whether a pair of subtrees was found
+JOB_EXTRA = 7  # bounds hold for up to so many more rows
 
-CUTOFF, BOUND, JOB_LOW, JOB_HIGH, END_LO, END_HI, CAP, COST, COST_SECOND, COST_LOW, COST_HIGH = range(11)
+# Indices of `Job.num`.
+CUTOFF = 0  # only pairs that cost less count
+BOUND = 1  # lower bound of the interval
+JOB_LOW = 2  # least leaf value allowed
+JOB_HIGH = 3  # largest leaf value allowed
+END_LO = 4  # cost at LO, if known
+END_HI = 5  # cost at HI, if known
+CAP = 6  # largest value allowed on the lower side of a monotonic threshold
+COST = 7  # cost of the best pair
+COST_SECOND = 8  # its secondary cost
+COST_LOW = 9  # its least leaf value
+COST_HIGH = 10  # its largest leaf value
+FIRST_COST = 11  # the same four of the subtree found first
+FIRST_SECOND = 12
+FIRST_LOW = 13
+FIRST_HIGH = 14
+MOVED = 15  # loss of half the interval's rows
 
-FIRST_COST, FIRST_SECOND, FIRST_LOW, FIRST_HIGH, MOVED = range(11, 16)
+# Indices of `Worker.at`.
+LEVEL = 0  # level being searched; 0 is the root's
+NEXT = 1  # what comes next, see below
+LOOKED = 2  # thresholds judged
+SPENT = 3  # rows looked at
 
-# Integers of a worker: the level in hand, what comes next, thresholds judged, rows looked at.
-LEVEL, NEXT, LOOKED, SPENT = range(4)
+# What a worker does next.
+IN_JOB = 0  # advance a job
+IN_FRAME = 1  # go on with a frame
+IN_TWO = 2  # go on with a depth-two search
 
-IN_JOB, IN_FRAME, IN_TWO = range(3)
-
-# Open intervals that a frame must still have room for when the narrowest ones are taken: some for each halving.
+# The narrowest intervals are taken once a frame has room for fewer open intervals than this.
 SPARE = 512
 
-# A round of jobs: how many there are, which is in hand, how many there were at most.
-COUNT, IN_HAND, LIMIT = range(3)
-
+# Indices of the state of a round, and the most jobs of one.
+COUNT = 0  # jobs of this round
+IN_HAND = 1  # the job being worked on, in one thread
+LIMIT = 2  # most jobs of the next round
 ROUND = 8
 
 

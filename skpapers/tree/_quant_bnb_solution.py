@@ -125,10 +125,14 @@ def split_node(X, j, rows, value, missing_first, w):
     `value` is the last one on the left. If it is NaN, NaN alone was on the left; scikit-learn's trees say this the
     other way round: every value goes left, NaN right.
     """
-    left, right = np.empty_like(rows), np.empty_like(rows)
-    n_left = n_right = n_missing = 0
+    left = np.empty_like(rows)
+    right = np.empty_like(rows)
+    n_left = 0
+    n_right = 0
+    n_missing = 0
     after = np.inf
-    w_left = w_right = 0.0
+    w_left = 0.0
+    w_right = 0.0
     for row in rows:
         x = X[row, j]
         if np.isnan(x):

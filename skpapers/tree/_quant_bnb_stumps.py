@@ -19,9 +19,14 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
     a = np.zeros(whole.size)
     b = np.empty(whole.size)
     monotonic = settings.monotonic[g]
-    order, label, val, weighted = rows.order[g], rows.label, rows.val, settings.weighted
-    W, S = whole[0], whole[1]
-    W_a = S_a = 0.0
+    order = rows.order[g]
+    label = rows.label
+    val = rows.val
+    weighted = settings.weighted
+    W = whole[0]
+    S = whole[1]
+    W_a = 0.0
+    S_a = 0.0
     n_a = 0
     last = -1
     worst = num[0] + settings.tie - 2.0 * settings.leaf_cost
@@ -30,7 +35,7 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
         row = order[i] >> 1
         mine = ((code[row] >> lane) & 1 == 1) == is_left
         if kind == TWO_CLASSES:
-            # no branch: which rows are on this side is hard to foretell
+            # no branch: the processor could not predict it
             w = np.float64(val[row, 0] if weighted else 1) * mine
             W_a += w
             S_a += w if label[row] else -w
@@ -44,8 +49,9 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
             if count - n_a < settings.min_leaf:
                 break
             if kind == TWO_CLASSES:
-                # where one class is rare, most splits cost the same: only one of less impurity is looked at further
-                W_b, S_b = W - W_a, S - S_a
+                # if one class is rare, most splits cost the same: go on only with one of less impurity
+                W_b = W - W_a
+                S_b = S - S_a
                 cost = 0.5 * (W - abs(S_a) - abs(S_b))
                 if cost > worst:
                     continue
@@ -53,7 +59,8 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
                     second = 0.5 * (W_a - S_a * S_a / W_a) + 0.5 * (W_b - S_b * S_b / W_b)
                     if second >= num[1] - settings.tie and (second > num[1] + settings.tie or g >= at[0]):
                         continue
-                a[0], a[1] = W_a, S_a
+                a[0] = W_a
+                a[1] = S_a
             for j in range(b.size):
                 b[j] = whole[j] - a[j]
             cost = leaf_loss(kind, a) + leaf_loss(kind, b) + 2.0 * settings.leaf_cost
@@ -79,9 +86,9 @@ def scan_stump(rows, n, settings, g, code, lane, is_left, whole, count, low, hig
 
 @njit(cache=True, nogil=True)
 def best_stump(rows, n, settings, code, lane, is_left, whole, count, floor, low, high, cutoff, num, at):
-    """Set (num, at) to the best single split, or leaf, of the rows on one side of a threshold; at[0] = -2 if no leaf
-    costs less than `cutoff` and no split at most as much. Returns how many features were scanned.
+    """Set (num, at) to the best single split, or leaf, of the rows on one side of a threshold.
 
+    at[0] is -2 if no leaf costs less than `cutoff` and no split at most as much. Return how many features were scanned.
     `floor[g]` is a lower bound for the feature g: features that cannot win are not scanned, the most promising one goes
     first. Among equal costs the lower secondary cost wins, then the lower feature, then the lower threshold.
     """
@@ -116,7 +123,8 @@ def solve_stump(two, rows, n, settings, low, high):
     whole[:] = 0.0
     add_rows(settings.kind, settings.weighted, rows.order[0], 0, n, rows.label, rows.val, whole)
     floor = np.zeros(settings.monotonic.size)
-    num, at = two.stump_num[0], two.stump_at[0]
+    num = two.stump_num[0]
+    at = two.stump_at[0]
     best_stump(rows, n, settings, two.code, 0, True, whole, n, floor, low, high, np.inf, num, at)
     two.num[BEST] = num[0]
     two.tree[:, 0] = -1

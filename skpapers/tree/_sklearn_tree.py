@@ -1,4 +1,4 @@
-"""The inner layout of scikit-learn's trees: the private names of its tree modules stand here and nowhere else.
+"""The inner layout of scikit-learn's trees. The private names of its tree modules are used in this file only.
 
 `read` opens a fitted model into a list of `Nodes`, one a tree; `write` puts new node values into the same model.
 `build_tree` makes a `Tree` of splits that scikit-learn did not choose.
@@ -27,12 +27,14 @@ class SklearnTrees:
         self.boosted = isinstance(model, GRADIENT_BOOSTING)
 
     def read(self) -> list[Nodes]:
-        """Return the trees; boosted ones with inner nodes recomputed, since scikit-learn resets their leaves alone."""
+        """Return the trees; boosted ones with inner nodes recomputed, since scikit-learn resets their leaves only."""
         return [self._nodes(tree) for tree in self.trees]
 
     def _nodes(self, tree: Any) -> Nodes:
-        left, right = tree.children_left, tree.children_right
-        weight, value = tree.weighted_n_node_samples, tree.value.reshape(tree.node_count, -1)
+        left = tree.children_left
+        right = tree.children_right
+        weight = tree.weighted_n_node_samples
+        value = tree.value.reshape(tree.node_count, -1)
         if self.boosted:
             weight, value = fill_from_leaves(left, right, weight, value)
         return Nodes(left, right, weight, value)
@@ -52,7 +54,7 @@ class HistGradientBoostingTrees:
         known = model._bin_mapper.make_known_categories_bitsets()
         self.leaf_weights = []
         for predictor in self.predictors:
-            # Each leaf answers with its own index for once: there is no other way to ask for it.
+            # A copy that predicts the index of each leaf: scikit-learn has no other way to get it.
             nodes = predictor.nodes.copy()
             nodes["value"] = np.arange(nodes.size)
             twin = type(predictor)(nodes, predictor.binned_left_cat_bitsets, predictor.raw_left_cat_bitsets)
@@ -97,7 +99,8 @@ def build_tree(n_features: int, splits: Any, facts: NodeFacts) -> Tree:
     tree : Tree
     """
     nodes = np.zeros(len(splits.feature), dtype=NODE_DTYPE)  # zeros between the fields, too: pickles agree
-    nodes["left_child"], nodes["right_child"] = splits.children_left, splits.children_right
+    nodes["left_child"] = splits.children_left
+    nodes["right_child"] = splits.children_right
     for name in ("feature", "threshold", "missing_go_to_left"):
         nodes[name] = getattr(splits, name)
     for name in ("n_node_samples", "weighted_n_node_samples", "impurity"):

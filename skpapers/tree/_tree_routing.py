@@ -1,6 +1,6 @@
-"""Rows on their way through one tree, in float64, and what its nodes know of the training rows they were given.
+"""The leaf of each row, in float64, and the weights, values and impurities of the nodes of a tree.
 
-scikit-learn's own `Tree` sees rows in float32; here a row goes left where its value itself is not above the threshold.
+scikit-learn's own `Tree` reads rows in float32; here a row goes left if its value itself is not above the threshold.
 A tree is anything with `children_left`, `children_right`, `feature`, `threshold` and `missing_go_to_left` (arrays of
 shape (n_nodes,), a parent before its children, -1 for the children of a leaf).
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-# Shares of classes closer than this may be one and the same number, rounded.
+# Shares of classes that differ by less than this count as equal: rounding alone may make them differ.
 EQUAL = 1e-12
 
 
@@ -69,12 +69,13 @@ def node_depths(tree: Any) -> NDArray[np.intp]:
     depth = np.zeros(len(tree.children_left), dtype=np.intp)
     for node, (left, right) in enumerate(zip(tree.children_left.tolist(), tree.children_right.tolist(), strict=True)):
         if left >= 0:
-            depth[left] = depth[right] = depth[node] + 1
+            depth[left] = depth[node] + 1
+            depth[right] = depth[node] + 1
     return depth
 
 
 def paths(X: NDArray, tree: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the nodes on the way of every row, root first, as `indices` and `indptr` of a CSR matrix."""
+    """Return the nodes on the path of every row, root first, as `indices` and `indptr` of a CSR matrix."""
     depth = node_depths(tree)
     table = np.full((depth.size, depth.max() + 1), -1, dtype=np.intp)
     table[0, 0] = 0
@@ -121,10 +122,12 @@ def describe_regression(X: NDArray, y: NDArray, centred: NDArray, weight: NDArra
 
     def mean(column: NDArray) -> NDArray:
         first = average(column)
-        return first + average(column - first[leaves])  # what rounding left of sums far from 0
+        return first + average(column - first[leaves])  # corrects the rounding of sums far from 0
 
     exponent = np.frexp(np.abs(y).max(axis=0))[1]  # no sum is too large to be a number
-    value, place, spread = np.zeros((n_nodes, y.shape[1])), np.zeros((n_nodes, y.shape[1])), np.zeros(n_nodes)
+    value = np.zeros((n_nodes, y.shape[1]))
+    place = np.zeros((n_nodes, y.shape[1]))
+    spread = np.zeros(n_nodes)
     for k, column in enumerate(np.ldexp(y, -exponent).T):
         value[:, k] = mean(column)
         place[:, k] = mean(centred[:, k])
@@ -178,10 +181,10 @@ def describe_classification(
     total = by_class.sum(axis=1)
     share = by_class / total[:, np.newaxis]
     top = share.max(axis=1, keepdims=True)
-    # Where rounding alone makes the sums of classes differ, the first class is predicted, in whatever unit weights are.
+    # If rounding alone makes the sums of classes differ, the first class is predicted, in any unit of the weights.
     share = np.where(share >= top * (1.0 - EQUAL), top, share)
     others = np.where(np.arange(n_classes) == share.argmax(axis=1)[:, np.newaxis], 0.0, share)
-    missed = others.sum(axis=1)  # not one minus the largest share, of which rounding would leave nothing if it is small
+    missed = others.sum(axis=1)  # one minus the largest share would lose the digits of a small number
     impurity = (
         missed if criterion == "misclassification" else top[:, 0] * missed + (others * (1.0 - others)).sum(axis=1)
     )

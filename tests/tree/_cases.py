@@ -28,21 +28,6 @@ def every_region_is_cut_off(estimator) -> dict[str, str]:
     return {"check_class_weight_classifiers": why}
 
 
-TIES = {
-    "sample_weight_equivalence": "Several trees fit the 15 rows and 30 columns of this check equally well. Rounding of "
-    "the weights decides which of them is found. test_weights_are_repeated_rows compares objectives and numbers of "
-    "leaves."
-}
-
-
-def ties_of_whole_trees(estimator) -> dict[str, str]:
-    return TIES if estimator.lookahead is None else {}
-
-
-def ties_of_balanced_classes(estimator) -> dict[str, str]:
-    return TIES if estimator.class_weight is not None else {}
-
-
 # no bootstrap: its draws are random, so that weights could not equal repeated rows
 FOREST = {"n_estimators": 5, "bootstrap": False, "random_state": 0}
 
@@ -72,12 +57,10 @@ CASES = {
     "QuantBnBTree": Case(
         grid={"max_depth": [1, 2], "ccp_alpha": [0, 10.0]},
         further=({"max_depth": 3, "lookahead": 1, "min_samples_leaf": 0.02},),
-        undecided=ties_of_whole_trees,
     ),
     "QuantBnBTreeClassifier": Case(
         grid={"max_depth": [1, 2], "ccp_alpha": [0, 0.01]},
         further=({"criterion": "gini", "ccp_alpha": 0.01, "class_weight": "balanced"},),
         expected_failures=every_region_is_cut_off,
-        undecided=ties_of_balanced_classes,
     ),
 }

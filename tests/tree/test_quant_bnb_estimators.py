@@ -644,7 +644,7 @@ def test_the_other_name():
     ],
 )
 def test_weights_are_repeated_rows(model):
-    """Of equally good trees another may be found, with the same objective and as many leaves."""
+    """Unweighted errors take another way through the code: there the objective and the number of leaves agree."""
     for seed in range(10):
         rng = np.random.default_rng(seed)
         X = rng.uniform(size=(15, 30))
