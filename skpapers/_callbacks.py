@@ -33,22 +33,6 @@ def end_fit(estimator: Any, context: CallbackContext, X: Any, y: Any, fitted: Ca
     context.call_on_fit_task_end(estimator=estimator, X=X, y=y, reconstruction_attributes=fitted)
 
 
-def begin_step(estimator: Any, context: CallbackContext, name: str, n_steps: int = 0) -> CallbackContext:
-    """Tell the callbacks that a step begins, in a loop where they may ask for the end: see :func:`end_step`.
-
-    A step of `n_steps` steps of its own is the context of these.
-    """
-    return context.subcontext(task_name=name, max_subtasks=n_steps).call_on_fit_task_begin(estimator=estimator)
-
-
-def end_step(estimator: Any, step: CallbackContext, X: Any, y: Any, fitted: Callable[[], dict[str, Any]]) -> bool:
-    """Tell the callbacks that a step has ended, and return whether one of them asks to stop.
-
-    `fitted` gives what the estimator's attributes would be if the fit ended here; callbacks that score need X and y.
-    """
-    return step.call_on_fit_task_end(estimator=estimator, X=X, y=y, reconstruction_attributes=fitted)
-
-
 def begin_task(
     estimator: Any, context: CallbackContext, name: str, n_steps: int | None, X: Any, y: Any
 ) -> CallbackContext:

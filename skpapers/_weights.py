@@ -106,8 +106,10 @@ def weigh_classes(
 
 def _check_class_weight(class_weight: dict) -> None:
     for label, value in class_weight.items():
-        if not (isinstance(value, Real) and 0 <= float(value) < np.inf):
-            raise ValueError(f"class_weight must be finite and at least 0, got {value!r} for class {label!r}.")
+        if not isinstance(value, Real) or not 0 <= value <= np.finfo(np.float64).max:
+            beyond = isinstance(value, int) and value.bit_length() > 1023  # too long to print
+            given = "an integer beyond float64" if beyond else repr(value)
+            raise ValueError(f"class_weight must be finite and at least 0, got {given} for class {label!r}.")
 
 
 def _scaled(weight: NDArray) -> tuple[NDArray[np.float64], int]:

@@ -57,7 +57,7 @@ def weighing_classifiers():
 WEIGHING = pytest.mark.parametrize("model", weighing_classifiers(), ids=lambda model: type(model).__name__)
 WRONG = [
     (dict.fromkeys(range(3), 1.0) | {1: value}, "class_weight must be finite and at least 0, got .* for class 1")
-    for value in (-1.0, -1e-300, np.nan, np.inf, -np.inf, "heavy", None)
+    for value in (-1.0, -1e-300, np.nan, np.inf, -np.inf, "heavy", None, 10**400)
 ]
 WRONG += [
     (dict.fromkeys(range(3), 0.0), "leaves no row with a weight above 0"),

@@ -1,4 +1,4 @@
-"""Rows as a network takes them, a chunk at a time: whatever their dtype and memory order, in little memory."""
+"""Rows of any dtype and memory order as a network takes them, converted a chunk at a time to save memory."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from skpapers._torch.networks import row_size
 from skpapers._torch.state import own_precision
 
-CHUNK_BYTES = 2**24  # of float64 in a forward pass: small beside the rows, and fast, since it stays in the cache
+CHUNK_BYTES = 2**24  # of float64 in a forward pass: small compared with the rows, and fast, since it stays in the cache
 GRAPH_BYTES = 2**26  # the same where the graph of the gradient is kept: it takes about eight times as much
 # Rows of these dtypes are converted chunk by chunk.
 NUMBERS = [np.dtype(code) for code in "dfe?bBhHiIlLqQ"]
@@ -43,7 +43,7 @@ def in_chunks(function: Callable[[Tensor], Tensor], X: NDArray, length: int) -> 
 
 @own_precision()
 def outputs_in_chunks(module: nn.Module, network: nn.Module, X: NDArray) -> NDArray:
-    """Return what a module in float64 makes of rows; the network in it says how much memory a row takes."""
+    """Return the outputs of a module in float64; the network in it knows how much memory a row takes."""
     with torch.no_grad():
         return in_chunks(module, X, chunk_length(network)).numpy()
 

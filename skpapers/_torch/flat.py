@@ -16,7 +16,8 @@ def flatten(network: nn.Module) -> list[dict[str, Any]]:
     number of operations. `blocks(network)` returns the blocks afterwards.
     """
     members = n_members(network)
-    groups, learning = [], []
+    groups = []
+    learning = []
     for group in parameter_groups(network):
         if not group["params"]:
             continue
@@ -30,7 +31,8 @@ def flatten(network: nn.Module) -> list[dict[str, Any]]:
             start = stop
         groups.append({**group, "params": [block]})
         learning += group["params"]
-    object.__setattr__(network, "_blocks", [group["params"][0] for group in groups])  # beside the module's own state
+    # not part of the module's own state
+    object.__setattr__(network, "_blocks", [group["params"][0] for group in groups])
     object.__setattr__(network, "_learning", learning)
     return groups
 

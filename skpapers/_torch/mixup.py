@@ -29,8 +29,10 @@ def mixed(objective: Objective, alpha: float) -> Objective:
         n = batch.indices.shape[-1]
         partner = torch.stack([torch.randperm(n, generator=g, device=batch.X.device) for g in batch.generators])
         if batch.indices.ndim == 1:
-            share, partner = share[0], partner[0]
-        X, y = _mix(batch.X, share, partner), _mix(batch.y, share, partner)
+            share = share[0]
+            partner = partner[0]
+        X = _mix(batch.X, share, partner)
+        y = _mix(batch.y, share, partner)
         weight = batch.weight
         if weight is not None:
             y = _mix(batch.y * _like(weight, batch.y), share, partner)

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons whose K members stand in one set of tensors.
+"""Multi-layer perceptrons whose K members share one set of tensors.
 
 With one member the tensors have no member axis, and the layers are the plain ones: ``addmm``. With K members parameters
 have shape (K, ...), and inputs (K, b, p), or (b, p) where all members see the same rows.
@@ -119,11 +119,11 @@ class Dropout(nn.Module):
 
 
 class PeriodicEmbedding(nn.Module):
-    r"""Each feature beside learned periodic functions of it: :math:`x_j` and :math:`A_j \cos(f_j x_j + c_j)`.
+    r"""Each feature, followed by learned periodic functions of it: :math:`x_j` and :math:`A_j \cos(f_j x_j + c_j)`.
 
     The embedding of Gorishniy et al. (2022) with the shift and the unmixed feature of Holzmüller et al. (2024). It
-    starts small beside the feature, and its weights decay as those of the layers do: a target that is smooth in a
-    feature is left to the feature itself.
+    starts small compared with the feature, and its weights decay as those of the layers do: a target that is smooth
+    in a feature is left to the feature itself.
 
     Parameters
     ----------
@@ -151,7 +151,10 @@ class PeriodicEmbedding(nn.Module):
         scale: float = 0.3,
     ) -> None:
         super().__init__()
-        self.n_features, self.n_members, self.width, self.scale = n_features, n_members, width, scale
+        self.n_features = n_features
+        self.n_members = n_members
+        self.width = width
+        self.scale = scale
         shape = (n_features,) if n_members == 1 else (n_members, n_features)
         self.frequency = nn.Parameter(torch.zeros(*shape, n_frequencies, 1, dtype=dtype))
         self.shift = nn.Parameter(torch.zeros(*shape, n_frequencies, 1, dtype=dtype))
@@ -201,7 +204,7 @@ class MLP(nn.Module):
         Probability of zeroing a hidden value.
 
     numeric_embedding : {"none", "periodic"}
-        What stands before the first layer.
+        How features enter the first layer.
 
     dtype : torch.dtype
         Of all parameters.
@@ -221,7 +224,8 @@ class MLP(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        self.n_members, self.n_inputs = n_members, n_inputs
+        self.n_members = n_members
+        self.n_inputs = n_inputs
         self.activation = ACTIVATIONS[activation]
         self.embedding = None
         width = n_inputs
@@ -249,7 +253,7 @@ class MLP(nn.Module):
         return self
 
     def row_size(self) -> int:
-        """Return how many numbers of a row stand in memory at once in a forward pass without gradients."""
+        """Return how many numbers of a row are in memory at once in a forward pass without gradients."""
         embedded = 0 if self.embedding is None else self.embedding.row_size()
         widest = max(matrix.shape[-1] for matrix in self.matrices())
         return self.n_members * (embedded + self.n_inputs + 3 * widest)
@@ -265,7 +269,7 @@ class MLP(nn.Module):
         ]
 
     def features(self, x: Tensor) -> Tensor:
-        """Return the last hidden layer, or what stands before the only one."""
+        """Return the values of the last hidden layer, or the inputs of the only layer."""
         if self.n_members > 1 and x.ndim == 2:
             x = x.expand(self.n_members, *x.shape)
         if self.embedding is not None:

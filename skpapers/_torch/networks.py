@@ -13,8 +13,8 @@ class Network(Protocol):
     """A module of torch that an estimator can train.
 
     Members are networks of one shape whose parameters are stacked, and which learn side by side. The number of members
-    says whether there is a member axis: with one, parameters, inputs and outputs have none; with K > 1, parameters have
-    shape (K, ...), and outputs (K, b, ...). It is never guessed from the number of dimensions.
+    says whether there is a member axis; it is never guessed from the number of dimensions. With one member, parameters,
+    inputs and outputs have no such axis. With K > 1, parameters have shape (K, ...), and outputs (K, b, ...).
 
     Attributes
     ----------
@@ -61,12 +61,12 @@ def row_size(network: nn.Module) -> int:
 
 
 def n_members(network: nn.Module) -> int:
-    """Return the number of stacked members; a module of torch that does not say is one."""
+    """Return the number of stacked members; 1 for a module of torch without such an attribute."""
     return getattr(network, "n_members", 1)
 
 
 def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
-    """Return the parameters that learn: matrices with weight decay, vectors without, unless the network has a say."""
+    """Return the network's own groups, or else matrices with weight decay and vectors without."""
     if hasattr(network, "parameter_groups"):
         return cast(Network, network).parameter_groups()
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]

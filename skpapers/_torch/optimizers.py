@@ -57,7 +57,8 @@ class Adam(Optimizer):
         }
 
     def start(self, block: Tensor) -> dict[str, Tensor]:
-        first, second = torch.zeros_like(block), torch.zeros_like(block)
+        first = torch.zeros_like(block)
+        second = torch.zeros_like(block)
         return {
             "step": torch.zeros((), dtype=torch.float32, device=block.device),
             "exp_avg": first,
@@ -65,7 +66,9 @@ class Adam(Optimizer):
         }
 
     def _apply(self, block: Tensor, gradient: Tensor, state: dict[str, Tensor], group: dict[str, Any]) -> None:
-        step, first, second = state["step"], state["exp_avg"], state["exp_avg_sq"]
+        step = state["step"]
+        first = state["exp_avg"]
+        second = state["exp_avg_sq"]
         step += 1
         decay = group["weight_decay"]
         self.fused(
@@ -89,7 +92,8 @@ class SGD(Optimizer):
         return {"momentum_buffer": torch.zeros_like(block)}
 
     def _apply(self, block: Tensor, gradient: Tensor, state: dict[str, Tensor], group: dict[str, Any]) -> None:
-        buffer, options = state["momentum_buffer"], self.options
+        buffer = state["momentum_buffer"]
+        options = self.options
         torch._fused_sgd_(
             [block],
             [gradient],

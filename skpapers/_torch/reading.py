@@ -82,7 +82,7 @@ def rows_to_train_on(rows: Rows[NDArray], target: Target, early_stopping: bool) 
     Raises
     ------
     ValueError
-        If there are none, or none of some class.
+        If no row is left, or no row of some class.
     """
     rows = replace(rows, weight=target.weigh(rows.y, rows.weight))
     if rows.weight is not None and not rows.weight.any():

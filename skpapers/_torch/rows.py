@@ -1,4 +1,4 @@
-"""Rows that travel together: everything that has one entry for each training row stands in one object."""
+"""Rows that travel together: everything that has one entry for each training row is in one object."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Rows(Generic[Array]):
         Row weights. None: all weights are 1.
 
     extra : dict of str to array of shape (n, ...), default={}
-        Whatever else a method needs of each row: its task, its domain, a mask.
+        What else a method needs of each row: its task, its domain, a mask.
     """
 
     X: Array

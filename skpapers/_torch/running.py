@@ -57,7 +57,8 @@ class Group:
         if self.origin is not None:
             X = X[:, self.columns]
             if not self.n_fitted:
-                X, new = np.vstack([self.origin, X]), np.append(new.mean(), new)
+                X = np.vstack([self.origin, X])
+                new = np.append(new.mean(), new)
         rows, weight = (X, new) if not len(self.rows) else (np.vstack([self.rows, X]), np.append(self.weight, new))
         if len(rows) < self.n_fitted + self.n_fitted // 8:
             return replace(self, rows=rows, weight=weight)
@@ -88,7 +89,8 @@ class Statistics:
 
 def no_statistics(n_columns: int) -> Statistics:
     """Return the statistics of no rows."""
-    columns, nothing = np.arange(n_columns), np.zeros(0)
+    columns = np.arange(n_columns)
+    nothing = np.zeros(0)
     first = Group(columns, None, np.zeros((0, n_columns)), nothing, 0, {})
     return Statistics((first,), columns[:0], nothing)
 
@@ -116,7 +118,9 @@ def update(old: Statistics, X: NDArray, weight: NDArray | None, fit: Fit, enough
     moved = np.zeros(len(old.waiting), dtype=bool)
     if len(moved):
         moved = ~constant_columns(np.vstack([old.constants, X[:, old.waiting]]))
-    groups, waiting, constants = list(old.groups), [old.waiting[~moved]], [old.constants[~moved]]
+    groups = list(old.groups)
+    waiting = [old.waiting[~moved]]
+    constants = [old.constants[~moved]]
     if moved.any():
         late = old.waiting[moved]
         groups.append(Group(late, old.constants[moved], np.zeros((0, len(late))), np.zeros(0), 0, {}))
@@ -146,7 +150,9 @@ class MeanWeight:
 
     def after(self, weight: NDArray | None, n_rows: int) -> "MeanWeight":
         """Return the mean after more rows; without weights each of them counts 1."""
-        own, value, n = mean_weight(weight), self.value, self.n_rows + n_rows
+        own = mean_weight(weight)
+        value = self.value
+        n = self.n_rows + n_rows
         if self.n_rows < ENOUGH:
             value += (own - value) * (n_rows / n)
         return MeanWeight(max(value, own / LARGEST_RATIO), n)

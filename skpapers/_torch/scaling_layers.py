@@ -62,15 +62,17 @@ class FixedScaling(nn.Module):
     def _by_rank(self, X: Tensor) -> Tensor:
         columns = X.T.contiguous()
         right = torch.searchsorted(self.knots, columns.detach(), right=True).clamp(1, self.knots.shape[1] - 1)
-        x0, x1 = self.knots.gather(1, right - 1) / 2.0, self.knots.gather(1, right) / 2.0  # halved: a gap may overflow
-        y0, y1 = self.images.gather(1, right - 1), self.images.gather(1, right)
+        x0 = self.knots.gather(1, right - 1) / 2.0  # halved: a gap may overflow
+        x1 = self.knots.gather(1, right) / 2.0
+        y0 = self.images.gather(1, right - 1)
+        y1 = self.images.gather(1, right)
         gap = x1 - x0
         share = ((columns / 2.0 - x0) / torch.where(gap > 0, gap, 1.0)).clamp(0.0, 1.0)
         return (y0 + share * (y1 - y0)).T
 
 
 class PatchedScaling(nn.Module):
-    """A scaling, and others of columns that were constant at first, less what they make of the constant.
+    """A scaling of all columns, and later ones of columns that were constant, minus their image of the constant.
 
     The constant is mapped to 0, as before, so that the function of the network is the same for all rows that have it.
 
@@ -94,6 +96,7 @@ class PatchedScaling(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         z = self.first(X)
         for i, scaling in enumerate(self.later):
-            columns, origin = self.get_buffer(f"columns_{i}"), self.get_buffer(f"origin_{i}")
+            columns = self.get_buffer(f"columns_{i}")
+            origin = self.get_buffer(f"origin_{i}")
             z = z.index_copy(1, columns, scaling(X[:, columns]) - scaling(origin[None]))
         return z

@@ -70,7 +70,7 @@ class Run:
         What is known before the first step.
 
     n_steps : int or None
-        Number of steps; None for one of many calls of `partial_fit`.
+        Number of steps; None in a call of `partial_fit`.
 
     memory : dict of str to Tensor
         What they remember from step to step. It is saved with the model, and the next `partial_fit` starts with it.

@@ -14,7 +14,7 @@ from torch import nn
 
 @contextmanager
 def own_modes() -> Iterator[None]:
-    """Gradients are on, tensors are made on the CPU and keep their dtype, whatever ``with torch...`` is around."""
+    """Enable gradients, and make tensors on the CPU in their own dtype, inside any mode of torch."""
     with own_precision(), torch.device("cpu"):
         yield
 
@@ -51,7 +51,7 @@ def choose_device(device: str) -> torch.device:
     Raises
     ------
     ValueError
-        If "cuda" is asked for and there is none.
+        If "cuda" is asked for and torch finds no GPU.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

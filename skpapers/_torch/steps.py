@@ -14,7 +14,7 @@ comes about: it overwrites ``.grad`` and returns the losses; :func:`backward` is
 What such a function has to remember, the estimator creates as one dictionary of tensors, and gives to the function and
 to the trainer (`memory`): it is saved with the optimiser, and the next `partial_fit` continues with it.
 
-Which parameters learn, in which groups, says ``network.parameter_groups()``. Everything random inside a step comes from
+``network.parameter_groups()`` returns the parameters that learn. Everything random inside a step comes from
 `batch.generators`, one for each member: :meth:`Batch.random_state` and :meth:`Batch.rewind` let a gradient evaluate the
 same batch twice with the same masks and partners. `tests/_torch/test_seams.py` has a small example of each.
 """

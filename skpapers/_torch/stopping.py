@@ -11,7 +11,7 @@ from skpapers._torch.rows import Rows
 
 
 class EarlyStopping:
-    """Keep the best weights, and say when `patience` epochs in a row did not improve on them by `tol`.
+    """Keep the best weights, and stop when `patience` epochs in a row did not improve on them by `tol`.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def hold_out(rows: Rows[NDArray], fraction: float, order: NDArray) -> tuple[Rows
     Raises
     ------
     ValueError
-        If no row is left to train on, or if the rows held back weigh nothing.
+        If no row is left to train on, or if all rows held back have weight 0.
     """
     n_held = ceil(fraction * len(rows))
     if n_held >= len(rows):

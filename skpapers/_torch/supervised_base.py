@@ -72,7 +72,7 @@ class SupervisedNetwork(NetworkEstimator):
         raise NotImplementedError
 
     def _architecture(self, setup: Setup) -> Architecture:
-        """Return the arguments of `_build`; a fitted model keeps them, whatever its parameters are set to later."""
+        """Return the arguments of `_build`. A fitted model keeps them, since its parameters may change."""
         return {"row_shape": setup.inputs.known_shape, "output_shape": setup.target.output_shape}
 
     def _settings(self, n: int) -> Settings:

@@ -86,7 +86,7 @@ class Target(ABC):
 
     @abstractmethod
     def attributes(self) -> dict[str, Any]:
-        """Return the public attributes of the estimator that say what was learned."""
+        """Return what was learned, as public attributes of the estimator."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ BLOCK_BYTES = 2**23  # rows are gathered in pieces of about this size: they stay
 
 
 class Trainer:
-    """A network, what it minimises and how, and where it stands; it can be saved after any epoch and continued.
+    """A network, its objective and steps, and their state; it can be saved after any epoch and continued.
 
     Parameters
     ----------

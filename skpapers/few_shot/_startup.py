@@ -34,10 +34,10 @@ class FewShotNetwork(nn.Module):
         Width of each hidden layer; the last one is the number of features.
 
     n_classes : int
-        Source classes; there may be none.
+        Number of source classes; 0 without source rows.
 
     projection_dim : int
-        Outputs of the projection, which the self-supervised loss compares; 0 for none.
+        Outputs of the projection, which the self-supervised loss compares; 0 for no projection.
 
     activation : str
         A key of `skpapers._torch.modules.ACTIVATIONS`.
@@ -84,7 +84,7 @@ class FewShotNetwork(nn.Module):
         return [group for part in self.children() for group in parameter_groups(part)]
 
     def row_size(self) -> int:
-        """Return how many numbers of a row stand in memory at once in a forward pass without gradients."""
+        """Return how many numbers of a row are in memory at once in a forward pass without gradients."""
         return self.classifier.row_size()
 
     def features(self, x: Tensor) -> Tensor:
@@ -146,7 +146,7 @@ def nt_xent(z_1: Tensor, z_2: Tensor, temperature: float = 1.0) -> Tensor:
     Returns
     -------
     losses : Tensor of shape (b,)
-        0 for a single row, which has nothing to be told from.
+        0 for a single row: there is no other row to compare it with.
     """
     b = len(z_1)
     z = F.normalize(torch.cat([z_1, z_2]), dim=-1)
@@ -171,7 +171,7 @@ def distillation(logits_1: Tensor, logits_2: Tensor, q: Tensor) -> Tensor:
     Returns
     -------
     divergences : Tensor of shape (b,)
-        0 where the student says what the teacher says.
+        0 where student and teacher agree.
     """
     loss = cross_entropy()
     negative_entropy = torch.special.xlogy(q, q).sum(dim=-1)
@@ -188,7 +188,7 @@ class StudentObjective:
     Parameters
     ----------
     source : Rows or None
-        Source rows as the network takes them, their classes, and their weights of mean 1. None: there are none.
+        Source rows as the network takes them, their classes, and their weights of mean 1. None without source rows.
 
     augment : callable
         ``augment(X, generator)`` makes a view of target rows.

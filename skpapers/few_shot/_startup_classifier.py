@@ -51,7 +51,7 @@ class STARTUPClassifier(
 
     For a target task with next to no labels, where there are many labelled rows of another task (the source), whose
     classes may be others altogether, and many target rows without a label. A teacher learns the source classes; a
-    student learns to say of target rows what the teacher says, and to know a row from any other; a plain classifier is
+    student learns to agree with the teacher on target rows, and to tell each row from all others; a plain classifier is
     fitted on the student's features of the labelled target rows. Without target rows it is a network with that
     classifier on top.
 
@@ -104,7 +104,7 @@ class STARTUPClassifier(
 
     batch_size : int or "auto", default="auto"
         Most target rows of a step, and most source rows; "auto" is 128. The self-supervised loss tells a row from the
-        others of its step: with 1 there are none, and it is 0.
+        others of its step: with 1 there are no others, and it is 0.
 
     learning_rate_init : float, default=0.003
         Learning rate at the start of a cosine schedule that ends at 0, for teacher and student each.
@@ -177,7 +177,7 @@ class STARTUPClassifier(
     normalised temperature-scaled cross-entropy of SimCLR asks for the one among all views of a batch that is of the
     same row, by the cosine of their projections.
 
-    Which row is what, `fit` is told by `sample_domain`: positive for source rows, negative for target rows, as in
+    `sample_domain` marks the rows: it is positive for source rows and negative for target rows, as in
     skada. All target rows take part in the student's training, and the labels of some in the final fit alone: they may
     have nothing in common with those of the source. Without `sample_domain`, labelled rows are the source, and rows
     marked by `unlabeled` the target: the classes are those of the source. Without source rows there is no teacher, and
@@ -185,7 +185,7 @@ class STARTUPClassifier(
     teacher.
 
     Row weights enter every mean, and the final fit. They equal repeated rows where batches are whole, `batch_norm` is
-    off and no student is trained: views are random, and a row repeated has another one of itself to be told from.
+    off and no student is trained: views are random, and a repeated row is compared with its own copy.
 
     Cost: O(n (p h + m h^2)) for an epoch of the student with p features and m layers of width h, n being the larger of
     :math:`n_s` and :math:`n_t`, and O(n b d) for the similarities of d projections in batches of b rows; an epoch of
@@ -231,7 +231,7 @@ class STARTUPClassifier(
 
     _wrapped = "final_estimator"
 
-    # requested by default: with routing nobody has to call set_fit_request
+    # requested by default: with routing there is no need to call set_fit_request
     __metadata_request__fit: ClassVar[dict] = {"sample_domain": True}
 
     _parameter_constraints: ClassVar[dict] = {
@@ -381,7 +381,7 @@ class STARTUPClassifier(
         return Roles(rows.where(source), rows.where(~source), rows.where(final))
 
     def _architecture(self, n_inputs: int, n_classes: int) -> Architecture:
-        """Return what the networks are built from; a fitted model keeps it, whatever its parameters are set to."""
+        """Return the arguments of `_build`. A fitted model keeps them, since its parameters may change."""
         return {
             "n_inputs": n_inputs,
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes, fewest=1),
@@ -439,7 +439,7 @@ class STARTUPClassifier(
         return self._model_rows(X)
 
     def _model_rows(self, X: Any) -> NDArray:
-        """Return an array, whatever `set_output` says."""
+        """Return an array, independent of `set_output`."""
         check_is_fitted(self)
         return self._apply(self._fitted, self._flat_rows(Columns(), X))
 

@@ -72,7 +72,7 @@ class FittedNetworks:
         Whether features of a row get norm 1.
 
     teacher, student : dict of str to ndarray
-        Parameters and buffers; the teacher's are empty if there is none.
+        Parameters and buffers; empty for the teacher if there are no source rows.
     """
 
     architecture: Architecture
@@ -244,7 +244,7 @@ class Stages:
     # Pieces ---------------------------------------------------------------------------------------------------------
 
     def _inputs(self, X: NDArray) -> Tensor:
-        """Return raw rows as the network takes them: scaled in float64, whatever the network's own dtype."""
+        """Return raw rows as the network takes them: scaled in float64, also for a network in float32."""
         return network_inputs(self.scaling.layer(), self.device, self.dtype)(X)
 
     def _source_tensors(self) -> Rows[Tensor]:

@@ -163,7 +163,8 @@ class LossLandscapeDisplay:
             ax.clabel(lines, fmt="%.2g", fontsize=7)
             ax.plot(0.0, 0.0, marker="+", color="black")
             ax.set(xlabel="first direction", ylabel="second direction", aspect="equal")
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_ = ax
+        self.figure_ = ax.figure
         return self
 
 
@@ -232,7 +233,8 @@ class TrainingCurveDisplay:
         display : TrainingCurveDisplay
         """
         check_is_fitted(estimator, "loss_curve_")
-        scores, best = estimator.validation_scores_, estimator.best_iter_
+        scores = estimator.validation_scores_
+        best = estimator.best_iter_
         return cls(loss_curve=estimator.loss_curve_, validation_scores=scores, best_iter=best).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "TrainingCurveDisplay":
@@ -265,5 +267,6 @@ class TrainingCurveDisplay:
             if self.best_iter is not None:
                 lines.append(ax.axvline(self.best_iter, color="0.6", linestyle="--", label=f"best: {self.best_iter}"))
         ax.legend(handles=lines)
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_ = ax
+        self.figure_ = ax.figure
         return self

@@ -68,7 +68,8 @@ def top_eigenvalues(
         for _ in range(max_iter):
             v = v / torch.linalg.vector_norm(v, dim=1, keepdim=True).clamp(min=torch.finfo(v.dtype).tiny)
             w = product(v) - shift * v
-            before, value = value, (v * w).sum(dim=1, keepdim=True)
+            before = value
+            value = (v * w).sum(dim=1, keepdim=True)
             if bool(((value - before).abs() <= tol * value.abs()).all()):
                 break
             v = w

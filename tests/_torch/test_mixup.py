@@ -59,9 +59,11 @@ def test_the_objective_is_both_losses(weighted, members):
 def test_pairs_are_fresh_in_every_batch_and_equal_after_rewinding():
     X, y = rows()
     batch = Batch(X, F.one_hot(y, 3).double(), None, torch.arange(len(X)), generators(1))
-    network, objective = mlp(0), mixed(supervised(cross_entropy()), 1.0)
+    network = mlp(0)
+    objective = mixed(supervised(cross_entropy()), 1.0)
     state = batch.random_state()
-    first, second = objective(network, batch), objective(network, batch)
+    first = objective(network, batch)
+    second = objective(network, batch)
     batch.rewind(state)
     assert torch.equal(objective(network, batch), first)
     assert not torch.equal(first, second)

@@ -18,10 +18,12 @@ BOTH = [Modes(batch, dropout) for batch in (True, False) for dropout in (True, F
 @pytest.mark.parametrize("ours", [True, False])
 def test_each_layer_follows_its_own_mode(modes, ours):
     if ours:
-        norm, dropout = BatchNorm(3, 1, torch.float64), Dropout(0.5)
+        norm = BatchNorm(3, 1, torch.float64)
+        dropout = Dropout(0.5)
         dropout.generators = generators(0)
     else:
-        norm, dropout = nn.BatchNorm2d(3, dtype=torch.float64), nn.Dropout(0.5)
+        norm = nn.BatchNorm2d(3, dtype=torch.float64)
+        dropout = nn.Dropout(0.5)
     X = 5.0 + torch.randn(8, 3, 2, 2, dtype=torch.float64, generator=generators(1)[0])
     set_modes(nn.Sequential(norm, dropout).eval(), modes)
     normalised = norm(X)

@@ -37,7 +37,8 @@ def test_gradients_are_those_of_torchs_layers():
     found = torch.autograd.grad(F.cross_entropy(network(X), y), list(network.parameters()))
     linears = [nn.Linear(*linear.weight.shape, dtype=torch.float64) for linear in network.linears]
     for ours, theirs in zip(network.linears, linears, strict=True):
-        theirs.weight.data, theirs.bias.data = ours.weight.data.T.clone(), ours.bias.data.clone()
+        theirs.weight.data = ours.weight.data.T.clone()
+        theirs.bias.data = ours.bias.data.clone()
     plain = nn.Sequential(linears[0], nn.ReLU(), linears[1], nn.ReLU(), linears[2])
     F.cross_entropy(plain(X), y).backward()
     for i, linear in enumerate(linears):

@@ -46,7 +46,8 @@ def stream(model, X, y, start=0, size=64, **kwargs):
 @pytest.mark.parametrize("size", [1, 7, 64, 511, 512, 1500])
 def test_statistics_follow_the_first_rows_and_then_stand(size):
     weight = RNG.uniform(1.0, 2.0, size=len(X))
-    statistics, fits = no_statistics(2), []
+    statistics = no_statistics(2)
+    fits = []
 
     def fit(rows, weight):
         fits.append(len(rows))
@@ -66,8 +67,10 @@ def test_statistics_follow_the_first_rows_and_then_stand(size):
 
 
 def test_columns_that_start_late_are_fitted_from_there_on():
-    first, late = np.full((600, 3), [1.0, 2.0, 3.0]), np.full((400, 3), [1.0, 2.0, 3.0])
-    first[:, 0], late[:, 0] = X[:600, 0], X[:400, 0]
+    first = np.full((600, 3), [1.0, 2.0, 3.0])
+    late = np.full((400, 3), [1.0, 2.0, 3.0])
+    first[:, 0] = X[:600, 0]
+    late[:, 0] = X[:400, 0]
     late[100:, 2] = X[100:400, 1]
     statistics = update(no_statistics(3), first, None, mean_of)
     before = pickle.dumps(statistics)
@@ -114,7 +117,8 @@ def test_the_mean_weight_follows_the_first_rows_and_then_stands():
 @pytest.mark.parametrize("scaling", ["robust", "standard"])
 @pytest.mark.parametrize("start", ["one row", "64 rows", "700 rows", "fit"])
 def test_a_column_that_is_constant_at_first_is_learned_later(scaling, start):
-    model, n = classifier(scaling=scaling), {"one row": 1, "64 rows": 64}.get(start, 700)
+    model = classifier(scaling=scaling)
+    n = {"one row": 1, "64 rows": 64}.get(start, 700)
     first = X[:n].copy()
     first[:, 1] = 0.3
     if start == "fit":

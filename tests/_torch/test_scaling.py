@@ -34,7 +34,8 @@ def scaled(scaling, X):
 @pytest.mark.parametrize("kind", ["robust", "standard"])
 def test_weights_are_repeated_rows(kind):
     counts = np.arange(len(X)) % 4 + 1
-    weighted, repeated = fit_scaling(X, counts.astype(float), kind), fit_scaling(X.repeat(counts, 0), None, kind)
+    weighted = fit_scaling(X, counts.astype(float), kind)
+    repeated = fit_scaling(X.repeat(counts, 0), None, kind)
     assert_allclose(weighted.center, repeated.center, rtol=1e-12)
     assert_allclose(weighted.factor, repeated.factor, rtol=1e-9)
     y = X[:, :2]

@@ -72,7 +72,8 @@ def test_an_extra_loss_of_other_rows_is_added():
         drawn = torch.randint(len(other), (len(batch.X),), generator=batch.generators[0])
         return supervision(network, batch) + 10.0 * network(other[drawn]).square().mean()
 
-    plain, extra = mlp(0), mlp(0)
+    plain = mlp(0)
+    extra = mlp(0)
     for network, objective in ((plain, supervision), (extra, with_consistency)):
         training = trainer(network, 0, objective=objective, learning_rate=0.05, batch_size=8)
         for _ in range(20):
@@ -144,7 +145,8 @@ def test_a_network_of_its_own_groups_is_trained_by_them():
     class Frozen(nn.Module):
         def __init__(self):
             super().__init__()
-            self.a, self.b = nn.Linear(5, 4, dtype=torch.float64), nn.Linear(4, 1, dtype=torch.float64)
+            self.a = nn.Linear(5, 4, dtype=torch.float64)
+            self.b = nn.Linear(4, 1, dtype=torch.float64)
 
         def parameter_groups(self):
             return [{"params": list(self.b.parameters()), "decay": 0.0}]

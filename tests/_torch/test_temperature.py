@@ -43,7 +43,8 @@ def test_logits_that_say_nothing_are_divided_by_much():
     found = []
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        logits, y = 5.0 * rng.normal(size=200), rng.integers(2, size=200)
+        logits = 5.0 * rng.normal(size=200)
+        y = rng.integers(2, size=200)
         temperature = fit_temperature(logits, y, None)
         fresh = rng.integers(2, size=200)
         found.append(np.logaddexp(0.0, (1 - 2 * fresh) * logits / temperature).mean() - np.log(2.0))

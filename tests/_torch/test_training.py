@@ -27,7 +27,8 @@ def plain_copy(network):
     layers = []
     for i, linear in enumerate(network.linears):
         layer = nn.Linear(*linear.weight.shape, dtype=linear.weight.dtype)
-        layer.weight.data, layer.bias.data = linear.weight.data.T.clone(), linear.bias.data.clone()
+        layer.weight.data = linear.weight.data.T.clone()
+        layer.bias.data = linear.bias.data.clone()
         layers += [layer, nn.ReLU()] if i + 1 < len(network.linears) else [layer]
     return nn.Sequential(*layers)
 
@@ -102,9 +103,11 @@ def test_weights_are_repeated_rows(loss):
     X, y = rows()
     units = 3
     if loss is squared_error:
-        y, units = X[:, 0].sin(), 1
+        y = X[:, 0].sin()
+        units = 1
     counts = torch.arange(len(X)) % 3 + 1
-    weighted, repeated = mlp(0, units=units), mlp(0, units=units)
+    weighted = mlp(0, units=units)
+    repeated = mlp(0, units=units)
     a = trainer(weighted, 0, loss=loss, batch_size=1000)
     b = trainer(repeated, 0, loss=loss, batch_size=1000)
     for _ in range(5):
@@ -158,7 +161,8 @@ def test_batches(n, size, starts):
 
 def test_the_pieces_gathered_do_not_matter(monkeypatch):
     X, y = rows()
-    a, b = mlp(0), mlp(0)
+    a = mlp(0)
+    b = mlp(0)
     trainer(a, 0, batch_size=8).run_epoch(Rows(X, y))
     monkeypatch.setattr("skpapers._torch.training.BLOCK_BYTES", 1)
     trainer(b, 0, batch_size=8).run_epoch(Rows(X, y))

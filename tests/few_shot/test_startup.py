@@ -69,13 +69,15 @@ def nt_xent_by_loops(z_1, z_2, temperature):
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0, 3.0])
 def test_nt_xent_is_the_sum_of_the_definition(temperature):
-    z_1, z_2 = normal(6, 3, seed=1), normal(6, 3, seed=2)
+    z_1 = normal(6, 3, seed=1)
+    z_2 = normal(6, 3, seed=2)
     expected = nt_xent_by_loops(z_1.numpy(), z_2.numpy(), temperature)
     assert_allclose(nt_xent(z_1, z_2, temperature).numpy(), expected, rtol=1e-12)
 
 
 def test_nt_xent_knows_directions_only_and_no_order():
-    z_1, z_2 = normal(6, 3, seed=1), normal(6, 3, seed=2)
+    z_1 = normal(6, 3, seed=1)
+    z_2 = normal(6, 3, seed=2)
     plain = nt_xent(z_1, z_2)
     torch.testing.assert_close(nt_xent(z_1 * torch.arange(1, 7)[:, None], 0.1 * z_2), plain, rtol=1e-12, atol=0)
     torch.testing.assert_close(nt_xent(z_2, z_1), plain, rtol=1e-12, atol=0)
@@ -91,14 +93,17 @@ def test_nt_xent_in_cases_that_have_a_closed_form():
 
 
 def test_distillation_is_the_divergence_from_the_teacher():
-    logits_1, logits_2, q = normal(9, 4, seed=1), normal(9, 4, seed=2), torch.softmax(normal(9, 4, seed=3), dim=-1)
+    logits_1 = normal(9, 4, seed=1)
+    logits_2 = normal(9, 4, seed=2)
+    q = torch.softmax(normal(9, 4, seed=3), dim=-1)
     parts = [entropy(q.numpy(), softmax(logits.numpy(), axis=1), axis=1) for logits in (logits_1, logits_2)]
     assert_allclose(distillation(logits_1, logits_2, q).numpy(), np.mean(parts, axis=0), rtol=1e-10)
     assert_allclose(distillation(q.log(), q.log() + 5.0, q).numpy(), 0.0, atol=1e-14)
 
 
 def test_distillation_differs_from_the_cross_entropy_of_soft_labels_by_a_constant():
-    logits_1, logits_2 = normal(9, 4, seed=1).requires_grad_(), normal(9, 4, seed=2).requires_grad_()
+    logits_1 = normal(9, 4, seed=1).requires_grad_()
+    logits_2 = normal(9, 4, seed=2).requires_grad_()
     q = torch.softmax(normal(9, 4, seed=3), dim=-1)
     (found,) = torch.autograd.grad(distillation(logits_1, logits_2, q).sum(), [logits_1])
     soft = -(q * F.log_softmax(logits_1, dim=-1)).sum() / 2
@@ -107,21 +112,25 @@ def test_distillation_differs_from_the_cross_entropy_of_soft_labels_by_a_constan
 
 
 def test_a_teacher_that_is_sure_gives_the_cross_entropy():
-    logits, y = normal(9, 4), torch.arange(9) % 4
+    logits = normal(9, 4)
+    y = torch.arange(9) % 4
     q = F.one_hot(y, 4).double()
     expected = -log_softmax(logits.numpy(), axis=1)[np.arange(9), y]
     assert_allclose(distillation(logits, logits, q).numpy(), expected, rtol=1e-12)
 
 
 def test_gradients_of_both_losses():
-    z_1, z_2 = normal(4, 3, seed=1).requires_grad_(), normal(4, 3, seed=2).requires_grad_()
+    z_1 = normal(4, 3, seed=1).requires_grad_()
+    z_2 = normal(4, 3, seed=2).requires_grad_()
     assert torch.autograd.gradcheck(lambda a, b: nt_xent(a, b, 0.5), (z_1, z_2))
     q = torch.softmax(normal(4, 3, seed=3), dim=-1)
     assert torch.autograd.gradcheck(lambda a, b: distillation(a, b, q), (z_1, z_2))
 
 
 def test_gradients_of_the_whole_objective_by_differences():
-    net, batch, of = network(), batch_of(), objective(distill_weight=0.7, ssl_weight=1.3, temperature=0.5)
+    net = network()
+    batch = batch_of()
+    of = objective(distill_weight=0.7, ssl_weight=1.3, temperature=0.5)
     of.partners = torch.arange(8) + 2
     parameters = list(net.parameters())
     gradients = torch.autograd.grad(of(net, batch), parameters)
@@ -141,25 +150,27 @@ def test_gradients_of_the_whole_objective_by_differences():
 def test_the_objective_is_the_sum_of_its_parts(weighted):
     target_weight = torch.linspace(0.5, 1.5, 8, dtype=torch.float64) if weighted else None
     source_weight = torch.linspace(0.1, 1.9, 12, dtype=torch.float64) if weighted else None
-    net, batch = network(), batch_of(weight=target_weight)
+    net = network()
+    batch = batch_of(weight=target_weight)
     of = objective(weight=source_weight, distill_weight=0.7, ssl_weight=1.3, augment=lambda X, g: 1.1 * X)
     of.partners = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6])
     found = of(net, batch)
     told = F.cross_entropy(net(of.source.X[of.partners]), of.source.y[of.partners], reduction="none")
     h = net.features(1.1 * batch.X)
-    distilled, similar = (
-        distillation(net.classify(h), net.classify(h), batch.y),
-        nt_xent(net.project(h), net.project(h)),
-    )
+    distilled = distillation(net.classify(h), net.classify(h), batch.y)
+    similar = nt_xent(net.project(h), net.project(h))
     if weighted:
-        told, distilled, similar = told * source_weight[of.partners], distilled * target_weight, similar * target_weight
+        told = told * source_weight[of.partners]
+        distilled = distilled * target_weight
+        similar = similar * target_weight
     parts = [part.mean().item() for part in (told, distilled, similar)]
     assert_allclose(found.item(), parts[0] + 0.7 * parts[1] + 1.3 * parts[2], rtol=1e-12)
     assert_allclose(of.totals.numpy() / 8, parts, rtol=1e-12)
 
 
 def test_without_a_source_self_supervision_is_left():
-    net, batch = network(n_classes=0), batch_of(n_classes=0)
+    net = network(n_classes=0)
+    batch = batch_of(n_classes=0)
     of = objective(source=False)
     h = net.features(batch.X)
     expected = nt_xent(net.project(h), net.project(h)).mean()
@@ -167,7 +178,8 @@ def test_without_a_source_self_supervision_is_left():
 
 
 def test_views_are_normalised_by_statistics_of_their_own():
-    net, batch = network(batch_norm=True).train(), batch_of()
+    net = network(batch_norm=True).train()
+    batch = batch_of()
     shifts = iter((10.0, -10.0))
     of = objective(augment=lambda X, g: X + next(shifts))
     of.partners = torch.arange(8)
@@ -180,9 +192,11 @@ def test_views_are_normalised_by_statistics_of_their_own():
 
 
 def test_a_student_may_start_from_the_teachers_hidden_layers():
-    teacher, student = network(projection_dim=0, seed=1, batch_norm=True), network(seed=2, batch_norm=True)
+    teacher = network(projection_dim=0, seed=1, batch_norm=True)
+    student = network(seed=2, batch_norm=True)
     teacher.classifier.norms[0].running_mean.fill_(0.3)
-    head, projection = student.classifier.linears[-1].weight.clone(), student.projection.linears[0].weight.clone()
+    head = student.classifier.linears[-1].weight.clone()
+    projection = student.projection.linears[0].weight.clone()
     student.start_from(teacher)
     X = normal(6, 5)
     assert torch.equal(student.eval().features(X), teacher.eval().features(X))
@@ -193,7 +207,8 @@ def test_a_student_may_start_from_the_teachers_hidden_layers():
 def test_features_of_norm_one():
     net = network()
     X = normal(6, 5)
-    plain, unit = Features(None, net, False)(X), Features(None, net, True)(X)
+    plain = Features(None, net, False)(X)
+    unit = Features(None, net, True)(X)
     torch.testing.assert_close(unit, plain / plain.norm(dim=1, keepdim=True), rtol=1e-12, atol=0)
     zero = Features(None, network(activation="relu"), True)(torch.zeros(1, 5, dtype=torch.float64))
     assert torch.equal(zero, torch.zeros(1, 6, dtype=torch.float64))
@@ -205,7 +220,8 @@ def test_features_of_norm_one():
 )
 def test_an_epoch_visits_source_and_target(n_source, n_target, n_rounds, n_partners):
     assert rounds(n_source, n_target, 8) == (n_rounds, n_partners)
-    visited, targets = [], []
+    visited = []
+    targets = []
 
     class Recorded(StudentObjective):
         def __call__(self, network, batch):
@@ -227,7 +243,8 @@ def test_an_epoch_visits_source_and_target(n_source, n_target, n_rounds, n_partn
 
 
 def test_few_target_rows_leave_the_batches_of_the_source_whole():
-    of, sizes = objective(), []
+    of = objective()
+    sizes = []
     plain = of.__class__.__call__
 
     class Recorded(StudentObjective):
@@ -237,7 +254,8 @@ def test_few_target_rows_leave_the_batches_of_the_source_whole():
 
     of.__class__ = Recorded
     trainer = Trainer(network(), of, update=lambda *_: None, batch_size=6, generators=(generator(),))
-    X, q = normal(2, 5, seed=2), torch.softmax(normal(2, 3, seed=3), dim=-1)
+    X = normal(2, 5, seed=2)
+    q = torch.softmax(normal(2, 3, seed=3), dim=-1)
     told, distilled, _ = student_epoch(trainer, Rows(X, q)).tolist()
     assert sizes == [(2, 6), (2, 6)]
     net = network()
@@ -248,7 +266,8 @@ def test_few_target_rows_leave_the_batches_of_the_source_whole():
 def test_the_losses_of_an_epoch_are_means_over_rows():
     of = objective()
     trainer = Trainer(network(), of, update=lambda *_: None, batch_size=4, generators=(generator(),))
-    X, q = normal(12, 5, seed=2), torch.softmax(normal(12, 3, seed=3), dim=-1)
+    X = normal(12, 5, seed=2)
+    q = torch.softmax(normal(12, 3, seed=3), dim=-1)
     of.ssl_weight = 0.0
     told, distilled, similar = student_epoch(trainer, Rows(X, q)).tolist()
     net = network()
@@ -260,11 +279,13 @@ def test_the_losses_of_an_epoch_are_means_over_rows():
 def test_a_student_with_no_weight_on_the_target_learns_what_a_teacher_learns():
     """Whole batches, the same start: cross-entropy alone moves the student as it moves a classifier."""
     of = objective(distill_weight=0.0, ssl_weight=0.0)
-    student, teacher = network(projection_dim=0), network(projection_dim=0)
+    student = network(projection_dim=0)
+    teacher = network(projection_dim=0)
     settings = {"solver": "sgd", "learning_rate": 0.1, "batch_size": 12}
     of_student = Trainer(student, of, generators=(generator(1),), **settings)
     of_teacher = Trainer(teacher, supervised(cross_entropy()), generators=(generator(2),), **settings)
-    X, q = normal(12, 5, seed=2), torch.zeros(12, 3, dtype=torch.float64)
+    X = normal(12, 5, seed=2)
+    q = torch.zeros(12, 3, dtype=torch.float64)
     for _ in range(5):
         student_epoch(of_student, Rows(X, q))
         of_teacher.run_epoch(Rows(of.source.X, of.source.y))

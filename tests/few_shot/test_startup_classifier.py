@@ -33,7 +33,8 @@ SMALL = {"hidden_layer_sizes": (16, 8), "max_iter": 3, "device": "cpu", "random_
 def make(n=240, shots=3, seed=0):
     """Return digits 0 to 4 as the source, 5 to 9 as the target with `shots` labels each and else -1, and the truth."""
     rows = np.random.default_rng(seed).permutation(len(DIGITS))[:n]
-    X, truth = DIGITS[rows], DIGIT[rows]
+    X = DIGITS[rows]
+    truth = DIGIT[rows]
     domain = np.where(truth < 5, 1, -1)
     shown = np.concatenate([np.flatnonzero(truth == digit)[:shots] for digit in range(5, 10)])
     y = np.where((truth < 5) | np.isin(np.arange(n), shown), truth, -1)
@@ -157,7 +158,8 @@ class TestRoles:
 
     def test_the_labels_of_target_rows_teach_the_final_classifier_only(self):
         y = np.where(Y >= 5, 5 + Y % 2, Y)
-        a, b = fitted(y=y), fitted()
+        a = fitted(y=y)
+        b = fitted()
         assert_array_equal(a.transform(X), b.transform(X))
         assert_array_equal(a.classes_, [5, 6])
 
@@ -217,7 +219,8 @@ class TestStages:
                 assert not np.allclose(a.transform(X), b.transform(X))
 
     def test_a_student_from_the_teacher_or_from_nothing(self):
-        a, b = fitted(), fitted(init="random")
+        a = fitted()
+        b = fitted(init="random")
         assert_array_equal(a.teacher_loss_curve_, b.teacher_loss_curve_)
         assert a.student_losses_[0, 0] < b.student_losses_[0, 0]  # it knows the source already
 
@@ -237,13 +240,15 @@ class TestStages:
 
     def test_pseudo_labels_are_the_teachers_probabilities(self):
         model = fitted(**LONGER)
-        q, source = model.pseudo_labels(X), DOMAIN > 0
+        q = model.pseudo_labels(X)
+        source = DOMAIN > 0
         assert q.shape == (len(X), 5)
         assert_allclose(q.sum(axis=1), 1.0, rtol=1e-12)
         assert np.mean(q[source].argmax(axis=1) == TRUTH[source]) > 0.95
 
     def test_features_have_norm_one_unless_told_otherwise(self):
-        features, plain = fitted().transform(X), fitted(normalize=False).transform(X)
+        features = fitted().transform(X)
+        plain = fitted(normalize=False).transform(X)
         norms = np.linalg.norm(plain, axis=1, keepdims=True)
         assert np.ptp(norms) > 0.1
         assert_allclose(features, plain / norms, rtol=1e-12)
@@ -269,7 +274,8 @@ class TestStages:
 
 class TestFinalEstimator:
     def test_it_is_fitted_on_the_features_of_labelled_target_rows(self):
-        model, shown = fitted(), (Y >= 5)
+        model = fitted()
+        shown = Y >= 5
         final = LogisticRegression(C=10, max_iter=1000).fit(model.transform(X[shown]), Y[shown])
         for method in ("predict", "predict_proba", "decision_function"):
             assert_array_equal(getattr(model, method)(X), getattr(final, method)(model.transform(X)))
@@ -300,7 +306,8 @@ class TestFinalEstimator:
     def test_weights_reach_it(self):
         shown = Y >= 5
         weight = np.where(Y == 5, 1e3, 1.0)
-        a, b = fitted(weight=weight), fitted()
+        a = fitted(weight=weight)
+        b = fitted()
         assert a.predict_proba(X[shown])[:, 0].mean() > b.predict_proba(X[shown])[:, 0].mean()
         piped = fitted(weight=weight, final_estimator=make_pipeline(StandardScaler(), LogisticRegression()))
         assert piped.predict_proba(X[shown])[:, 0].mean() > b.predict_proba(X[shown])[:, 0].mean()
@@ -361,7 +368,8 @@ class TestWeights:
     @pytest.mark.parametrize("sign", [1, -1])
     def test_weights_of_source_and_of_target_rows_count(self, sign):
         weight = np.where(sign * DOMAIN > 0, np.random.default_rng(0).uniform(0.1, 3.0, len(X)), 1.0)
-        weighted, plain = fitted(weight=weight, scaling=None), fitted(scaling=None)
+        weighted = fitted(weight=weight, scaling=None)
+        plain = fitted(scaling=None)
         assert not np.allclose(weighted.transform(X), plain.transform(X))
         assert np.allclose(weighted.pseudo_labels(X), plain.pseudo_labels(X)) == (sign < 0)
 
@@ -379,7 +387,9 @@ class TestFit:
     def test_a_seed_decides_everything_and_nothing_global_is_touched(self):
         torch.manual_seed(1), np.random.seed(1)  # noqa: NPY002
         state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-        a, b, c = fitted(), fitted(), fitted(random_state=1)
+        a = fitted()
+        b = fitted()
+        c = fitted(random_state=1)
         assert torch.equal(torch.get_rng_state(), state[0])
         assert_array_equal(np.random.get_state()[1], state[1])  # noqa: NPY002
         assert_same_predictions(a, b, X)
@@ -487,7 +497,10 @@ class Told:
     """A callback that writes down the tasks, predicts with what it is given, and may raise or stop."""
 
     def __init__(self, at=None, stop=False):
-        self.names, self.scores, self.at, self.stop = [], [], at, stop
+        self.names = []
+        self.scores = []
+        self.at = at
+        self.stop = stop
 
     def setup(self, estimator, context):
         pass
@@ -588,7 +601,8 @@ def test_the_papers_effect_shows_on_digits():
         X = np.where(source[:, None], DIGITS, DIGITS @ rng.normal(size=(64, 64)) / 8)
         target = rng.permutation(np.flatnonzero(~source))
         half = len(target) // 2
-        judged, classes = target[half:], np.unique(DIGIT[target])
+        judged = target[half:]
+        classes = np.unique(DIGIT[target])
         shown = np.array([judged[DIGIT[judged] == k][0] for k in classes])
         rows = np.concatenate([np.flatnonzero(source), shown, target[:half]])
         y = np.where(source | np.isin(np.arange(len(DIGIT)), shown), DIGIT, -1)[rows]
@@ -597,7 +611,9 @@ def test_the_papers_effect_shows_on_digits():
         for kwargs in ({"distill_weight": 0, "ssl_weight": 0}, {"ssl_weight": 0}, {}):
             model = STARTUPClassifier(unlabeled=-1, random_state=seed, device="cpu", **kwargs)
             features = model.fit(X[rows], y, sample_domain=domain).transform(X[judged])
-            labels, episodes, found = DIGIT[judged], np.random.default_rng(seed), []
+            labels = DIGIT[judged]
+            episodes = np.random.default_rng(seed)
+            found = []
             for _ in range(50):
                 given = np.array([episodes.choice(np.flatnonzero(labels == k)) for k in classes])
                 final = LogisticRegression(C=10, max_iter=1000).fit(features[given], labels[given])

@@ -17,7 +17,8 @@ class Quadratic(nn.Module):
     def __init__(self, H, w):
         super().__init__()
         self.H = H
-        self.a, self.b = nn.Parameter(w[:2].clone()), nn.Parameter(w[2:].clone())
+        self.a = nn.Parameter(w[:2].clone())
+        self.b = nn.Parameter(w[2:].clone())
 
     def forward(self, X):
         w = torch.cat([self.a, self.b])
@@ -56,7 +57,8 @@ def test_a_radius_of_zero_is_the_base_gradient():
 def test_weights_come_back_bit_for_bit_and_statistics_stay(dtype):
     X, y = rows(dtype=dtype)
     kwargs = {"activation": "tanh", "batch_norm": True, "dropout": 0.4, "numeric_embedding": "periodic"}
-    network, plain = mlp(0, 1, dtype=dtype, **kwargs), mlp(0, 1, dtype=dtype, **kwargs)
+    network = mlp(0, 1, dtype=dtype, **kwargs)
+    plain = mlp(0, 1, dtype=dtype, **kwargs)
     before = weights(network)
     passes = []
     network.dropout.register_forward_hook(lambda module, args, out: passes[-1].append(out == 0))

@@ -17,7 +17,8 @@ from skpapers.neural_network import SAMMLPClassifier, SAMMLPRegressor
 
 WINE = load_wine(return_X_y=True)
 ROWS = np.random.default_rng(0).permutation(len(WINE[1]))
-TRAIN, TEST = ROWS[:90], ROWS[90:]
+TRAIN = ROWS[:90]
+TEST = ROWS[90:]
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 30, "random_state": 0, "device": "cpu"}
 TOO_SURE = {**SMALL, "learning_rate_init": 0.05, "alpha": 0.0, "dropout": 0.0}
 
@@ -93,7 +94,8 @@ def test_few_rows_are_not_calibrated_and_lone_rows_of_a_class_train():
 
 
 def test_random_rows_are_held_back_only_if_asked_for_and_by_the_seed():
-    X, y = WINE[0][TRAIN], WINE[1][TRAIN]
+    X = WINE[0][TRAIN]
+    y = WINE[1][TRAIN]
     last, random, again = (
         SAMMLPClassifier(**SMALL, validation_split=split).fit(X, y) for split in ("last", "random", "random")
     )
@@ -118,7 +120,8 @@ def test_rows_of_early_stopping_give_the_temperature_without_a_second_fit():
 
 
 def test_going_on_keeps_the_temperature():
-    X, y = WINE[0][TRAIN], WINE[1][TRAIN]
+    X = WINE[0][TRAIN]
+    y = WINE[1][TRAIN]
     model = SAMMLPClassifier(**SMALL, warm_start=True).fit(X, y)
     before = model.temperature_
     assert model.fit(X, y).temperature_ == before
@@ -158,7 +161,8 @@ def test_an_interrupt_of_the_second_network_leaves_the_estimator_as_it_was(monke
 
 
 def test_weights_of_any_unit_and_weightless_rows_give_one_temperature():
-    X, y = WINE[0][TRAIN], WINE[1][TRAIN]
+    X = WINE[0][TRAIN]
+    y = WINE[1][TRAIN]
     weight = 1.0 + np.arange(len(y)) % 3
     expected = SAMMLPClassifier(**SMALL).fit(X, y, weight)
     scaled = SAMMLPClassifier(**SMALL).fit(X, y, weight * 2.0**40)
@@ -168,7 +172,8 @@ def test_weights_of_any_unit_and_weightless_rows_give_one_temperature():
 
 
 def test_the_second_fit_is_silent_and_as_long_as_the_first(capsys):
-    X, y = WINE[0][TRAIN], WINE[1][TRAIN]
+    X = WINE[0][TRAIN]
+    y = WINE[1][TRAIN]
     model = SAMMLPClassifier(**{**SMALL, "max_iter": 3}, n_ensemble=2, verbose=True).fit(X, y)
     assert len(capsys.readouterr().out.splitlines()) == 3
     assert model.n_iter_ == 3
@@ -241,7 +246,8 @@ def test_partial_fit_takes_no_second_pass_if_none_is_wanted():
 
 
 def test_the_second_pass_comes_in_the_last_steps():
-    X, y = WINE[0][TRAIN], WINE[1][TRAIN]
+    X = WINE[0][TRAIN]
+    y = WINE[1][TRAIN]
     kwargs = {**SMALL, "calibration": None, "rho": 0.3}
     none, half, full = (SAMMLPClassifier(**kwargs, sam_fraction=share).fit(X, y) for share in (0, 0.5, 1))
     plain = SAMMLPClassifier(**{**kwargs, "rho": 0}).fit(X, y)

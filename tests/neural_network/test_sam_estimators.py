@@ -101,7 +101,8 @@ def test_to_torch_is_what_predict_decides_by(make, data):
 def test_weights_are_repeated_rows_with_whole_batches(make, data, kwargs):
     if next(iter(kwargs), "") not in {"", *make().get_params()}:
         pytest.skip("a parameter of the other kind")
-    X, y = data[0][:200], data[1][:200]
+    X = data[0][:200]
+    y = data[1][:200]
     counts = np.random.default_rng(0).integers(0, 4, size=len(X))
     whole = {"batch_size": 10**6, "dtype": "float64", "shuffle": False, "learning_rate_init": 0.01}
     a = make(**whole, **kwargs).fit(X, y, sample_weight=counts)
@@ -179,7 +180,8 @@ def test_a_radius_of_zero_runs_the_base_optimiser_to_the_bit():
 def test_warm_start_goes_on_with_the_weights():
     X, y = WINE
     model = classifier(warm_start=True, max_iter=15).fit(X, y)
-    cold, first = model.loss_curve_[0], model.loss_
+    cold = model.loss_curve_[0]
+    first = model.loss_
     model.fit(X, y)
     assert first < 0.5 * cold
     assert model.loss_curve_[0] < 0.2 * cold
@@ -194,7 +196,8 @@ def test_warm_start_goes_on_with_the_weights():
 def test_partial_fit_goes_on_from_a_pickle_as_if_there_had_been_none(make, data):
     X, y = data
     order = np.random.default_rng(0).permutation(len(X))
-    X, y = X[order], y[order]
+    X = X[order]
+    y = y[order]
     first = {"classes": np.unique(y)} if make is classifier else {}
     kwargs = {"dropout": 0.1, "batch_norm": True, "learning_rate_init": 0.01}
     whole, broken = (make(**kwargs).partial_fit(X[:100], y[:100], **first) for _ in range(2))
@@ -243,7 +246,8 @@ def test_early_stopping_returns_the_best_epoch():
     X, y = load_digits(return_X_y=True)
     rng = np.random.default_rng(0)
     y = np.where(rng.random(len(y)) < 0.4, rng.integers(10, size=len(y)), y)
-    train, held = slice(0, 300), slice(300, 600)
+    train = slice(0, 300)
+    held = slice(300, 600)
     given = classifier(early_stopping=True, max_iter=60, n_iter_no_change=6, learning_rate_init=0.01, rho=0.0)
     last = clone(given).set_params(validation_fraction=0.5)
     given.fit(X[train], y[train], X_val=X[held], y_val=y[held])
@@ -414,13 +418,15 @@ def test_a_grid_moves_from_scikit_learns_network_by_the_name_of_the_class():
 
 def test_raw_columns_of_any_unit_give_the_same_network():
     X, y = WINE
-    a, b = classifier().fit(X, y), classifier().fit(X * 1024.0 + 2.0**20, y)
+    a = classifier().fit(X, y)
+    b = classifier().fit(X * 1024.0 + 2.0**20, y)
     assert_allclose(a.predict_proba(X), b.predict_proba(X * 1024.0 + 2.0**20), atol=1e-4)
 
 
 def test_the_targets_unit_does_not_matter():
     X, y = DIABETES
-    a, b = regressor().fit(X, y), regressor().fit(X, y * 1024.0)
+    a = regressor().fit(X, y)
+    b = regressor().fit(X, y * 1024.0)
     assert_allclose(b.predict(X), a.predict(X) * 1024.0, rtol=1e-4)
 
 

@@ -73,8 +73,10 @@ def test_the_value_of_one_step():
 @pytest.mark.parametrize("adaptive", [False, True])
 @pytest.mark.parametrize("kind", BASES)
 def test_trajectories_around_the_optimisers_of_torch(kind, adaptive):
-    ours, theirs = vectors(), vectors()
-    optimizer, base = SAM(BASES[kind](ours), rho=0.3, adaptive=adaptive), BASES[kind](theirs)
+    ours = vectors()
+    theirs = vectors()
+    optimizer = SAM(BASES[kind](ours), rho=0.3, adaptive=adaptive)
+    base = BASES[kind](theirs)
     for _ in range(6):
         optimizer.step(closure_of(optimizer, lambda: loss_of(*ours)))
         step_by_hand(theirs, loss_of, base, adaptive=adaptive)
@@ -204,7 +206,8 @@ def test_rho_can_be_changed_and_the_same_base_be_wrapped_again():
     SAM(base, rho=0.1)
     optimizer = SAM(base, rho=0.2, adaptive=True)
     assert [group["rho"] for group in base.param_groups] == [0.2, 0.7]
-    optimizer.rho, optimizer.adaptive = 0.4, False
+    optimizer.rho = 0.4
+    optimizer.adaptive = False
     assert [(group["rho"], group["adaptive"]) for group in base.param_groups] == [(0.4, False)] * 2
     assert (optimizer.rho, optimizer.adaptive, optimizer.defaults["rho"]) == (0.4, False, 0.4)
 
@@ -375,7 +378,8 @@ def test_a_gradient_that_is_not_finite_moves_nothing():
         a, b = vectors(torch.float32)
         optimizer = SAM(torch.optim.SGD([a, b], lr=0.1))
         before = [p.detach().clone() for p in (a, b)]
-        a.grad, b.grad = torch.tensor([1.0, value, 2.0]), torch.ones(3)
+        a.grad = torch.tensor([1.0, value, 2.0])
+        b.grad = torch.ones(3)
         optimizer.first_step()
         assert all(torch.equal(p, value) for p, value in zip((a, b), before, strict=True))
 
@@ -502,8 +506,10 @@ def test_the_representation_names_the_base_optimiser_and_all_options():
 
 @pytest.mark.parametrize("rho", [0.0, 0.4])
 def test_two_calls_are_one_step(rho):
-    ours, theirs = vectors(), vectors()
-    optimizer, other = SAM(BASES["Adam"](ours), rho=rho), SAM(BASES["Adam"](theirs), rho=rho)
+    ours = vectors()
+    theirs = vectors()
+    optimizer = SAM(BASES["Adam"](ours), rho=rho)
+    other = SAM(BASES["Adam"](theirs), rho=rho)
     for _ in range(4):
         loss_of(*ours).backward()
         optimizer.first_step(zero_grad=True)
@@ -516,8 +522,10 @@ def test_two_calls_are_one_step(rho):
 
 
 def test_gradients_of_batches_add_up():
-    ours, theirs = vectors(), vectors()
-    optimizer, other = SAM(BASES["SGD"](ours)), SAM(BASES["SGD"](theirs))
+    ours = vectors()
+    theirs = vectors()
+    optimizer = SAM(BASES["SGD"](ours))
+    other = SAM(BASES["SGD"](theirs))
     for then in (optimizer.first_step, optimizer.second_step):
         for factor in (0.25, 0.75):
             (factor * loss_of(*ours)).backward()
@@ -531,8 +539,10 @@ def test_gradients_of_batches_add_up():
 @pytest.mark.parametrize("base", ["SGD", "AdamW, fused"])
 @pytest.mark.parametrize("clip", [False, True])
 def test_gradients_that_a_scaler_scaled(base, enabled, clip):
-    ours, theirs = vectors(torch.float32), vectors(torch.float32)
-    optimizer, other = SAM(BASES[base](ours), rho=0.3), BASES[base](theirs)
+    ours = vectors(torch.float32)
+    theirs = vectors(torch.float32)
+    optimizer = SAM(BASES[base](ours), rho=0.3)
+    other = BASES[base](theirs)
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=enabled)
     for _ in range(3):
         scaler.scale(loss_of(*ours)).backward()
@@ -604,8 +614,10 @@ def test_calls_out_of_order():
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_the_mode_around_a_step_does_not_matter(mode):
-    ours, theirs = vectors(), vectors()
-    optimizer, other = SAM(BASES["Adam"](ours)), SAM(BASES["Adam"](theirs))
+    ours = vectors()
+    theirs = vectors()
+    optimizer = SAM(BASES["Adam"](ours))
+    other = SAM(BASES["Adam"](theirs))
     for i in range(4):
         if i < 2:
             with mode():

@@ -41,8 +41,10 @@ def test_members_have_eigenvalues_of_their_own():
 @pytest.mark.parametrize("members", [(0,), (0, 1)])
 def test_rows_in_batches_have_the_curvature_and_the_landscape_of_all(members):
     X, y = rows()
-    objective, weight = supervised(cross_entropy), torch.linspace(0.2, 1.8, len(X), dtype=X.dtype)
-    network, steps = mlp(*members, activation="tanh"), np.array([-0.5, 0.0, 1.0])
+    objective = supervised(cross_entropy)
+    weight = torch.linspace(0.2, 1.8, len(X), dtype=X.dtype)
+    network = mlp(*members, activation="tanh")
+    steps = np.array([-0.5, 0.0, 1.0])
     given = Rows(X, y, weight)
     whole = top_eigenvalues(network, objective, given)
     for length in (1, 3, len(X) - 1, len(X), 10 * len(X)):
@@ -80,13 +82,16 @@ def test_directions_have_the_norms_of_the_filters():
 
 def test_the_landscape_is_the_loss_at_moved_weights():
     X, _ = rows()
-    y, objective, steps = X[:, 0].sin(), supervised(squared_error), np.array([-0.5, 0.0, 1.0])
+    y = X[:, 0].sin()
+    objective = supervised(squared_error)
+    steps = np.array([-0.5, 0.0, 1.0])
     network = mlp(0, units=1)
     before = [p.detach().clone() for p in network.parameters()]
     found = landscape(network, objective, Rows(X, y), steps, 2, generators(3)[0])
     assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
     generator = generators(3)[0]
-    first, second = filter_normalised(network, generator), filter_normalised(network, generator)
+    first = filter_normalised(network, generator)
+    second = filter_normalised(network, generator)
     for i, a in enumerate(steps):
         for j, b in enumerate(steps):
             with torch.no_grad():

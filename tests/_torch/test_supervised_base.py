@@ -52,8 +52,10 @@ OF_ROWS = [reversed_in_memory, read_only, *(lambda A, code=code: A.astype(code) 
 @pytest.mark.parametrize("change", OF_ROWS)
 @pytest.mark.parametrize("make", MAKE)
 def test_dtype_strides_and_memory_order_of_rows_do_not_matter(make, change):
-    X, A = WHOLE, change(WHOLE)
-    expected, model = make().fit(X, SIGN), make().fit(A, SIGN)
+    X = WHOLE
+    A = change(WHOLE)
+    expected = make().fit(X, SIGN)
+    model = make().fit(A, SIGN)
     assert_array_equal(model.predict(A), expected.predict(X))
     if make is startup:
         assert_array_equal(model.transform(A), expected.transform(X))
@@ -79,7 +81,8 @@ def test_frames_of_nullable_columns_are_predicted():
 
 def test_strides_of_targets_and_weights_do_not_matter():
     X, y = DIABETES
-    Y, weight = np.column_stack([y, X[:, 0]]), np.arange(1.0, len(y) + 1)
+    Y = np.column_stack([y, X[:, 0]])
+    weight = np.arange(1.0, len(y) + 1)
     a = regressor().fit(X, Y, sample_weight=weight)
     b = regressor().fit(X, reversed_in_memory(Y), sample_weight=weight[::-1].copy()[::-1])
     assert_array_equal(a.predict(X), b.predict(X))
@@ -117,7 +120,8 @@ def test_a_target_that_is_constant_where_it_weighs_anything_is_constant():
 
 def test_a_constant_output_does_not_judge_the_epochs():
     X, y = DIABETES
-    train, held = slice(0, 300), slice(300, None)
+    train = slice(0, 300)
+    held = slice(300, None)
     scores = []
     for jump in (0.0, 1e6):
         Y = np.column_stack([y, np.zeros(len(y))])
@@ -173,8 +177,10 @@ def test_huge_values_are_predicted_or_refused_in_a_word(make, scaling):
 
 @pytest.mark.parametrize("sorted_by", [np.argsort(IRIS[1]), np.argsort(-IRIS[1])])
 def test_early_stopping_on_sorted_labels_warns(sorted_by):
-    X, y = IRIS[0][sorted_by], IRIS[1][sorted_by]
-    first, second = y[0], 1
+    X = IRIS[0][sorted_by]
+    y = IRIS[1][sorted_by]
+    first = y[0]
+    second = 1
     ways = r"validation_split='random', shuffle the rows, give X_val and y_val, or set early_stopping=False"
     with pytest.warns(UserWarning, match=f"lack class {min(first, second)}, {max(first, second)}: .*{ways}"):
         classifier(early_stopping=True).fit(X, y)
@@ -184,7 +190,8 @@ def test_early_stopping_on_sorted_labels_warns(sorted_by):
 
 
 def test_rows_held_back_that_weigh_nothing_do_not_count():
-    X, y = IRIS[0][::-1][:100], IRIS[1][::-1][:100]
+    X = IRIS[0][::-1][:100]
+    y = IRIS[1][::-1][:100]
     y = np.r_[y[::2], y[1::2]]
     with pytest.warns(UserWarning, match="lack class 2: "):
         classifier(early_stopping=True).fit(X, y, sample_weight=np.where((y == 2) & (np.arange(100) > 80), 0.0, 1.0))
@@ -199,7 +206,8 @@ def test_other_fits_do_not_warn(kwargs):
     X, y = IRIS
     given = {}
     if "X_val" in kwargs:
-        kwargs, given = {"early_stopping": True}, {"X_val": X[100:], "y_val": y[100:]}
+        kwargs = {"early_stopping": True}
+        given = {"X_val": X[100:], "y_val": y[100:]}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         classifier(**kwargs).fit(X, y, **given)
