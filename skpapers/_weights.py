@@ -1,6 +1,7 @@
 """Row weights: the parameter by which a wrapped estimator takes them, and weights made of class weights."""
 
 from numbers import Real
+from sys import float_info
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
+
+LARGEST = float_info.max
 
 
 def _request(estimator: Any) -> bool | None:
@@ -106,7 +109,8 @@ def weigh_classes(
 
 def _check_class_weight(class_weight: dict) -> None:
     for label, value in class_weight.items():
-        if not isinstance(value, Real) or not 0 <= value <= np.finfo(np.float64).max:
+        # a float of Python's own, which can be compared with an integer of any size
+        if not isinstance(value, Real) or not 0 <= value <= LARGEST:  # type: ignore[operator]
             beyond = isinstance(value, int) and value.bit_length() > 1023  # too long to print
             given = "an integer beyond float64" if beyond else repr(value)
             raise ValueError(f"class_weight must be finite and at least 0, got {given} for class {label!r}.")
