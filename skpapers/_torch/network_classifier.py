@@ -19,7 +19,7 @@ from skpapers._torch.scaled_columns import Scaling
 from skpapers._torch.setup import fit_statistics
 from skpapers._torch.supervised_base import SupervisedNetwork
 from skpapers._torch.targets import Classes
-from skpapers._torch.temperature import FEWEST_HELD, MANY_ROWS, fit_temperature, rows_held_back
+from skpapers._torch.temperature import FEWEST_HELD, MANY_ROWS, class_shares, fit_temperature, rows_held_back
 from skpapers._validation import Interval, StrOptions
 from skpapers._warnings import warn_user
 
@@ -68,7 +68,7 @@ class NetworkClassifier(ClassifierMixin, SupervisedNetwork):
         assert isinstance(target, Classes)
         if self.calibration is None:
             return fitted
-        judged = fitted
+        judged = fitted.with_target(target.with_temperature(1.0, None))
         if held is None:
             if self.calibration == "auto" and len(rows) >= MANY_ROWS:
                 return fitted
@@ -76,13 +76,14 @@ class NetworkClassifier(ClassifierMixin, SupervisedNetwork):
             if len(kept) == 0:
                 return fitted
             held = rows.take(kept)
-            judged = self._second_network(fitted, rows.take(train), seeds)
+            judged = self._second_network(judged, rows.take(train), seeds)
         elif len(held) < FEWEST_HELD:
             return fitted
         else:
             held = replace(held, weight=target.weigh(held.y, held.weight))
-        temperature = fit_temperature(self._outputs_of(judged, held.X), held.y, held.weight)
-        return fitted.with_target(replace(target, temperature=temperature))
+        prior = class_shares(rows.y, rows.weight, len(target.known))
+        temperature = fit_temperature(self._outputs_of(judged, held.X), held.y, held.weight, prior)
+        return fitted.with_target(target.with_temperature(temperature, prior))
 
     def _second_network(self, fitted: FittedNetwork, rows: Rows[NDArray], seeds: NDArray[np.integer]) -> FittedNetwork:
         """Return a network trained on fewer rows, for as many epochs as the first one and on the same schedule."""
@@ -153,7 +154,7 @@ class NetworkClassifier(ClassifierMixin, SupervisedNetwork):
         p : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        logits = torch.from_numpy(self._outputs(X)) / self.temperature_
+        logits = torch.from_numpy(self._outputs(X))
         if logits.ndim == 2:
             return torch.softmax(logits, dim=1).numpy()
         return torch.stack([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1).numpy()

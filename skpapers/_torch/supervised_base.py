@@ -327,9 +327,9 @@ class SupervisedNetwork(NetworkEstimator):
         module : torch.nn.Module
             It maps rows as `predict` takes them, a float64 tensor of shape (n, n_features), to what `predict` decides
             by, scaling included: log-odds of the second class, of shape (n,); for more classes logits of shape (n,
-            n_classes); for regression predictions of shape (n,) or (n, n_outputs). `predict_proba` divides the logits
-            by `temperature_`. An ensemble's probabilities are the means of its members', and these logits their
-            logarithms; its predictions are means. The module is a copy: training it leaves the estimator alone.
+            n_classes); for regression predictions of shape (n,) or (n, n_outputs). The probabilities of these logits
+            are those of `predict_proba`. An ensemble's probabilities are the means of its members', and its predictions
+            are means. The module is a copy: training it leaves the estimator alone.
         """
         check_is_fitted(self)
         return self._module_of(self._fitted)

@@ -20,6 +20,7 @@ from skpapers._labels import check_labels
 from skpapers._torch import losses
 from skpapers._torch.running import Statistics, no_statistics, update
 from skpapers._torch.scaling import fit_target
+from skpapers._torch.temperature import calibration
 from skpapers._weights import weigh_classes
 
 LARGEST_TARGET = 1e300  # the differences of larger ones may be infinite
@@ -81,7 +82,7 @@ class Target(ABC):
         """Return how good outputs in the units of training are; greater is better."""
 
     def units(self) -> tuple[NDArray, NDArray] | None:
-        """Return location and scale of the outputs in the units of y, or None for outputs without units."""
+        """Return what is added to outputs and what they are multiplied by first, or None for outputs as they are."""
         return None
 
     @abstractmethod
@@ -108,7 +109,10 @@ class Classes(Target):
         None until they are known.
 
     temperature : float
-        What logits are divided by.
+        It moves logits toward those of `prior`: see `temperature.calibration`.
+
+    prior : ndarray of shape (n_classes,) or None
+        Frequencies of the classes. None while the temperature is 1.
 
     calibrated : bool
         Whether a model that continues keeps its temperature.
@@ -119,6 +123,7 @@ class Classes(Target):
     class_weight: dict | str | None = None
     classes: NDArray | None = None
     temperature: float = 1.0
+    prior: NDArray | None = None
     calibrated: bool = True
 
     dtype = None
@@ -154,7 +159,12 @@ class Classes(Target):
         return replace(self, classes=classes), np.searchsorted(classes, y)
 
     def continued(self, before: Self) -> Self:
-        return replace(self, classes=before.classes, temperature=before.temperature if self.calibrated else 1.0)
+        continued = replace(self, classes=before.classes)
+        return continued.with_temperature(before.temperature, before.prior) if self.calibrated else continued
+
+    def with_temperature(self, temperature: float, prior: NDArray | None) -> Self:
+        """Return the target with a temperature and the frequencies of the classes toward which it moves logits."""
+        return replace(self, temperature=temperature, prior=prior)
 
     def weigh(self, y: NDArray, weight: NDArray | None, *, allow_all_zero: bool = False) -> NDArray | None:
         return weigh_classes(self.class_weight, self.known, y, weight, allow_all_zero=allow_all_zero)
@@ -176,6 +186,9 @@ class Classes(Target):
     def codes(self, outputs: NDArray) -> NDArray:
         """Return the numbers of the most probable classes."""
         return (outputs > 0).astype(int) if self.binary else outputs.argmax(axis=1)
+
+    def units(self) -> tuple[NDArray, NDArray] | None:
+        return None if self.prior is None else calibration(self.temperature, self.prior)
 
     def attributes(self) -> dict[str, Any]:
         return {"classes_": self.known, "temperature_": self.temperature}

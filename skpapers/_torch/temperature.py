@@ -1,4 +1,8 @@
-"""Temperature scaling: logits divided by the number that minimises the log loss of rows held back (Guo et al. 2017)."""
+"""Temperature scaling toward the class frequencies, fitted to the log loss of rows held back.
+
+After On Calibration of Modern Neural Networks (Guo et al., ICML 2017), whose temperature moves probabilities toward
+equal ones.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +33,33 @@ def rows_held_back(y: NDArray, weight: NDArray | None, order: NDArray) -> tuple[
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-def fit_temperature(logits: NDArray, y: NDArray, weight: NDArray | None) -> float:
+def class_shares(y: NDArray, weight: NDArray | None, n_classes: int) -> NDArray:
+    """Return the weighted frequency of each class, at least the smallest normal number."""
+    weight = None if weight is None else weight / weight.max()
+    total = np.bincount(y, weight, minlength=n_classes)
+    return np.maximum(total / total.sum(), np.finfo(np.float64).tiny)
+
+
+def calibration(temperature: float, prior: NDArray) -> tuple[NDArray, NDArray]:
+    """Return what is added to logits, and what they are multiplied by first.
+
+    The calibrated logits are log prior + (logits - log prior) / temperature. Of two classes there is one logit, the
+    log-odds of the second.
+    """
+    log_prior = np.log(prior)
+    center = log_prior[1:] - log_prior[:1] if len(prior) == 2 else log_prior
+    return (1.0 - 1.0 / temperature) * center, np.array(1.0 / temperature)
+
+
+def fit_temperature(logits: NDArray, y: NDArray, weight: NDArray | None, prior: NDArray) -> float:
     """Return a temperature from 1 to `HOTTEST`: that of the smallest mean log loss, raised where the evidence is weak.
 
-    The loss is convex in 1 / temperature: bisection of its derivative. Half a row of equal probabilities is added to
-    the targets, as in Platt's scaling: a network that is right on all of few rows may err on the next. Let m be the
-    gain in log loss over equal probabilities, and s its standard error. 1 / temperature is shrunk by the factor
+    The temperature moves probabilities toward the prior, see :func:`calibration`, and not toward equal ones as in the
+    paper: a network that has learned nothing should predict the frequencies of the classes.
+
+    The loss is convex in 1 / temperature: bisection of its derivative. Half a row with the probabilities of the prior
+    is added to the targets, as in Platt's scaling: a network that is right on all of few rows may err on the next. Let
+    m be the gain in log loss over the prior, and s its standard error. 1 / temperature is shrunk by the factor
     max(0, 1 - (s / m)^2), as a mean is by James and Stein: a network trained on noise gains by chance, and loses
     as much on other rows.
 
@@ -48,23 +73,29 @@ def fit_temperature(logits: NDArray, y: NDArray, weight: NDArray | None) -> floa
 
     weight : ndarray of shape (n,) or None
         Row weights.
+
+    prior : ndarray of shape (n_classes,)
+        Frequencies of the classes among the training rows, each above 0.
     """
     logits = np.column_stack([np.zeros(len(logits)), logits]) if logits.ndim == 1 else logits
+    log_prior = np.log(prior)
+    logits = logits - log_prior
     of_class = logits[np.arange(len(y)), y]
     weight = np.ones(len(y)) if weight is None else weight / weight.max()
     weight = weight / weight.sum()
     share = PSEUDO_ROWS * (weight**2).sum()  # in units of the effective number of rows
-    inverse = _best_inverse(logits, (1.0 - share) * of_class + share * logits.mean(axis=1), weight)
-    gain = inverse * of_class - logsumexp(inverse * logits, axis=1) + np.log(logits.shape[1])
+    inverse = _best_inverse(logits, (1.0 - share) * of_class + share * (logits @ prior), weight, log_prior)
+    gain = inverse * of_class - logsumexp(inverse * logits + log_prior, axis=1)
     mean = weight @ gain
     square_error = (weight**2) @ (gain - mean) ** 2
     shrunk = inverse * max(0.0, 1.0 - square_error / mean**2) if mean > 0 else 0.0
     return float(1.0 / max(shrunk, 1.0 / HOTTEST))
 
 
-def _best_inverse(logits: NDArray, targets: NDArray, weight: NDArray) -> float:
+def _best_inverse(logits: NDArray, targets: NDArray, weight: NDArray, log_prior: NDArray) -> float:
     def slope(inverse: float) -> float:
-        return float(weight @ ((softmax(inverse * logits, axis=1) * logits).sum(axis=1) - targets))
+        probabilities = softmax(inverse * logits + log_prior, axis=1)
+        return float(weight @ ((probabilities * logits).sum(axis=1) - targets))
 
     low = 1.0 / HOTTEST
     high = 1.0

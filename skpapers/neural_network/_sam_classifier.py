@@ -127,8 +127,8 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
         weight W_k and W in all.
 
     calibration : {"auto", "temperature"} or None, default="auto"
-        "temperature" divides the logits of `predict_proba` by `temperature_`, fitted on rows that a second network
-        does not see: see Notes. `predict` does not change. "auto" does so for fewer than 10000 training rows, and
+        "temperature" moves the logits toward those of the class frequencies by the factor 1 / `temperature_`, fitted
+        on rows that a second network does not see: see Notes. "auto" does so for fewer than 10000 training rows, and
         with `early_stopping` for any number. None sets `temperature_` to 1 and saves the second network. Callbacks
         see the network before its temperature, and neither they nor `verbose` report the second one.
 
@@ -147,7 +147,7 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
         The class labels.
 
     temperature_ : float
-        What `predict_proba` divides the logits by, from 1 to 1000.
+        From 1, the network's own logits, to 1000, the frequencies of the classes among the training rows.
 
     loss_curve_ : list of float
         Mean training loss of each epoch, over rows and members.
@@ -204,15 +204,17 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
     number given for one of them leaves the others as they are. Rows of weight 0 do not count. `partial_fit` takes
     the settings of few rows.
 
-    The temperature T of `predict_proba`, softmax(logits / T), minimises the log loss of rows held back, of each
-    class the last fifth (by weight); `validation_split="random"` holds back random ones. A second network, trained
-    as the first but on the other rows, judges them; `fit` takes 1.8 times as long for it. From 10000 rows on "auto"
-    leaves T at 1: networks were hardly overconfident there. With `early_stopping` its validation rows give
-    the temperature, without a second network. Half a row of equal probabilities is added to them, since a network
-    that is right on all of few rows may be wrong on the next. If the rows are weak evidence against equal
-    probabilities, T is larger: with m the mean gain in log loss over them and s its standard error, 1 / T is
-    multiplied by max(0, 1 - (s / m)^2). T is never below 1. It is 1 for fewer than 20 rows, or for fewer than 4
-    validation rows of `early_stopping`.
+    Let pi be the frequencies of the classes among the training rows, weights included. The probabilities are
+    softmax(log pi + (logits - log pi) / T). A network that has learned nothing thus predicts pi, whereas a division
+    of the logits alone would end at equal probabilities. The temperature T minimises the log loss of rows held back,
+    of each class the last fifth (by weight); `validation_split="random"` holds back random ones. A second network,
+    trained as the first but on the other rows, predicts them; `fit` takes 1.8 times as long for it. From 10000 rows
+    on "auto" leaves T at 1: networks were hardly overconfident there. With `early_stopping` its validation rows give
+    the temperature, without a second network. Half a row with the probabilities pi is added to them, since a network
+    that is right on all of few rows may be wrong on the next. If the rows are weak evidence that the network is
+    better than pi, T is larger: with m the mean gain in log loss over pi and s its standard error, 1 / T is multiplied
+    by max(0, 1 - (s / m)^2). T is never below 1. It is 1 for fewer than 20 rows, or for fewer than 4 validation rows
+    of `early_stopping`.
 
     Only a fit from new weights fits T. `partial_fit` and a warm start change the weights and keep T, which may
     then be too large or too small: fit anew, or use :class:`sklearn.calibration.CalibratedClassifierCV`. Rows in

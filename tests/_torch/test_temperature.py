@@ -4,39 +4,83 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
-from skpapers._torch.temperature import HOTTEST, fit_temperature, rows_held_back
+from skpapers._torch.temperature import HOTTEST, calibration, class_shares, fit_temperature, rows_held_back
 
 RNG = np.random.default_rng(0)
 
 
-def drawn(n, K, temperature, seed=0):
+def calibrated(logits, temperature, prior):
+    """Return logits of shape (n, n_classes), or log-odds of shape (n,), as the fitted estimator has them."""
+    shift, factor = calibration(temperature, prior)
+    if logits.ndim == 2 and len(prior) == 2:
+        odds = (logits[:, 1:] - logits[:, :1]) * factor + shift
+        return np.column_stack([np.zeros(len(odds)), odds])
+    return logits * factor + shift
+
+
+EVEN = {K: np.full(K, 1.0 / K) for K in (2, 3, 10)}
+UNEVEN = {K: np.arange(1.0, K + 1) / np.arange(1.0, K + 1).sum() for K in (2, 3, 10)}
+
+
+def drawn(n, prior, temperature, seed=0):
     """Return logits, and classes drawn from them at a temperature."""
     rng = np.random.default_rng(seed)
-    logits = 4.0 * rng.normal(size=(n, K))
-    p = np.exp(log_softmax(logits / temperature, axis=1))
-    return logits, np.array([rng.choice(K, p=row) for row in p])
+    K = len(prior)
+    logits = 4.0 * rng.normal(size=(n, K)) + np.log(prior)
+    p = np.exp(log_softmax(calibrated(logits, temperature, prior), axis=1))
+    return logits, (rng.random((n, 1)) > p.cumsum(axis=1)[:, :-1]).sum(axis=1)
 
 
 @pytest.mark.parametrize("K", [2, 3, 10])
-def test_it_is_the_temperature_of_the_smallest_log_loss(K):
-    logits, y = drawn(20_000, K, 2.5)
+@pytest.mark.parametrize("priors", [EVEN, UNEVEN])
+def test_it_is_the_temperature_of_the_smallest_log_loss(K, priors):
+    prior = priors[K]
+    logits, y = drawn(20_000, prior, 2.5)
 
     def loss(inverse):
-        return -log_softmax(inverse * logits, axis=1)[np.arange(len(y)), y].mean()
+        p = softmax(logits * inverse + np.log(prior) * (1.0 - inverse), axis=1)
+        return -np.log(p[np.arange(len(y)), y]).mean()
 
     best = 1.0 / minimize_scalar(loss, bounds=(1e-3, 1.0), method="bounded", options={"xatol": 1e-9}).x
-    found = fit_temperature(logits, y, None)
+    found = fit_temperature(logits, y, None, prior)
     assert_allclose(found, best, rtol=1e-3)
     assert_allclose(found, 2.5, rtol=0.1)
     if K == 2:
-        assert_allclose(fit_temperature(logits[:, 1] - logits[:, 0], y, None), found, rtol=1e-9)
+        assert_allclose(fit_temperature(logits[:, 1] - logits[:, 0], y, None, prior), found, rtol=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.01])
+def test_logits_without_information_become_the_prior(share):
+    rng = np.random.default_rng(0)
+    y = (rng.random(2000) < share).astype(int)
+    prior = class_shares(y, None, 2)
+    logits = 3.0 * rng.normal(size=2000)
+    found = calibrated(logits, fit_temperature(logits, y, None, prior), prior)
+    assert_allclose(1.0 / (1.0 + np.exp(-found)), prior[1], rtol=0.05)
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_calibrated_logits_lie_between_those_of_the_network_and_those_of_the_prior(K):
+    prior = UNEVEN[K]
+    logits = RNG.normal(size=(20, K))
+    found = softmax(calibrated(logits, 3.0, prior), axis=1)
+    assert_allclose(found, softmax(np.log(prior) + (logits - np.log(prior)) / 3.0, axis=1))
+    assert_allclose(softmax(calibrated(logits, 1.0, prior), axis=1), softmax(logits, axis=1))
+
+
+def test_class_shares_are_weighted_frequencies_above_zero():
+    y = np.array([0, 0, 1, 2])
+    assert_allclose(class_shares(y, None, 3), [0.5, 0.25, 0.25])
+    for unit in (1.0, 1e200, 1e-200):
+        assert_allclose(class_shares(y, unit * np.array([1.0, 1.0, 2.0, 0.0]), 3), [0.5, 0.5, 0.0], atol=1e-300)
+    assert np.isfinite(np.log(class_shares(y, np.array([1.0, 1.0, 1.0, 0.0]), 3))).all()
 
 
 def test_probabilities_are_never_made_more_extreme():
-    logits, y = drawn(500, 3, 0.2)
-    assert fit_temperature(logits, y, None) < 1.01
+    logits, y = drawn(500, EVEN[3], 0.2)
+    assert fit_temperature(logits, y, None, EVEN[3]) < 1.01
 
 
 def test_logits_that_say_nothing_are_divided_by_much():
@@ -45,34 +89,35 @@ def test_logits_that_say_nothing_are_divided_by_much():
         rng = np.random.default_rng(seed)
         logits = 5.0 * rng.normal(size=200)
         y = rng.integers(2, size=200)
-        temperature = fit_temperature(logits, y, None)
+        temperature = fit_temperature(logits, y, None, EVEN[2])
         fresh = rng.integers(2, size=200)
         found.append(np.logaddexp(0.0, (1 - 2 * fresh) * logits / temperature).mean() - np.log(2.0))
     assert np.mean(found) < 0.004
     assert np.median(found) < 0.001
-    assert fit_temperature(np.array([9.0, 9.0, 9.0]), np.array([0, 0, 0]), None) == HOTTEST
+    assert fit_temperature(np.array([9.0, 9.0, 9.0]), np.array([0, 0, 0]), None, EVEN[2]) == HOTTEST
 
 
 def test_no_information_and_huge_logits_are_numbers():
-    assert 1.0 <= fit_temperature(np.zeros((10, 3)), np.arange(10) % 3, None) <= HOTTEST
+    assert 1.0 <= fit_temperature(np.zeros((10, 3)), np.arange(10) % 3, None, EVEN[3]) <= HOTTEST
     logits = np.array([1e9, -1e9, 1e9, 1e9])
-    assert fit_temperature(logits, np.array([1, 0, 1, 0]), None) == HOTTEST
-    assert 1.0 <= fit_temperature(logits[:3], np.array([1, 0, 1]), None) <= HOTTEST
+    assert fit_temperature(logits, np.array([1, 0, 1, 0]), None, EVEN[2]) == HOTTEST
+    assert 1.0 <= fit_temperature(logits[:3], np.array([1, 0, 1]), None, EVEN[2]) <= HOTTEST
 
 
 def test_a_network_that_is_right_on_all_rows_may_err_on_the_next():
     n = 20
-    found = fit_temperature(np.full(n, 50.0), np.ones(n, dtype=int), None)
+    found = fit_temperature(np.full(n, 50.0), np.ones(n, dtype=int), None, EVEN[2])
     assert_allclose(1.0 / (1.0 + np.exp(-50.0 / found)), 1.0 - 0.25 / n, rtol=1e-3)
 
 
 def test_weights_count_as_repeated_rows_and_their_unit_does_not():
-    logits, y = drawn(3000, 3, 2.0)
+    logits, y = drawn(3000, UNEVEN[3], 2.0)
     counts = RNG.integers(0, 3, size=len(y))
-    expected = fit_temperature(logits.repeat(counts, axis=0), y.repeat(counts), None)
+    expected = fit_temperature(logits.repeat(counts, axis=0), y.repeat(counts), None, UNEVEN[3])
     for unit in (1.0, 1e200, 1e-200):
-        assert_allclose(fit_temperature(logits, y, counts * unit), expected, rtol=1e-2)
-    assert_allclose(fit_temperature(logits, y, counts * 1e200), fit_temperature(logits, y, counts * 1.0), rtol=1e-12)
+        assert_allclose(fit_temperature(logits, y, counts * unit, UNEVEN[3]), expected, rtol=1e-2)
+    expected_of_counts = fit_temperature(logits, y, counts * 1.0, UNEVEN[3])
+    assert_allclose(fit_temperature(logits, y, counts * 1e200, UNEVEN[3]), expected_of_counts, rtol=1e-12)
 
 
 def test_the_last_rows_of_each_class_are_held_back():
