@@ -137,8 +137,8 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     @own_modes()
     def _new_network(self, architecture: Architecture, seeds: Iterable[int]) -> nn.Module:
         """Return a network with new weights, one seed for each member, in the dtype of training and on the CPU."""
-        network = check_network(self._build(architecture, self._torch_dtype()))
-        return draw(network, tuple(torch.Generator().manual_seed(int(seed)) for seed in seeds))
+        generators = tuple(torch.Generator().manual_seed(int(seed)) for seed in seeds)
+        return draw(check_network(self._build(architecture, self._torch_dtype()), len(generators)), generators)
 
     def _network_of(self, architecture: Architecture, weights: Arrays) -> nn.Module:
         """Return a fitted network in float64."""

@@ -41,11 +41,13 @@ class Network(Protocol):
         """Return the outputs of rows: (b, ...), or (K, b, ...)."""
 
 
-def check_network(module: nn.Module) -> nn.Module:
-    """Return the module, or raise a TypeError that names what it lacks of :class:`Network`."""
+def check_network(module: nn.Module, members: int | None = None) -> nn.Module:
+    """Return the module, or raise a TypeError if it is no :class:`Network`, or not one of so many members."""
     lacking = [name for name in ("n_members", "draw", "parameter_groups", "row_size") if not hasattr(module, name)]
     if lacking:
         raise TypeError(f"{type(module).__name__} is no Network: it lacks {', '.join(lacking)}.")
+    if members not in (None, n_members(module)):
+        raise TypeError(f"{type(module).__name__} has {n_members(module)} members, and the estimator {members}.")
     return module
 
 

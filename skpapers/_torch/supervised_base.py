@@ -266,7 +266,7 @@ class SupervisedNetwork(NetworkEstimator):
                     self._raise_diverged(f"epoch {number}", setup.settings.learning_rate)
                 score = None
                 if held is not None and X_held is not None:
-                    score = setup.target.score(_current_outputs(network, setup, X_held), held.y, held.weight)
+                    score = setup.target.score(_current_outputs(network, setup, X_held), held)
                 history = history.after(loss, score)
                 stops = stopper is not None and score is not None and stopper.update(score)
                 step.figures = history.figures()

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from skpapers._labels import check_labels
 from skpapers._torch import losses
+from skpapers._torch.rows import Rows
 from skpapers._torch.running import Statistics, no_statistics, update
 from skpapers._torch.scaling import fit_target
 from skpapers._torch.temperature import calibration
@@ -78,8 +79,8 @@ class Target(ABC):
         """Return the loss of each row, a function of outputs and encoded rows."""
 
     @abstractmethod
-    def score(self, outputs: NDArray, y: NDArray, weight: NDArray | None) -> float:
-        """Return how good outputs in the units of training are; greater is better."""
+    def score(self, outputs: NDArray, rows: Rows[NDArray]) -> float:
+        """Return how good outputs in the units of training are for rows as `read` returns them; greater is better."""
 
     def units(self) -> tuple[NDArray, NDArray] | None:
         """Return what is added to outputs and what they are multiplied by first, or None for outputs as they are."""
@@ -180,8 +181,8 @@ class Classes(Target):
     def loss(self) -> losses.Loss:
         return losses.log_odds if self.binary else losses.cross_entropy(self.label_smoothing)
 
-    def score(self, outputs: NDArray, y: NDArray, weight: NDArray | None) -> float:
-        return float(accuracy_score(y, self.codes(outputs), sample_weight=weight))
+    def score(self, outputs: NDArray, rows: Rows[NDArray]) -> float:
+        return float(accuracy_score(rows.y, self.codes(outputs), sample_weight=rows.weight))
 
     def codes(self, outputs: NDArray) -> NDArray:
         """Return the numbers of the most probable classes."""
@@ -269,11 +270,11 @@ class Numbers(Target):
     def loss(self) -> losses.Loss:
         return losses.REGRESSION[self.loss_name](self.quantile)
 
-    def score(self, outputs: NDArray, y: NDArray, weight: NDArray | None) -> float:
+    def score(self, outputs: NDArray, rows: Rows[NDArray]) -> float:
         varies = (self.location_and_scale()[1] > 0).reshape(self.n_outputs, *[1] * (len(self.output_shape) - 1))
-        of_rows = torch.from_numpy(outputs.reshape(len(y), *self.output_shape) * varies)
-        loss = self.loss()(of_rows, torch.from_numpy(self.encode(y)))
-        return -float(np.average(loss.numpy(), weights=weight))
+        of_rows = torch.from_numpy(outputs.reshape(len(rows), *self.output_shape) * varies)
+        loss = self.loss()(of_rows, torch.from_numpy(self.encode(rows.y)))
+        return -float(np.average(loss.numpy(), weights=rows.weight))
 
     def units(self) -> tuple[NDArray, NDArray] | None:
         return self.location_and_scale()

@@ -63,6 +63,8 @@ def test_outputs_of_three_axes_are_no_ensemble():
 
 def test_a_network_has_what_the_protocol_says():
     assert isinstance(mlp(0), Network)
-    assert check_network(mlp(0)).n_members == 1
+    assert check_network(mlp(0, 1), 2).n_members == 2
+    with pytest.raises(TypeError, match="MLP has 1 members, and the estimator 2"):
+        check_network(mlp(0), 2)
     with pytest.raises(TypeError, match="Linear is no Network: it lacks n_members, draw, parameter_groups, row_size"):
         check_network(nn.Linear(2, 3))

@@ -5,9 +5,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skpapers._torch.rows import Rows
 from skpapers._torch.targets import Classes, HorizonQuantiles, Numbers
 
 RNG = np.random.default_rng(0)
+X = np.zeros((40, 1))
 Y = RNG.normal(size=(40, 2)) * [1.0, 100.0] + [0.0, 5.0]
 
 
@@ -48,7 +50,7 @@ def test_the_network_sees_numbers_in_their_own_units():
     assert_allclose(encoded.std(axis=0), 1.0)
     location, scale = target.units()
     assert_allclose(encoded * scale + location, Y)
-    assert target.score(encoded, y, None) == 0.0
+    assert target.score(encoded, Rows(X, y)) == 0.0
     with pytest.raises(ValueError, match="y has 1 outputs, the model 2"):
         target.read(Y[:, 0], "Net")
 
@@ -63,7 +65,7 @@ def test_quantiles_have_one_output_for_each_horizon_and_level():
     level = np.array([0.2, 0.5, 0.7])
     expected = np.where(over > 0, level * over, (level - 1.0) * over).mean(axis=(1, 2))
     assert_allclose(target.loss()(torch.from_numpy(outputs), torch.from_numpy(encoded)), expected)
-    assert target.score(outputs, y, None) == pytest.approx(-expected.mean())
+    assert target.score(outputs, Rows(X, y)) == pytest.approx(-expected.mean())
     assert [part.shape for part in target.units()] == [(2, 1), (2, 1)]
 
 
@@ -73,4 +75,4 @@ def test_constant_horizons_do_not_judge():
     outputs = RNG.normal(size=(40, 2, 3))
     other = outputs.copy()
     other[:, 1] = 1e6
-    assert target.score(other, y, None) == target.score(outputs, y, None)
+    assert target.score(other, Rows(X, y)) == target.score(outputs, Rows(X, y))
