@@ -12,7 +12,7 @@ more arrays for each row            `fit` gives them to `_fit` as `extra` of `Gi
 objective, gradient, step, rate     `_objective`, `_gradient`, `_update`, `_schedule`: functions of `steps.py` and
                                     `schedules.py`, made for a `Run`; what they remember is `run.memory`
 batch normalisation, dropout        `_modes`: `Modes` of `modes.py`
-parameters                          those of `NetworkEstimator`, the groups `OPTIMIZER`, `STOPPING`, `SCALING`, its own
+parameters                          those of `NetworkEstimator`, groups such as `_stopping_constraints`, and its own
 ==================================  ==================================================================================
 
 From bottom to top: layers and optimisers (`modules.py`, `scaling_layers.py`, `optimizers.py`, `flat.py`), one epoch

@@ -32,7 +32,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     """What all of them share.
 
     Only the parameters that every network has are constrained here. The class attributes are settings that a method
-    turns into parameters by giving them in its constructor, with the constraints of `OPTIMIZER` and the like.
+    turns into parameters by giving them in its constructor, with constraints such as `_optimizer_constraints`.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -45,7 +45,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         "dtype": [StrOptions({"float32", "float64"})],
         "device": [StrOptions({"auto", "cpu", "cuda"})],
     }
-    OPTIMIZER: ClassVar[dict] = {
+    _optimizer_constraints: ClassVar[dict] = {
         "solver": [StrOptions({"adamw", "adam", "sgd"})],
         "shuffle": ["boolean"],
         "momentum": [Interval(Real, 0, 1, closed="both")],
@@ -54,7 +54,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         "beta_2": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
     }
-    SCALING: ClassVar[dict] = {"scaling": [StrOptions({"robust", "standard"}), None]}
+    _scaling_constraints: ClassVar[dict] = {"scaling": [StrOptions({"robust", "standard"}), None]}
 
     alpha: float
     batch_size: int | str

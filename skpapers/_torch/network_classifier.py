@@ -27,7 +27,7 @@ from skpapers._warnings import warn_user
 class NetworkClassifier(ClassifierMixin, SupervisedNetwork):
     """Classification by one logit, or one for each of three classes or more."""
 
-    CLASSES: ClassVar[dict] = {
+    _classes_constraints: ClassVar[dict] = {
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "calibration": [StrOptions({"auto", "temperature"}), None],

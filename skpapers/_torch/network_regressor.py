@@ -18,7 +18,7 @@ from skpapers._validation import Interval, StrOptions
 class NetworkRegressor(RegressorMixin, SupervisedNetwork):
     """Regression; the network sees each output with location 0 and scale 1."""
 
-    LOSS: ClassVar[dict] = {
+    _loss_constraints: ClassVar[dict] = {
         "loss": [StrOptions(set(losses.REGRESSION))],
         "quantile": [Interval(Real, 0, 1, closed="neither")],
     }

@@ -45,7 +45,7 @@ class SupervisedNetwork(NetworkEstimator):
     network, `_inputs` for other rows. A `fit` of its own that takes more for each row gives it to `_fit` as `extra`.
     """
 
-    STOPPING: ClassVar[dict] = {
+    _stopping_constraints: ClassVar[dict] = {
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "validation_split": [StrOptions({"last", "random"})],

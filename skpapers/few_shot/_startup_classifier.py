@@ -236,7 +236,7 @@ class STARTUPClassifier(
 
     _parameter_constraints: ClassVar[dict] = {
         **NetworkEstimator._parameter_constraints,
-        **NetworkEstimator.SCALING,
+        **NetworkEstimator._scaling_constraints,
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "final_estimator": [HasMethods(["fit", "predict"]), None],
         "distill_weight": [Interval(Real, 0, None, closed="left")],

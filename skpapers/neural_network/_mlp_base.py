@@ -18,7 +18,7 @@ from skpapers._validation import Interval, StrOptions
 class MLPEstimator(SupervisedNetwork):
     """An estimator whose network is a stack of multi-layer perceptrons."""
 
-    NETWORK: ClassVar[dict] = {
+    _network_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "numeric_embedding": [StrOptions({"none", "periodic"})],

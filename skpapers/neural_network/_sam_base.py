@@ -22,10 +22,10 @@ class SharpnessAware(MLPEstimator):
 
     _parameter_constraints: ClassVar[dict] = {
         **MLPEstimator._parameter_constraints,
-        **MLPEstimator.OPTIMIZER,
-        **MLPEstimator.STOPPING,
-        **MLPEstimator.SCALING,
-        **MLPEstimator.NETWORK,
+        **MLPEstimator._optimizer_constraints,
+        **MLPEstimator._stopping_constraints,
+        **MLPEstimator._scaling_constraints,
+        **MLPEstimator._network_constraints,
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],

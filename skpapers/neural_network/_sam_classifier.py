@@ -259,7 +259,7 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
 
     _parameter_constraints: ClassVar[dict] = {
         **SharpnessAware._parameter_constraints,
-        **NetworkClassifier.CLASSES,
+        **NetworkClassifier._classes_constraints,
     }
 
     def __init__(

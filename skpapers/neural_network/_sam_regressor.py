@@ -233,7 +233,7 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
 
     _parameter_constraints: ClassVar[dict] = {
         **SharpnessAware._parameter_constraints,
-        **NetworkRegressor.LOSS,
+        **NetworkRegressor._loss_constraints,
     }
 
     def __init__(
