@@ -135,7 +135,8 @@ def choose(name: str, values: NDArray[np.float64], scores: Sequence[Any]) -> Cho
     if np.all(np.isnan(mean)):
         raise ValueError(f"every score is NaN, so no {name} is better than another: check scoring and the folds.")
     if not np.all(np.isfinite(mean)):
-        warnings.warn(f"Mean test scores are NaN or infinite for some values of {name}: {mean}.", stacklevel=2)
+        # the user's line is above `fit` and its two decorators
+        warnings.warn(f"Mean test scores are NaN or infinite for some values of {name}: {mean}.", stacklevel=5)
     ranked = np.nan_to_num(mean, nan=np.nanmin(mean) - 1)
     results = {
         f"param_{name}": values,

@@ -193,8 +193,9 @@ def test_an_error_in_the_folds_ends_the_fit(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_value_without_a_score_is_ranked_last(name):
     X, y = table(name)
-    with pytest.warns(UserWarning, match="NaN or infinite"):
+    with pytest.warns(UserWarning, match="NaN or infinite") as caught:
         model = small(name).set_params(scoring=Fails()).fit(X, y)
+    assert [warning.filename for warning in caught] == [__file__]
     ranks = model.cv_results_["rank_test_score"]
     assert ranks[0] == len(ranks)
     assert model.best_index_ == len(ranks) - 1

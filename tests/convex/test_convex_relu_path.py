@@ -51,8 +51,9 @@ def test_a_path_names_what_is_wrong(estimator, options, error, match):
 def test_a_path_shares_its_time():
     X, y = load_diabetes(return_X_y=True)
     model = ConvexReLURegressor(**OPTIONS | {"time_limit": 1e-9})
-    with pytest.warns(ConvergenceWarning, match="time_limit=1e-09 s ended the fit"):
+    with pytest.warns(ConvergenceWarning, match="time_limit=1e-09 s ended the fit") as caught:
         _, models, gaps = convex_relu_path(model, X, y, alphas=[10.0, 0.1, 0.01])
+    assert [warning.filename for warning in caught] == [__file__] * 2
     assert gaps[0] == 0.0
     assert (gaps[1:] > OPTIONS["tol"]).all()
     assert [one.converged_ for one in models] == [True, False, False]
