@@ -12,20 +12,28 @@ export NUMBA_CACHE_DIR := $(CURDIR)/.numba_cache/$(shell (cat $(KERNELS); env | 
 tour: .venv/installed
 	$(BIN)/python -m skpapers compare
 
-test: .venv/installed-test
+test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2
 
-test-slow: .venv/installed-test
+test-slow: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 -m slow
 
-notebooks: .venv/installed-test
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -n 2 notebooks
+# Two notebooks at a time, each on one thread: more threads only wait for one another.
+NBMAKE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -n 2
 
-docs: .venv/installed-docs
+notebooks: .venv/installed-dev
+	$(NBMAKE) notebooks
+
+# The notebooks are executed in copies, which the pages show. Sphinx reads only what is below its source folder.
+docs: .venv/installed-dev
+	rm -rf docs/notebooks
+	mkdir docs/notebooks
+	cp notebooks/*.ipynb docs/notebooks
+	$(NBMAKE) --overwrite docs/notebooks
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 bench: benchmarks/.venv/installed
@@ -36,7 +44,7 @@ tables: .venv/installed
 	$(BIN)/python docs/tables.py
 
 clean:
-	rm -rf .venv benchmarks/.venv .numba_cache docs/_build
+	rm -rf .venv benchmarks/.venv .numba_cache docs/_build docs/notebooks
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -45,12 +53,8 @@ clean:
 	$(PIP) -e .
 	touch $@
 
-.venv/installed-test: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) -e '.[test]'
-	touch $@
-
-.venv/installed-docs: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) -e '.[docs]'
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e '.[test,docs]'
 	touch $@
 
 benchmarks/.venv/installed: pyproject.toml benchmarks/constraints.txt

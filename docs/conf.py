@@ -1,6 +1,5 @@
 """Sphinx. Facts about the project stand in pyproject.toml."""
 
-import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -14,10 +13,6 @@ sys.path.insert(0, str(HERE))
 from signatures import process_signature, say_array_like  # noqa: E402
 
 FACTS = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
-
-# Sphinx reads only what is below its source folder. Copies keep their times: an unchanged notebook is not read again.
-shutil.rmtree(HERE / "notebooks", ignore_errors=True)
-shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", ignore=shutil.ignore_patterns(".*"))
 
 project = FACTS["name"]
 author = project_copyright = FACTS["authors"][0]["name"]
@@ -35,6 +30,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath", "substitution"]
 myst_heading_anchors = 3
 myst_substitutions = {"papers": markdown_table()}
 nb_execution_mode = "force"
+nb_execution_excludepatterns = ["notebooks/*"]  # `make docs` has executed them, several at a time
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_merge_streams = True

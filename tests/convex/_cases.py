@@ -3,7 +3,7 @@
 from tests._case import Case
 
 SMALL = {"alpha": 0.05, "n_gates": 20, "n_refine": 1, "random_state": 0}
-SMALL_CV = {"alphas": 3, "eps": 0.1, "n_gates": 10, "cv": 3, "random_state": 0}
+SMALL_CV = {"alphas": 2, "eps": 0.1, "n_gates": 8, "cv": 2, "random_state": 0}
 # With ten alphas and five folds the checks would take most of an hour.
 SHORTER_CV = {"alphas": 3, "cv": 3}
 
