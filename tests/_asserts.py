@@ -5,14 +5,17 @@ import pickle
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
+METHODS = ("predict", "predict_proba", "decision_function", "transform")
+
 
 def predictions(model, X):
-    """Return everything a fitted estimator says about some rows, as one list of arrays."""
-    said = [model.predict(X)]
-    for method in ("predict_proba", "decision_function", "transform"):
-        if hasattr(model, method):
-            said.append(getattr(model, method)(X))
-    return said
+    """Return the output of every method that a fitted estimator has for rows, as one list of arrays."""
+    return [getattr(model, method)(X) for method in METHODS if hasattr(model, method)]
+
+
+def output(model, X):
+    """Return the predictions for some rows, or what a transformer makes of them."""
+    return predictions(model, X)[0]
 
 
 def assert_same_predictions(a, b, X, *, atol=0.0, X_b=None):
@@ -33,7 +36,8 @@ def assert_unchanged_by(action, estimator):
 
 def assert_rows_are_independent(model, X):
     """The prediction of a row alone is that of the row among others."""
-    for said, method in zip(predictions(model, X), ("predict", "predict_proba", "decision_function"), strict=False):
+    for method in (name for name in METHODS if hasattr(model, name)):
+        said = getattr(model, method)(X)
         for i in range(min(5, len(X))):
             alone = getattr(model, method)(X[i : i + 1])[0]
             if np.asarray(alone).dtype.kind == "f":

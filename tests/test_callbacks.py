@@ -8,7 +8,7 @@ from sklearn.callback import CallbackSupportMixin, ScoringMonitor, with_callback
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from skpapers._callbacks import begin_fit, end_fit, report_step
-from tests._asserts import assert_same_predictions
+from tests._asserts import assert_same_predictions, output
 from tests._instances import estimator_names, small
 
 
@@ -68,7 +68,7 @@ class Watcher(Recorder):
     def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
         self.told.append(f"end {context.task_name}")
         if fitted_estimator is not None:
-            self.predicted = fitted_estimator.predict(X)
+            self.predicted = output(fitted_estimator, X)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -85,7 +85,7 @@ def test_every_estimator_calls_its_callbacks(name):
     steps = watcher.told[2:-2]
     assert steps
     assert len([told for told in steps if told.startswith("begin ")]) == len(steps) / 2
-    assert_array_equal(watcher.predicted, model.predict(X))
+    assert_array_equal(watcher.predicted, output(model, X))
     assert_same_predictions(model, small(name).fit(X, y), X)  # callbacks change nothing
     assert not hasattr(model.set_callbacks(), "_skl_callbacks")
 

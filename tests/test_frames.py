@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import is_classifier
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
-from tests._asserts import assert_same_predictions
+from tests._asserts import assert_same_predictions, output
 from tests._instances import estimator_names, small
 
 
@@ -39,9 +39,9 @@ def test_frames_equal_arrays(name, frame):
     of_array = model.fit(X, y)
     assert_same_predictions(of_frame, of_array, table, X_b=X)
     assert_array_equal(of_frame.feature_names_in_, bunch.feature_names)
-    assert isinstance(of_frame.predict(table), np.ndarray)
+    assert isinstance(output(of_frame, table), np.ndarray)
     with pytest.raises(ValueError, match="feature names"):
-        of_frame.predict(table[list(reversed(table.columns))])
+        output(of_frame, table[list(reversed(table.columns))])
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")

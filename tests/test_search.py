@@ -7,9 +7,11 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone, is_classifier
 from sklearn.callback import ProgressBar
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 
 from tests._instances import CASES, estimator_names, small
 
@@ -17,7 +19,9 @@ from tests._instances import CASES, estimator_names, small
 @pytest.mark.parametrize("name", estimator_names())
 def test_a_search_with_routed_weights(name):
     with sklearn.config_context(enable_metadata_routing=True):
-        model = clone(small(name)).set_fit_request(sample_weight=True)
+        model = clone(small(name))
+        if has_fit_parameter(model, "sample_weight"):
+            model.set_fit_request(sample_weight=True)
         if getattr(model, "estimator", None) is not None:  # a router: the estimator inside is asked as well
             model.estimator.set_fit_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=True)
@@ -25,7 +29,10 @@ def test_a_search_with_routed_weights(name):
         X, y = load_breast_cancer(return_X_y=True) if classes else load_diabetes(return_X_y=True)
         weight = np.random.default_rng(0).uniform(0.1, 3.0, size=len(y))
         grid = {f"model__{key}": values for key, values in CASES[name].grid.items()}
-        search = GridSearchCV(Pipeline([("scale", scaler), ("model", model)]), grid, cv=3, n_jobs=2)
+        steps = [("scale", scaler), ("model", model)]
+        if not hasattr(model, "predict"):
+            steps.append(("last", Ridge().set_fit_request(sample_weight=True)))
+        search = GridSearchCV(Pipeline(steps), grid, cv=3, n_jobs=2)
         scorer = sklearn.metrics.get_scorer("accuracy" if classes else "r2").set_score_request(sample_weight=True)
         search.set_params(scoring=scorer).fit(X, y, sample_weight=weight)
         heavy = search.best_estimator_
@@ -39,6 +46,7 @@ def test_a_search_with_routed_weights(name):
 def test_cross_validation_in_worker_processes(name):
     model = small(name)
     X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
+    model = model if hasattr(model, "predict") else make_pipeline(model, Ridge())
     alone, together = (cross_val_score(model, X, y, cv=3, n_jobs=n) for n in (1, 2))
     assert_allclose(alone, together, rtol=1e-12)
 
