@@ -92,8 +92,8 @@ def class_moments(found: Calibration, weight: Floats, codes: NDArray[np.intp]) -
     for c in range(n):
         of = codes == c
         shared = np.bincount(found.shares[of], part[of], minlength=len(found.covariance))
-        held = np.flatnonzero(shared)
-        covariance[c] = np.tensordot(shared[held], found.covariance[held], axes=1) + off[of].T @ off[of]
+        used = np.flatnonzero(shared)
+        covariance[c] = np.tensordot(shared[used], found.covariance[used], axes=1) + off[of].T @ off[of]
     return mean, covariance
 
 

@@ -1,4 +1,4 @@
-"""The picture of what was drawn for the rare classes."""
+"""A plot of the rows that were drawn for the rare classes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sklearn.utils.validation import check_is_fitted, check_random_state, column
 
 from skpapers.few_shot._distribution_calibration import tukey_transform
 
-# Classes that a legend can name, and that colours can tell apart.
+# Largest number of classes with a name in the legend and a colour of their own.
 MAX_NAMED = 10
 
 
 class DistributionCalibrationDisplay:
     """Rows, calibrated means and draws of rare classes, in the first two principal components.
 
-    To see whether what is drawn for a rare class lies where its rows do: give held-out rows of all classes, if there
-    are some. Use :meth:`from_estimator` rather than the constructor.
+    It shows whether the rows drawn for a rare class lie where its own rows lie: give held-out rows of all classes, if
+    there are some. Use :meth:`from_estimator` rather than the constructor.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class DistributionCalibrationDisplay:
             A fitted estimator.
 
         X : array-like of shape (n_samples, n_features)
-            Rows, of training or held out. The components are theirs, after the transform of `tukey`.
+            Training or held-out rows. The components are computed from them, after the transform of `tukey`.
 
         y : array-like of shape (n_samples,)
             Labels.
@@ -130,7 +130,7 @@ class DistributionCalibrationDisplay:
         X = tukey_transform(validate_data(estimator, X, reset=False, dtype=np.float64), estimator._tukey)
         labels = column_or_1d(y)
         if len(labels) != len(X):
-            raise ValueError(f"X has {len(X)} rows, and y {len(labels)} labels.")
+            raise ValueError(f"X has {len(X)} rows, but y has {len(labels)} labels.")
         drawn, drawn_labels = estimator._sample(n_generate, check_random_state(random_state))
         pca = PCA(min(2, *X.shape)).fit(X)
 

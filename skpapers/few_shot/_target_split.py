@@ -21,14 +21,14 @@ from skpapers.few_shot._domains import read_labels, source_rows
 class TargetDomainSplit(BaseCrossValidator):
     """Splits of the labelled target rows; source rows always train.
 
-    To judge a classifier that learns from another domain, or from other classes, where it will be used: with this as
-    the `cv` of a search or of :func:`~sklearn.model_selection.cross_validate`, any scorer sees target rows alone.
+    Use it as the `cv` of a search or of :func:`~sklearn.model_selection.cross_validate` for a classifier that learns
+    from another domain or from other classes: any scorer then sees target rows only.
 
     Parameters
     ----------
     cv : int or cross-validation generator, default=5
         How the labelled target rows are split: a number of stratified folds, or any splitter. One such as
-        :class:`~sklearn.model_selection.TimeSeriesSplit` sees the target rows in the order they stand in.
+        :class:`~sklearn.model_selection.TimeSeriesSplit` sees the target rows in their order in X.
 
     unlabeled : object, default=None
         The entry of `y` that marks a row without a label: such rows always train. NaN and the NA of pandas mark missing
@@ -135,7 +135,7 @@ class TargetDomainSplit(BaseCrossValidator):
         """Return a mask of the rows that are ever tested, and the labels as they are read."""
         if sample_domain is None:
             raise ValueError(
-                "TargetDomainSplit needs sample_domain, and got none: with metadata routing pass it to the search's "
+                "TargetDomainSplit needs sample_domain, but got None: with metadata routing pass it to the search's "
                 "fit, without it give cv=list(TargetDomainSplit(...).split(X, y, sample_domain=...))."
             )
         judged = ~source_rows(sample_domain, X)
@@ -143,7 +143,7 @@ class TargetDomainSplit(BaseCrossValidator):
         if unlabelled is not None:
             judged &= ~unlabelled
         if not judged.any():
-            raise ValueError("TargetDomainSplit splits the labelled rows of the target, and found none.")
+            raise ValueError("TargetDomainSplit splits the labelled rows of the target, but there are none.")
         return judged, y
 
     def _parts(self, judged: NDArray[np.bool_], X: Any, y: Any, groups: Any) -> tuple[Any, list[Any]]:

@@ -17,7 +17,7 @@ _FACTOR = np.uint64(0xBF58476D1CE4E5B9)
 
 
 class TrainingRows(NamedTuple):
-    """Rows for the solver, and for each given row the place of the one that stands for it; None if all are there."""
+    """Rows for the solver. `place` is the index of the row that replaces each given row; None if no row was merged."""
 
     X: NDArray[np.float64]
     y: NDArray

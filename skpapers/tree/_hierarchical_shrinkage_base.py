@@ -71,7 +71,7 @@ class _BaseShrinkage(CallbackSupportMixin, DocLinkMixin, MetaEstimatorMixin, Bas
 
     @abstractmethod
     def _default(self) -> Any:
-        """Return the estimator that stands for None."""
+        """Return the estimator to use if `estimator` is None."""
 
     def _wrapped(self) -> Any:
         """Return the estimator to shrink, taken out of its FrozenEstimator."""

@@ -137,8 +137,8 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
 
     Thresholds and all predictions are in float64: values 1e-9 apart, or around 1e8, stay apart. Tools that read `tree_`
     themselves (SHAP, `tree_.apply`, the recursion of partial dependence) see rows in float32. They agree with `predict`
-    wherever float32 tells the training values beside the thresholds apart; otherwise rows between may fall on the other
-    side for them: subtract an offset before.
+    wherever the training values next to the thresholds differ in float32 as well. Otherwise rows between them may fall
+    on the other side for these tools: subtract an offset before.
 
     **Differences from the paper.** Depths above 3, row weights, `min_samples_leaf`, a cost of leaves, monotonic
     constraints, missing values and `lookahead` are added. Bounds come from neighbouring thresholds rather than from

@@ -69,5 +69,5 @@ def test_one_feature_and_no_rare_class():
 def test_what_cannot_be_drawn(model):
     with pytest.raises(NotFittedError):
         DistributionCalibrationDisplay.from_estimator(DistributionCalibratedFewShot(), X, Y)
-    with pytest.raises(ValueError, match="X has 1797 rows, and y 10 labels"):
+    with pytest.raises(ValueError, match="X has 1797 rows, but y has 10 labels"):
         DistributionCalibrationDisplay.from_estimator(model, X, Y[:10])

@@ -119,7 +119,7 @@ def test_a_search_without_routing_takes_the_splits():
     ("domain", "message"),
     [
         (np.zeros(30), "got 0"),
-        (np.ones(30), "found none"),
+        (np.ones(30), "there are none"),
         (np.ones(29), "inconsistent numbers"),
         (np.ones((30, 2)), "one number for each row"),
         (["x"] * 30, "could not convert"),
