@@ -4,20 +4,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from skpapers.comparison._statistics import corrected_interval
+
 
 def split_interval(differences: ArrayLike, test_train_ratio: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Return a corrected t interval of the mean difference over random splits of one table.
+    """Return the interval of the mean difference over random splits of one table; unbounded for fewer than two splits.
 
-    Training parts of the splits overlap. Nadeau and Bengio ("Inference for the Generalization Error", Machine Learning
-    52, 2003) replace the variance s^2 / k of the mean of k differences by (1 / k + n_test / n_train) s^2.
+    The splits overlap, so it is the corrected interval of :func:`skpapers.compare`.
     """
-    differences = np.asarray(differences)
-    k = differences.size
-    if k < 2:
-        return -np.inf, np.inf
-    deviation = np.sqrt((1 / k + test_train_ratio) * differences.var(ddof=1))
-    half = stats.t.ppf(0.5 + confidence / 2, df=k - 1) * deviation
-    return float(differences.mean() - half), float(differences.mean() + half)
+    _, low, high = corrected_interval(np.asarray(differences), test_train_ratio, confidence)
+    return (-np.inf, np.inf) if np.isnan(low) else (low, high)
 
 
 def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:

@@ -6,8 +6,10 @@ import numpy as np
 from scipy import stats
 
 
-def corrected_interval(differences: np.ndarray, test_train_ratio: float) -> tuple[float, float, float]:
-    """Return the mean difference and its corrected paired 95% t interval.
+def corrected_interval(
+    differences: np.ndarray, test_train_ratio: float, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """Return the mean difference and its corrected paired t interval.
 
     Parameters
     ----------
@@ -16,6 +18,9 @@ def corrected_interval(differences: np.ndarray, test_train_ratio: float) -> tupl
 
     test_train_ratio : float
         Test rows per training row, averaged over the folds.
+
+    confidence : float, default=0.95
+        Coverage of the interval.
 
     Returns
     -------
@@ -40,5 +45,5 @@ def corrected_interval(differences: np.ndarray, test_train_ratio: float) -> tupl
     if k == 1:
         return mean, np.nan, np.nan
     deviation = np.sqrt((1 / k + test_train_ratio) * np.var(differences, ddof=1))
-    half = float(stats.t.ppf(0.975, df=k - 1) * deviation)
+    half = float(stats.t.ppf(0.5 + confidence / 2, df=k - 1) * deviation)
     return mean, mean - half, mean + half
