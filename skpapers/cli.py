@@ -17,7 +17,7 @@ import skpapers
 
 if TYPE_CHECKING:
     from skpapers.comparison import Comparison
-    from skpapers.comparison._cells import Said
+    from skpapers.comparison._cells import FileFormat
 
 _ROLES = ("target", "time_column", "groups", "weights")
 _FORMATS = ("sep", "decimal", "thousands", "na", "date_format")
@@ -26,7 +26,7 @@ _SIGNS = {"tab": "\t", "\\t": "\t", "space": " "}
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a wrong option like every other error: in one line."""
+    """Report a wrong option in one line, as every other error."""
 
     def error(self, message: str) -> NoReturn:
         """Raise what the command line reports."""
@@ -80,12 +80,12 @@ def _cv(text: str | None) -> int | str | None:
         raise ValueError(f"--cv {text}: must be a number of folds or time.") from None
 
 
-def _said(options: argparse.Namespace) -> Said:
+def _file_format(options: argparse.Namespace) -> FileFormat:
     """Return the options that describe a .csv file."""
-    from skpapers.comparison._cells import Said
+    from skpapers.comparison._cells import FileFormat
 
     signs = {name: getattr(options, name) for name in ("sep", "decimal", "thousands")}
-    return Said(
+    return FileFormat(
         **{name: _SIGNS.get(sign, sign) for name, sign in signs.items()},
         na=() if options.na is None else tuple(word.strip() for word in options.na.split(",")),
         date_format=options.date_format,
@@ -110,7 +110,7 @@ def _own_table(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     metadata = _metadata(options.metadata)
     named = {role: getattr(options, role) for role in _ROLES if getattr(options, role) is not None}
     named |= {f"metadata {name}": column for name, column in metadata.items()}
-    frame, notes = read_table(options.table, list(named.values()), _said(options))
+    frame, notes = read_table(options.table, list(named.values()), _file_format(options))
     for role, column in named.items():
         if column not in frame:
             names = ", ".join(map(str, frame.columns))
@@ -152,7 +152,7 @@ def _tables(options: argparse.Namespace) -> dict[str, tuple[dict[str, Any], list
 
 
 def _out_folder(out: str | None) -> Path | None:
-    """Make the folder before anything runs, so that no result is lost for want of a place."""
+    """Make the folder before anything runs, so that a wrong path loses no result."""
     if out is None:
         return None
     folder = Path(out)
@@ -176,7 +176,7 @@ def _save(name: str, result: Comparison, folder: Path) -> None:
 
 
 def _print(name: str, result: Comparison) -> bool:
-    """Print the result; return whether somebody reads it, since a pipe may be closed early."""
+    """Print the result; return False if the pipe that reads it was closed."""
     from skpapers.comparison._text import print_result
 
     try:
@@ -215,8 +215,8 @@ def _compare(options: argparse.Namespace) -> None:
                 time_budget=options.time_budget,
                 verbose=1,
             )
-        said = {note.split(":")[0] for note in notes}  # once is enough for a column that is a category
-        result = replace(result, notes=(*notes, *(n for n in result.notes if n.split(":")[0] not in said)))
+        noted = {note.split(":")[0] for note in notes}  # once is enough for a column that is a category
+        result = replace(result, notes=(*notes, *(n for n in result.notes if n.split(":")[0] not in noted)))
         try:
             if folder is not None:
                 _save(name, result, folder)
@@ -228,7 +228,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 @contextmanager
 def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the program as Ctrl-C does, its workers with it."""
+    """Let SIGTERM and SIGHUP end the program and its workers as Ctrl-C does."""
 
     def interrupt(number: int, frame: Any) -> NoReturn:
         raise KeyboardInterrupt(number)

@@ -36,7 +36,7 @@ class ForbiddenByName(ForbiddenContract):
 
 
 class LayersWithTopics(LayersContract):
-    """The contract `layers`, where `*` stands for all folders that no layer names, independent of one another."""
+    """The contract `layers`, where `*` means all folders that no layer names. They must not import one another."""
 
     type_name = "layers_with_topics"
 

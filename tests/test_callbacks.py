@@ -13,26 +13,26 @@ from tests._instances import estimator_names, small
 
 
 class Recorder:
-    """A callback that writes down what it is told."""
+    """A callback that records its calls."""
 
     def __init__(self):
-        self.told = []
+        self.seen = []
 
     def setup(self, estimator, context):
-        self.told.append("setup")
+        self.seen.append("setup")
 
     def on_fit_task_begin(self, estimator, context):
-        self.told.append(f"begin {context.task_name}")
+        self.seen.append(f"begin {context.task_name}")
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        self.told.append(f"end {context.task_name} {getattr(fitted_estimator, 'steps_', None)}")
+        self.seen.append(f"end {context.task_name} {getattr(fitted_estimator, 'steps_', None)}")
 
     def teardown(self, estimator, context):
-        self.told.append("teardown")
+        self.seen.append("teardown")
 
 
 class Loop(CallbackSupportMixin, BaseEstimator):
-    """An estimator of three steps that fails in the one it is told to."""
+    """An estimator of three steps that fails in a given one."""
 
     def __init__(self, fail_in=None):
         self.fail_in = fail_in
@@ -52,21 +52,21 @@ def test_callbacks_are_told_of_every_step():
     recorder = Recorder()
     Loop().set_callbacks(recorder).fit([[0.0]], [0.0])
     steps = ["begin step", "end step None"] * 3
-    assert recorder.told == ["setup", "begin fit", *steps, "end fit 3", "teardown"]
+    assert recorder.seen == ["setup", "begin fit", *steps, "end fit 3", "teardown"]
 
 
 def test_a_step_that_fails_has_no_end_but_a_teardown():
     recorder = Recorder()
     with pytest.raises(RuntimeError, match="a step failed"):
         Loop(fail_in=1).set_callbacks(recorder).fit([[0.0]], [0.0])
-    assert recorder.told == ["setup", "begin fit", "begin step", "end step None", "begin step", "teardown"]
+    assert recorder.seen == ["setup", "begin fit", "begin step", "end step None", "begin step", "teardown"]
 
 
 class Watcher(Recorder):
     """A callback that also keeps what the fitted estimator of the last task predicts."""
 
     def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
-        self.told.append(f"end {context.task_name}")
+        self.seen.append(f"end {context.task_name}")
         if fitted_estimator is not None:
             self.predicted = output(fitted_estimator, X)
 
@@ -80,11 +80,11 @@ def test_every_estimator_calls_its_callbacks(name):
     y = y[:60]
     watcher = Watcher()
     model.set_callbacks(watcher).fit(X, y)
-    assert watcher.told[:2] == ["setup", "begin fit"]
-    assert watcher.told[-2:] == ["end fit", "teardown"]
-    steps = watcher.told[2:-2]
+    assert watcher.seen[:2] == ["setup", "begin fit"]
+    assert watcher.seen[-2:] == ["end fit", "teardown"]
+    steps = watcher.seen[2:-2]
     assert steps
-    assert len([told for told in steps if told.startswith("begin ")]) == len(steps) / 2
+    assert len([one for one in steps if one.startswith("begin ")]) == len(steps) / 2
     assert_array_equal(watcher.predicted, output(model, X))
     assert_same_predictions(model, small(name).fit(X, y), X)  # callbacks change nothing
     assert not hasattr(model.set_callbacks(), "_skl_callbacks")

@@ -1,4 +1,4 @@
-"""A row's prediction depends on that row alone: not on the rows beside it, nor on their number or layout in memory."""
+"""A row's prediction does not depend on the other rows, nor on their number or layout in memory."""
 
 import numpy as np
 import pytest

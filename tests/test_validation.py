@@ -45,14 +45,14 @@ def test_columns_are_scored_as_one_by_one(name, weighted):
     params = {"sample_weight": rng.uniform(size=30)} if weighted else {}
     scorer = get_scorer(name)
 
-    class Said(RegressorMixin, BaseEstimator):
+    class Constant(RegressorMixin, BaseEstimator):
         def __init__(self, column):
             self.column = column
 
         def predict(self, X):
             return self.column
 
-    expected = [scorer(Said(column), None, y, **params) for column in predictions.T]
+    expected = [scorer(Constant(column), None, y, **params) for column in predictions.T]
     for target in (y, y[:, np.newaxis], y.astype(object), pd.Series(y), pd.DataFrame({"target": y})):
         assert_allclose(score_columns(scorer, target, predictions, **params), expected, rtol=1e-12)
 

@@ -45,7 +45,7 @@ class Claim:
     Parameters
     ----------
     name, paper : str
-        The claim's own name, and the key of its paper in `skpapers.papers.PAPERS`; both stand there too.
+        The claim's own name, and the key of its paper in `skpapers.papers.PAPERS`, which lists the claim.
 
     statement : str
         What the paper says.
@@ -54,7 +54,7 @@ class Claim:
         Number of seeds of a full run.
 
     packages : tuple of str
-        Installed packages whose versions matter beside the usual ones.
+        Further installed packages whose versions matter.
     """
 
     name: str

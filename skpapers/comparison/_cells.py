@@ -47,7 +47,7 @@ _AMBIGUOUS = r"-?[0-9]+|-?[1-9][0-9]{0,2}[.,][0-9]{3}"
 
 
 @dataclass(frozen=True)
-class Said:
+class FileFormat:
     """The user's settings for a .csv file.
 
     Parameters
@@ -131,7 +131,7 @@ def is_plain(column: pa.ChunkedArray, first: pd.Series) -> bool:
 
 
 def has_plain_integers(column: pa.ChunkedArray, text: pa.ChunkedArray) -> bool:
-    """Whether whole numbers that pyarrow has read had no leading zeros, and lose no digit beside missing values."""
+    """Whether whole numbers that pyarrow has read had no leading zeros and stay exact if some are missing."""
     from pyarrow import compute
 
     text = compute.ascii_trim_whitespace(text)
@@ -147,13 +147,13 @@ class _Reader:
     def __init__(
         self,
         table: pa.Table,
-        said: Said,
+        file_format: FileFormat,
         sep: str,
         shown: set[str],
         named: Sequence[str],
         empty: Sequence[str],
     ) -> None:
-        self.said = said
+        self.file_format = file_format
         self.sep = sep
         self.named = named
         self.table = table
@@ -165,15 +165,15 @@ class _Reader:
         self.notes: list[str] = []
         self.shown = set(shown)  # decimal signs of columns that can be read in only one way
         # -999 is -999.0, too
-        self.na_numbers = [float(word) for word in said.na if re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", word)]
+        self.na_numbers = [float(word) for word in file_format.na if re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", word)]
         self.date_misfits: dict[str, str] = {}
-        self.has_date_format = said.date_format is None
+        self.has_date_format = file_format.date_format is None
 
     def read(self) -> dict[str, pd.Series]:
         """Return the columns, typed."""
         for name in self.table.column_names:
             self.codes[name], distinct = pd.factorize(self.table[name].to_pandas())
-            self.known[name] = _known(pd.Series(distinct), self.said.na, self.empty)
+            self.known[name] = _known(pd.Series(distinct), self.file_format.na, self.empty)
             self.counts[name] = np.bincount(self.codes[name], minlength=len(distinct))
         found = {name: self._first_of_all_dates(name) for name in self.known}
         numerals = {name: self._numerals(name) for name, dates in found.items() if dates is None}
@@ -191,7 +191,7 @@ class _Reader:
             columns[name] = values.reindex(self.codes[name]).reset_index(drop=True)
         if not self.has_date_format:
             odd = "".join(f"; in column {name!r}, {value!r} does not fit" for name, value in self.date_misfits.items())
-            raise ValueError(f"--date-format {self.said.date_format}: no column has dates of this format{odd}.")
+            raise ValueError(f"--date-format {self.file_format.date_format}: no column has dates of this format{odd}.")
         return columns
 
     def _n_rows(self, name: str, values: pd.Series) -> int:
@@ -202,7 +202,7 @@ class _Reader:
         self.notes.append(f"column {name!r} {text}")
 
     def _are_missing(self, name: str, words: pd.Series) -> bool:
-        """Whether words among numbers or dates stand for missing values."""
+        """Whether words among numbers or dates are missing values."""
         distinct = set(words.str.casefold())
         n_rows = self._n_rows(name, self.known[name])
         rare = len(distinct) <= _MOST_WORDS and self._n_rows(name, words) <= _MOST_ROWS * n_rows
@@ -221,7 +221,7 @@ class _Reader:
 
         Short values, such as a year, are dates only in a column with a role or with the name of a date.
         """
-        if self.said.date_format is None:
+        if self.file_format.date_format is None:
             return None
         if not (name in self.named or DATE_NAME.search(name)) and (self.known[name].str.len() < _DATE_DIGITS).any():
             return None
@@ -252,11 +252,11 @@ class _Reader:
             example = numerals[numerals.str.fullmatch(LEADING_ZEROS)].iloc[0]
             self._note(name, f"is a category: whole numbers with leading zeros are identifiers ({example!r})")
             return None
-        found = readings(numerals, self.said.decimal, self.said.thousands)
+        found = readings(numerals, self.file_format.decimal, self.file_format.thousands)
         missing = self._n_rows(name, numerals) < len(self.table)
         if not found:
             if not date_readings(known[written.looks]):
-                odd = misfits(numerals, self.said.decimal, self.said.thousands)
+                odd = misfits(numerals, self.file_format.decimal, self.file_format.thousands)
                 rest = numerals.drop(odd.index)
                 fits = f"; they fit {_quoted(rest)}" if len(rest) else ""
                 self._note(
@@ -289,16 +289,16 @@ class _Reader:
         return numbers[~numbers.isin(self.na_numbers)]
 
     def _dates(self, name: str) -> pd.Series | None:
-        """Return the dates of a column; None if it has none, or if day and month cannot be told apart."""
+        """Return the dates of a column; None if it holds no dates, or if day and month are ambiguous."""
         known = self.known[name]
         dated = known.str.contains(r"[0-9]", regex=True).astype(bool) & ~known.str.casefold().isin(_WORDS)
         words = known[~dated]
         written = known[dated]
         if written.empty or (len(words) and not self._are_missing(name, words)):
             return None
-        dates = None if self.said.date_format is None else as_dates(written, self.said.date_format)
-        if self.said.date_format is not None and dates is None:
-            self._remember_misfit(name, written, self.said.date_format)
+        dates = None if self.file_format.date_format is None else as_dates(written, self.file_format.date_format)
+        if self.file_format.date_format is not None and dates is None:
+            self._remember_misfit(name, written, self.file_format.date_format)
         found = date_readings(written) if dates is None else [dates]
         self.has_date_format |= dates is not None
         if len(found) != 1:
@@ -337,7 +337,7 @@ class _Reader:
 
 
 def read_columns(
-    table: pa.Table, said: Said, sep: str, shown: set[str], named: Sequence[str], empty: Sequence[str]
+    table: pa.Table, file_format: FileFormat, sep: str, shown: set[str], named: Sequence[str], empty: Sequence[str]
 ) -> tuple[dict[str, pd.Series], list[str]]:
     """Turn text columns into typed ones.
 
@@ -346,7 +346,7 @@ def read_columns(
     table : Table of strings
         The cells as in the file, none missing.
 
-    said : Said
+    file_format : FileFormat
         The user's settings for the file.
 
     sep : str
@@ -368,5 +368,5 @@ def read_columns(
     notes : list of str
         The columns that could be read in several ways, and how they were read.
     """
-    reader = _Reader(table, said, sep, shown, named, empty)
+    reader = _Reader(table, file_format, sep, shown, named, empty)
     return reader.read(), reader.notes

@@ -34,7 +34,7 @@ _FORMATS = (
 )
 _CLOCKS = ("", " %H:%M", " %H:%M:%S")
 _HALF_DAY_CLOCKS = ("", " %I:%M %p", " %I:%M:%S %p")
-# What people write for a date, a part of one, or a time of day; many of these have none of the formats above.
+# Common ways to write a date, a part of one, or a time of day. Many of them have no format above.
 _DATE_LIKE = re.compile(
     r"""(
         (\d{1,2}|\d{4}) [-/.] \d{1,2} [-/.] (\d{4}|\d{2})             # 31.01.2024, 2024-01-31, 1/31/24
@@ -109,7 +109,7 @@ def _numbered(column: pd.Series) -> list[pd.Series]:
 def date_readings(column: pd.Series) -> list[pd.Series]:
     """Return the column as timestamps without a zone (UTC where it had one), in every way that it can be read.
 
-    Nothing if it does not hold dates; two readings where day and month cannot be told apart.
+    Nothing if it does not hold dates; two readings if day and month are ambiguous.
     """
     dtype = column.dtype
     if isinstance(dtype, pd.PeriodDtype):
@@ -156,7 +156,7 @@ def as_numbers(column: pd.Series) -> pd.Series | None:
 
 
 def exact_numbers(column: pd.Series) -> np.ndarray:
-    """Return numbers, none missing, in a type that tells apart what float64 would merge."""
+    """Return numbers without missing values, in a type that keeps numbers distinct that float64 would merge."""
     column = _dense(column)
     if isinstance(column.dtype, pd.api.extensions.ExtensionDtype):
         return column.to_numpy(dtype=column.dtype.numpy_dtype)

@@ -165,8 +165,8 @@ def compare(
     groups : array of shape (n_samples,), default=None
         Rows that belong together. If `cv` is None or a number and there is no time, the rows of one group never
         straddle training and test, nor in an estimator's own cross-validation. With a time the windows are cut by time
-        alone, and a splitter of your own gets the groups and does what it does with them; a note says where rows of one
-        group stand on both sides.
+        alone, and a splitter of your own gets the groups and does what it does with them; a note counts the folds with
+        rows of one group on both sides.
 
     sample_weight : array of shape (n_samples,), default=None
         Weights for fit, where an estimator takes them, and for the metric.
@@ -188,10 +188,10 @@ def compare(
 
     time_budget : float, default=None
         Seconds for each method, and for each baseline, over all folds. None: what its paper's record says. An
-        estimator with a `time_limit` of its own is set to end in time; any other is stopped where it stands.
+        estimator with a `time_limit` of its own is set to end in time; any other is stopped.
 
     verbose : int, default=0
-        Above 0, a bar on a terminal's standard error tells the time left.
+        If above 0, a progress bar with the time left is shown on standard error, if that is a terminal.
 
     Returns
     -------
@@ -202,8 +202,8 @@ def compare(
     ------
     ValueError
         Before anything runs, in one line: an empty table, a target without values or with a single one, lengths that
-        differ, infinite numbers, several date columns and no `time`, a `time` with holes or with days and months that
-        cannot be told apart, fewer rows than folds, an unknown task, cv, metric or method.
+        differ, infinite numbers, several date columns and no `time`, a `time` with missing values or with
+        ambiguous days and months, fewer rows than folds, an unknown task, cv, metric or method.
 
     See Also
     --------

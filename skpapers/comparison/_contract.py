@@ -1,4 +1,4 @@
-"""What a comparison reads from an estimator and sets on it, as CONTRIBUTING says. A Pipeline stands for its steps."""
+"""What a comparison reads from an estimator and sets on it, also inside a Pipeline. CONTRIBUTING lists it."""
 
 from __future__ import annotations
 
@@ -81,5 +81,5 @@ def certificate(model: Any) -> tuple[float, bool]:
         return np.nan, False
     tol = getattr(model, "tol", 0.0)
     within = gap <= (tol if isinstance(tol, int | float) else 0.0)
-    # What a model says of itself counts. A gap within the tolerance of any other is as good as none.
+    # `is_optimal_` decides if there is one. Without it, a gap within the tolerance is optimal.
     return float(gap), bool(getattr(model, "is_optimal_", within))

@@ -19,7 +19,7 @@ from skpapers.comparison._splits import inner_cv
 from skpapers.comparison._worker import Job, Outcome, Table, first_line
 from skpapers.papers import Contest, Paper, Spec
 
-# Part of an estimator's share that its own `time_limit` gets: the rest is for what is not the search.
+# Part of an estimator's seconds that its `time_limit` gets. The rest is for preprocessing and scoring.
 _SHARE = 0.9
 
 
@@ -35,15 +35,15 @@ class Entrant:
     notes: list[str] = field(default_factory=list)
 
     def scores(self) -> np.ndarray:
-        """Return the score of every fold, NaN where there is none."""
+        """Return the score of every fold, NaN for a fold without a score."""
         return np.array([np.nan if outcome is None else outcome.score for outcome in self.outcomes])
 
     def fit_seconds(self) -> np.ndarray:
-        """Return the seconds of every fit, NaN where there is none."""
+        """Return the seconds of every fit, NaN for a fold without a fit."""
         return np.array([np.nan if outcome is None else outcome.fit_seconds for outcome in self.outcomes])
 
     def certificate(self) -> str:
-        """Return what the models prove about themselves in the worst fold."""
+        """Return the certificate of the worst fold."""
         done = [outcome for outcome in self.outcomes if outcome is not None and not outcome.error]
         if not done or any(np.isnan(outcome.gap) for outcome in done):
             return ""

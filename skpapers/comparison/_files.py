@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from skpapers.comparison._cells import Said, has_plain_integers, is_plain, read_columns
+from skpapers.comparison._cells import FileFormat, has_plain_integers, is_plain, read_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -131,26 +131,26 @@ def _read_plain(file: _CSV) -> tuple[dict[str, pd.Series], set[str]]:
     return columns, shown
 
 
-def _read_csv(path: str, said: Said, named: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+def _read_csv(path: str, file_format: FileFormat, named: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     """Let pyarrow read the columns that can be read in only one way, and parse the text of the others."""
-    separators = _separators(path) if said.sep is None else [said.sep]
+    separators = _separators(path) if file_format.sep is None else [file_format.sep]
     file = _CSV(path, separators[0])
     columns: dict[str, pd.Series] = {}
     shown: set[str] = set()
-    if said == Said(sep=said.sep):
+    if file_format == FileFormat(sep=file_format.sep):
         columns, shown = _read_plain(file)
     texts = file.texts([name for name in file.names if name not in columns])
-    others, notes = read_columns(texts, said, file.sep, shown, named, file.empty)
+    others, notes = read_columns(texts, file_format, file.sep, shown, named, file.empty)
     columns |= others
     if len(separators) > 1:
         notes.insert(0, f"the columns are separated at {separators[0]!r}; --sep {separators[1]!r} fits as well")
     return pd.DataFrame({name: columns[name] for name in file.names}), notes
 
 
-def _read_parquet(path: str, said: Said) -> tuple[pd.DataFrame, list[str]]:
+def _read_parquet(path: str, file_format: FileFormat) -> tuple[pd.DataFrame, list[str]]:
     from pyarrow import parquet
 
-    if said != Said():
+    if file_format != FileFormat():
         raise ValueError("--sep, --decimal, --thousands, --na and --date-format are for .csv files.")
     table = parquet.read_table(path)
     _check(path, table.column_names, table.num_rows)
@@ -173,7 +173,9 @@ def _check(path: str, names: Sequence[str], n_rows: int) -> None:
         raise ValueError(f"{path}: the table is empty ({n_rows} rows, {len(names)} columns).")
 
 
-def read_table(path: str, named: Sequence[str] = (), said: Said | None = None) -> tuple[pd.DataFrame, list[str]]:
+def read_table(
+    path: str, named: Sequence[str] = (), file_format: FileFormat | None = None
+) -> tuple[pd.DataFrame, list[str]]:
     """Read a .csv or .parquet file; any failure is a ValueError of one line.
 
     Parameters
@@ -184,7 +186,7 @@ def read_table(path: str, named: Sequence[str] = (), said: Said | None = None) -
     named : sequence of str, default=()
         Columns that have a role. They are kept even if they hold row numbers.
 
-    said : Said, default=None
+    file_format : FileFormat, default=None
         The user's settings for a .csv file.
 
     Returns
@@ -197,13 +199,15 @@ def read_table(path: str, named: Sequence[str] = (), said: Said | None = None) -
     """
     import pyarrow as pa
 
-    said = Said() if said is None else said
+    file_format = FileFormat() if file_format is None else file_format
     if Path(path).suffix.lower() not in (".csv", ".parquet"):
         raise ValueError(f"{path}: a table is a .csv or .parquet file.")
     if not Path(path).is_file():
         raise ValueError(f"{path}: there is no such file.")
     try:
-        frame, notes = _read_csv(path, said, named) if path.lower().endswith(".csv") else _read_parquet(path, said)
+        frame, notes = (
+            _read_csv(path, file_format, named) if path.lower().endswith(".csv") else _read_parquet(path, file_format)
+        )
     except UnicodeError as error:
         raise ValueError(f"{path}: is not UTF-8 text; save it in UTF-8.") from error
     except (pa.ArrowException, csv.Error, OSError) as error:

@@ -1,7 +1,6 @@
 """Jobs in worker processes, each estimator within its budget of seconds.
 
-An estimator that overruns is ended with the process it runs in: no Python code can interrupt a compiled loop that does
-not come back. The other jobs of the ended processes start again in new ones.
+An estimator that overruns is ended with its process, since Python cannot interrupt a compiled loop. The other jobs of the ended processes start again in new ones.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class Jobs:
     ) -> None:
         self.waiting = list(jobs)
         self.running: dict[Future, Job] = {}
-        # ran when a worker died: each must run alone to tell which one it was
+        # jobs that ran when a worker died; each runs again alone, to find the one that ends its worker
         self.suspects: set[tuple[int, int]] = set()
         self.outcomes: dict[tuple[int, int], Outcome] = {}
         self.stopped: set[int] = set()

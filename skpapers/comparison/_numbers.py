@@ -1,4 +1,4 @@
-"""Numbers as people write them: with groups of thousands, a decimal comma, a currency or a percent sign."""
+"""Numbers written with groups of thousands, a decimal comma, a currency or a percent sign."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 # (decimal, thousands); a number without groups fits as well
 _CONVENTIONS = ((".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 _SPACES = "[\u00a0\u2007\u2009\u202f]"
-# What --decimal and --thousands may name. Several characters stand for one sign.
+# Values of --decimal and --thousands. Several characters mean the same sign.
 DECIMALS = (".", ",")
 THOUSANDS = {",": ",", ".": ".", " ": " ", "\u00a0": " ", "\u202f": " ", "'": "'", "\u2019": "'"}
 _UNIT = (
@@ -66,7 +66,7 @@ class Written:
         plain = plain.str.replace(r"^([0-9][0-9., ']*)-$", r"-\1", regex=True).str.replace(r"^\+", "", regex=True)
         plain = plain.str.strip()
         looks = plain.str.fullmatch(_NUMERAL).astype(bool)
-        # 50% beside 0.5: the second may be 0.5 or 50 percent
+        # in a column with 50% and 0.5, the second may be 0.5 or 50 percent
         some_percent = "%" in found and bool(units[looks].isna().any())
         return cls(plain, looks, found, len(found) > 1 or some_percent)
 

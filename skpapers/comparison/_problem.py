@@ -22,7 +22,7 @@ _OWN_NAMES = ("X", "y", "sample_weight", "groups")
 
 @dataclass(frozen=True)
 class Problem:
-    """A table ready for cross-validation. Rows without a target are gone; rows with a time stand in its order.
+    """A table ready for cross-validation. Rows without a target are dropped; rows with a time are in its order.
 
     `scorer` computes the scores; `scoring` is the argument of the user, None by default. `metadata` has an array for
     each name.
@@ -46,7 +46,7 @@ class Problem:
 def _taken(
     values: Any, name: str, n_given: int, kept: np.ndarray, clean: Callable[[pd.Series], np.ndarray]
 ) -> np.ndarray:
-    """Clean what was given beside the table, in the rows that are kept."""
+    """Clean values that were given for each row, in the rows that are kept."""
     return clean(_roles.to_series(values, name, n_given).iloc[kept].reset_index(drop=True))
 
 
@@ -108,7 +108,7 @@ def _train_on_the_future(folds: Folds, times: pd.Series) -> bool:
 
 
 def _time_notes(folds: Folds, cv: Any, ranks: np.ndarray | None, time_name: str, dates: pd.DataFrame) -> list[str]:
-    """Say what became of the time, and which of the user's own folds train on the future."""
+    """Note how the time is used, and which of the user's folds train on the future."""
     notes = []
     if time_name:
         notes.append(f"{time_name} {'' if isinstance(cv, Integral) else 'orders the rows and '}is not a feature")
@@ -125,7 +125,7 @@ def _time_notes(folds: Folds, cv: Any, ranks: np.ndarray | None, time_name: str,
 
 
 def _group_notes(plan: Plan, cv: Any, groups: np.ndarray | None) -> list[str]:
-    """Say whether rows of one group stand on both sides of a fold."""
+    """Note folds that have rows of one group on both sides."""
     if groups is None:
         return []
     notes = []
@@ -133,12 +133,12 @@ def _group_notes(plan: Plan, cv: Any, groups: np.ndarray | None) -> list[str]:
         notes.append("groups are not used: the windows are split by time")
     straddling = sum(bool(np.isin(groups[train], groups[test]).any()) for train, test in plan.folds)
     if straddling:
-        notes.append(f"rows of one group stand in training and in test in {straddling} of {len(plan.folds)} folds")
+        notes.append(f"rows of one group are in training and in test in {straddling} of {len(plan.folds)} folds")
     return notes
 
 
 def _class_notes(y: np.ndarray, task: str, n_folds: int) -> list[str]:
-    """Name classes too rare for every fold to hold one."""
+    """Name classes that have fewer rows than there are folds."""
     if task != "classification":
         return []
     classes, counts = np.unique(y, return_counts=True)

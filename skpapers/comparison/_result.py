@@ -87,7 +87,7 @@ class Comparison:
     how_to_read: ClassVar[str] = (
         "difference = score of the method minus score of its baseline over the same folds, with its 95% interval "
         "(Nadeau and Bengio's corrected t): above 0 the method is better, below 0 the baseline; an interval that holds "
-        "0 cannot tell."
+        "0 does not decide."
     )
 
     @property

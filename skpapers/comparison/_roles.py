@@ -1,4 +1,4 @@
-"""What is not a feature: the target and its task, and the columns that order, group and weight the rows."""
+"""The columns that are not features: the target, and those that order, group and weight the rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TASKS = ("classification", "regression")
 
 
 def to_series(values: Any, name: str, n_rows: int) -> pd.Series:
-    """Convert a one-dimensional array or column to a pandas Series with `n_rows` rows, its index thrown away."""
+    """Convert a one-dimensional array or column to a pandas Series with `n_rows` rows, without its index."""
     if hasattr(values, "to_pandas"):
         values = values.to_pandas()
     if isinstance(values, pd.DataFrame):
@@ -178,7 +178,7 @@ def find_time(
         reasons = [hole.split(",")[0] for hole in holes] + [f"column {name!r} {AMBIGUOUS}" for name in unclear]
         raise ValueError(
             f"cv='time' needs a time in every row; {'; '.join(reasons)}. Repair it, or name what orders the rows as "
-            "time (an array of their numbers if they stand in order)."
+            "time (an array of row numbers if the rows are in order)."
         )
     doubts = [f"{hole} does not order the rows; {_IF_IT_SHOULD}" for hole in holes]
     return frame, None, "", doubts + constant

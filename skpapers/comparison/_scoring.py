@@ -1,4 +1,4 @@
-"""The metric: found by name, tried on a constant prediction before anything runs."""
+"""The metric, which is tried on a constant prediction before anything runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _USUAL = {
 
 
 def _failure(scorer: Callable[..., float], task: str, y: np.ndarray, **weights: Any) -> str:
-    """Score a constant prediction of `y`; return the first line of the error, "" if there is none."""
+    """Score a constant prediction of `y`; return the first line of the error, "" if it works."""
     dummy = DummyClassifier() if task == "classification" else DummyRegressor()
     X = np.zeros((len(y), 1))
     with warnings.catch_warnings():

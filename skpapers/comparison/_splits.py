@@ -23,7 +23,7 @@ Folds = list[tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Plan:
-    """The folds, what they are called in the result, and whether models must be selected forward in time inside them.
+    """The folds, their name in the result, and whether models must be selected forward in time inside them.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def _counted_folds(n_splits: int, y: np.ndarray, task: str, groups: np.ndarray |
 
 
 def _rows(part: Any, rows: np.ndarray, number: int) -> np.ndarray:
-    """Convert one side of a user's split to sorted row numbers; `rows` maps given to standing rows, -1 if dropped."""
+    """Convert one side of a user's split to sorted row numbers; `rows` maps given rows to ordered ones, -1 if dropped."""
     if isinstance(part, list) and part and all(isinstance(piece, np.ndarray) for piece in part):
         part = np.concatenate(part)  # the test sets of skfolio's combinatorial splitters
     indices = np.asarray(part)
@@ -138,7 +138,7 @@ def make_plan(
     rows: np.ndarray,
     time_name: str = "",
 ) -> Plan:
-    """Choose the folds. The rows stand in time order where `ranks` are given; `rows` maps given to standing rows."""
+    """Choose the folds. The rows are in time order if `ranks` are given; `rows` maps given rows to ordered ones."""
     if gap and (isinstance(cv, Integral) or (cv is None and ranks is None)):
         raise ValueError("gap keeps distance in time; it needs cv='time', a time column or a splitter.")
     if isinstance(cv, str) and cv != "time":

@@ -18,8 +18,7 @@ from skpapers.comparison._numbers import Written, with_unknown_units
 # Different values of a text column that are looked at.
 _FIRST = 1000
 AMBIGUOUS = (
-    "holds dates whose day and month cannot be told apart; write them as YYYY-MM-DD, or give their format as "
-    "--date-format"
+    "holds dates whose day and month are ambiguous; write them as YYYY-MM-DD, or give their format as --date-format"
 )
 
 
@@ -43,7 +42,7 @@ def to_frame(X: Any) -> pd.DataFrame:
         raise ValueError(f"X is empty: it has {frame.shape[0]} rows and {frame.shape[1]} columns.")
     twice = frame.columns[frame.columns.duplicated()].unique().tolist()
     if twice:
-        raise ValueError(f"Column names must be unique; {', '.join(map(repr, twice))} stands more than once in X.")
+        raise ValueError(f"Column names must be unique; {', '.join(map(repr, twice))} occurs more than once in X.")
     for name in frame:
         if isinstance(frame[name].dtype, pd.ArrowDtype):
             frame[name] = _without_arrow(frame[name])
@@ -62,7 +61,7 @@ def clean_features(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[st
     """Convert every column row by row to numbers, dates or strings.
 
     Returns the frame, the column names by kind ("numbers", "dates", "categories") and notes. Nothing here learns from
-    the rows: what does, stands in the preprocessing that is fitted inside each training fold.
+    the rows: what does is part of the preprocessing, which is fitted inside each training fold.
     """
     columns: dict[str, pd.Series] = {}
     kinds: dict[str, list[str]] = {"numbers": [], "dates": [], "categories": []}

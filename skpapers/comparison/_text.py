@@ -89,7 +89,7 @@ def _can_write(text: str, encoding: str) -> bool:
 
 
 def print_result(name: str, result: Comparison) -> None:
-    """Print title, table, notes and how to read it; what the encoding lacks becomes "?"."""
+    """Print title, table, notes and how to read it; a character that the encoding cannot write becomes "?"."""
     from rich.markup import escape
 
     console = _console()

@@ -64,7 +64,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: `seconds` in all, `gap` NaN without a certificate, `error` empty when all went well."""
+    """The result of a job: `seconds` in all, `gap` NaN without a certificate, `error` empty without an error."""
 
     score: float = np.nan
     fit_seconds: float = np.nan
@@ -76,7 +76,7 @@ class Outcome:
 
 
 def initialize(parent: int, temporary: str) -> None:
-    """Leave Ctrl-C to the parent, which ends its workers itself; end when the parent is gone.
+    """Leave Ctrl-C to the parent, which ends its workers; end when the parent has ended.
 
     Parameters
     ----------
@@ -84,20 +84,20 @@ def initialize(parent: int, temporary: str) -> None:
         Id of the process that started this one.
 
     temporary : str
-        Where the folders of its jobs stand, see :func:`folder_prefix`.
+        The folder that holds those of its jobs, see :func:`folder_prefix`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if os.name == "posix":  # elsewhere a process keeps the parent's id when the parent is gone
+    if os.name == "posix":  # elsewhere the parent's id does not change when the parent ends
         Thread(target=_end_with, args=(parent, temporary), daemon=True).start()
 
 
 def folder_prefix(parent: int) -> str:
-    """Return how the names of the folders begin in which a process keeps what its workers read."""
+    """Return the prefix of the folders in which a process keeps the files that its workers read."""
     return f"skpapers-{parent}-"
 
 
 def _end_with(parent: int, temporary: str) -> None:
-    """Wait until the parent is gone; leave no copy of the user's table behind it."""
+    """Wait until the parent has ended, and remove its copy of the user's table."""
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
     for folder in Path(temporary).glob(folder_prefix(parent) + "*"):
@@ -130,7 +130,7 @@ def _warm_up(table: Table, job: Job, key: tuple[str, int]) -> None:
     estimator = clone(job.estimator)
     estimator.set_params(**dict.fromkeys(parameters_named(estimator, "time_limit"), 1.0))
     few = np.linspace(0, len(job.train) - 1, min(_WARM_ROWS, len(job.train))).astype(np.intp)
-    with suppress(Exception):  # a few rows may lack a class or a fold; the fit that counts tells
+    with suppress(Exception):  # a few rows may lack a class or a fold; an error counts in the fit of the fold
         _fit(table, job, estimator, job.train[few])
     _warm.add(key)
 

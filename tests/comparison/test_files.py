@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skpapers.comparison._cells import Said
+from skpapers.comparison._cells import FileFormat
 from skpapers.comparison._files import read_table
 
 
@@ -18,7 +18,7 @@ def read(tmp_path):
     def read(text, named=(), name="table.csv", **said):
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return read_table(str(path), named, Said(**said))
+        return read_table(str(path), named, FileFormat(**said))
 
     return read
 
@@ -197,7 +197,7 @@ def test_formats_of_dates(read):
     text = "day,due,n\n3/15/24,01/02/2024,202401\n3/1/24,03/02/2024,202402\n"
     frame, _ = read(text)
     assert frame["day"].tolist() == [pd.Timestamp("2024-03-15"), pd.Timestamp("2024-03-01")]
-    assert frame["due"].tolist() == ["01/02/2024", "03/02/2024"]  # day and month cannot be told apart
+    assert frame["due"].tolist() == ["01/02/2024", "03/02/2024"]  # day and month are ambiguous
     frame, _ = read(text, date_format="%d/%m/%Y")
     assert frame["due"].tolist() == [pd.Timestamp("2024-02-01"), pd.Timestamp("2024-02-03")]
     assert read(text)[0]["n"].tolist() == [202401, 202402]
@@ -236,7 +236,7 @@ def test_options_of_csv_files_with_a_parquet_file(tmp_path):
     path = tmp_path / "table.parquet"
     pd.DataFrame({"x": [1]}).to_parquet(path)
     with pytest.raises(ValueError, match=r"are for \.csv files"):
-        read_table(str(path), (), Said(decimal=","))
+        read_table(str(path), (), FileFormat(decimal=","))
 
 
 def test_a_missing_number_is_missing_in_every_spelling(read):

@@ -123,7 +123,7 @@ def test_splitters_and_a_named_time():
 @pytest.mark.filterwarnings("ignore:The groups parameter is ignored by KFold")
 def test_groups_on_both_sides():
     groups = np.arange(N) % 4
-    note = "rows of one group stand in training and in test in {} folds"
+    note = "rows of one group are in training and in test in {} folds"
     assert problem({}, cv=KFold(3), groups=groups).notes == (note.format("3 of 3"),)
     assert problem({}, cv=GroupKFold(3), groups=groups).notes == ()
     assert problem({}, cv=3, groups=groups).notes == ()
@@ -159,7 +159,7 @@ def test_day_and_month_that_cannot_be_told_apart():
     assert found.preprocessing.transformers[1][0] == "categories"
     assert found.plan.name == "5 folds (KFold, not shuffled)"
     (note,) = found.notes
-    assert note.startswith("column 'when' is a category: it holds dates whose day and month cannot be told apart; ")
+    assert note.startswith("column 'when' is a category: it holds dates whose day and month are ambiguous; ")
     for options in ({"time": "when"}, {"cv": "time"}):
-        with pytest.raises(ValueError, match="day and month cannot be told apart; write them as YYYY-MM-DD"):
+        with pytest.raises(ValueError, match="day and month are ambiguous; write them as YYYY-MM-DD"):
             problem({"when": monthly}, **options)

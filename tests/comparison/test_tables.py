@@ -101,7 +101,7 @@ def test_numpy_names_and_non_string_names():
         (np.zeros((0, 2)), "X is empty: it has 0 rows and 2 columns"),
         (pd.DataFrame(index=range(3)), "X is empty: it has 3 rows and 0 columns"),
         (np.zeros(3), r"must be a table with rows and columns; got an array of shape \(3,\)"),
-        (pd.DataFrame(np.zeros((2, 2)), columns=["a", "a"]), "Column names must be unique; 'a' stands more than once"),
+        (pd.DataFrame(np.zeros((2, 2)), columns=["a", "a"]), "Column names must be unique; 'a' occurs more than once"),
         (pd.DataFrame({"a": [1.0, np.inf]}), "Column 'a' holds infinite values"),
         (pd.DataFrame({"a": [[1], [2]]}), "Column 'a' holds a list in each cell"),
         (pd.DataFrame({"a": [None, None]}), "X has no feature with a value in it"),
