@@ -1,6 +1,7 @@
 """Jobs in worker processes, each estimator within its budget of seconds.
 
-An estimator that overruns is ended with its process, since Python cannot interrupt a compiled loop. The other jobs of the ended processes start again in new ones.
+An estimator that overruns is ended with its process, since Python cannot interrupt a compiled loop. The other
+jobs of the ended processes start again in new ones.
 """
 
 from __future__ import annotations

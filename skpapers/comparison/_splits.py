@@ -88,7 +88,7 @@ def _counted_folds(n_splits: int, y: np.ndarray, task: str, groups: np.ndarray |
 
 
 def _rows(part: Any, rows: np.ndarray, number: int) -> np.ndarray:
-    """Convert one side of a user's split to sorted row numbers; `rows` maps given rows to ordered ones, -1 if dropped."""
+    """Return a side of a user's split as sorted row numbers; `rows` maps given rows to ordered ones, -1 if dropped."""
     if isinstance(part, list) and part and all(isinstance(piece, np.ndarray) for piece in part):
         part = np.concatenate(part)  # the test sets of skfolio's combinatorial splitters
     indices = np.asarray(part)
