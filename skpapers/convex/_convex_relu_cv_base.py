@@ -110,6 +110,8 @@ class BaseConvexReLUCV(CrossValidationMixin, BaseConvexReLU):
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Any:
         """Choose alpha by cross-validation and fit all rows with it.
 
+        An error in a fold ends the fit: there is no `error_score`. A NaN among the scores of a value ranks it last.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)

@@ -75,6 +75,8 @@ class _BaseShrinkageCV(CrossValidationMixin, _BaseShrinkage):
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Any:
         """Choose lambda, fit the wrapped estimator on all rows, and shrink it.
 
+        An error in a fold ends the fit: there is no `error_score`. A NaN among the scores of a value ranks it last.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
