@@ -3,6 +3,9 @@
 from importlib import import_module
 from pathlib import Path
 
+from sklearn.base import is_classifier
+from sklearn.datasets import load_breast_cancer, load_diabetes
+
 import skpapers
 from skpapers.papers import PAPERS
 from tests._case import Case
@@ -49,6 +52,12 @@ def small_instances() -> list:
     """Return a small instance of every public estimator, and the further settings."""
     names = estimator_names()
     return [small(name) for name in names] + [small(name, **more) for name in names for more in CASES[name].further]
+
+
+def table_for(estimator, n_rows: int = 200):
+    """Return rows of ten columns, the names of the columns, and a target that fits an estimator's task."""
+    bunch = load_breast_cancer() if is_classifier(estimator) else load_diabetes()
+    return bunch.data[:n_rows, :10], list(bunch.feature_names[:10]), bunch.target[:n_rows]
 
 
 def default_instances() -> list:

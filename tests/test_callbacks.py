@@ -5,11 +5,11 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.callback import CallbackSupportMixin, ScoringMonitor, with_callbacks
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_breast_cancer
 
 from skpapers._callbacks import begin_fit, end_fit, report_step
 from tests._asserts import assert_same_predictions, output
-from tests._instances import estimator_names, small
+from tests._instances import estimator_names, small, table_for
 
 
 class Recorder:
@@ -75,9 +75,8 @@ class Watcher(Recorder):
 @pytest.mark.parametrize("name", estimator_names())
 def test_every_estimator_calls_its_callbacks(name):
     model = small(name)
-    X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
-    X = X[:60, :4]
-    y = y[:60]
+    X, _, y = table_for(model, 60)
+    X = X[:, :4]
     watcher = Watcher()
     model.set_callbacks(watcher).fit(X, y)
     assert watcher.seen[:2] == ["setup", "begin fit"]

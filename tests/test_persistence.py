@@ -6,40 +6,38 @@ import pickle
 import joblib
 import pytest
 import skops.io
-from sklearn.base import clone, is_classifier
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.base import clone
 
 from tests._asserts import assert_same_predictions
-from tests._instances import small_instances
+from tests._instances import small_instances, table_for
 
 INSTANCES = small_instances()
 # The one type of scikit-learn that skops does not know of itself; whatever else needs trust is the package's own.
 TRUSTED = {"sklearn.tree._tree.Tree"}
 
 
-def fitted(estimator):
-    X, y = load_breast_cancer(return_X_y=True) if is_classifier(estimator) else load_diabetes(return_X_y=True)
-    return clone(estimator).fit(X, y), X
+@pytest.fixture(scope="module", params=INSTANCES, ids=str)
+def fitted(request):
+    """Return a fitted estimator and its rows."""
+    X, _, y = table_for(request.param)
+    return clone(request.param).fit(X, y), X
 
 
-@pytest.mark.parametrize("estimator", INSTANCES, ids=str)
-def test_pickle(estimator):
-    model, X = fitted(estimator)
+def test_pickle(fitted):
+    model, X = fitted
     assert_same_predictions(pickle.loads(pickle.dumps(model)), model, X)
 
 
-@pytest.mark.parametrize("estimator", INSTANCES, ids=str)
-def test_joblib(estimator):
-    model, X = fitted(estimator)
+def test_joblib(fitted):
+    model, X = fitted
     file = io.BytesIO()
     joblib.dump(model, file)
     file.seek(0)
     assert_same_predictions(joblib.load(file), model, X)
 
 
-@pytest.mark.parametrize("estimator", INSTANCES, ids=str)
-def test_skops(estimator):
-    model, X = fitted(estimator)
+def test_skops(fitted):
+    model, X = fitted
     data = skops.io.dumps(model)
     unknown = set(skops.io.get_untrusted_types(data=data))
     foreign = {name for name in unknown if not name.startswith(("skpapers.", "sklearn."))}

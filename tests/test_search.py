@@ -6,14 +6,13 @@ import sklearn
 from numpy.testing import assert_allclose
 from sklearn.base import clone, is_classifier
 from sklearn.callback import ProgressBar
-from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
-from tests._instances import CASES, estimator_names, small
+from tests._instances import CASES, estimator_names, small, table_for
 
 
 @pytest.mark.parametrize("name", estimator_names())
@@ -26,7 +25,7 @@ def test_a_search_with_routed_weights(name):
             model.estimator.set_fit_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=True)
         classes = is_classifier(model)
-        X, y = load_breast_cancer(return_X_y=True) if classes else load_diabetes(return_X_y=True)
+        X, _, y = table_for(model, 300)
         weight = np.random.default_rng(0).uniform(0.1, 3.0, size=len(y))
         grid = {f"model__{key}": values for key, values in CASES[name].grid.items()}
         steps = [("scale", scaler), ("model", model)]
@@ -45,7 +44,7 @@ def test_a_search_with_routed_weights(name):
 @pytest.mark.parametrize("name", estimator_names())
 def test_cross_validation_in_worker_processes(name):
     model = small(name)
-    X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
+    X, _, y = table_for(model)
     model = model if hasattr(model, "predict") else make_pipeline(model, Ridge())
     alone, together = (cross_val_score(model, X, y, cv=3, n_jobs=n) for n in (1, 2))
     assert_allclose(alone, together, rtol=1e-12)
@@ -54,7 +53,7 @@ def test_cross_validation_in_worker_processes(name):
 @pytest.mark.parametrize("name", [name for name in estimator_names() if name.endswith("CV")])
 def test_callbacks_reach_an_estimator_inside_a_search(name, capsys):
     model = small(name)
-    X, y = load_breast_cancer(return_X_y=True) if is_classifier(model) else load_diabetes(return_X_y=True)
+    X, _, y = table_for(model)
     grid = GridSearchCV(model, CASES[name].grid, cv=2).set_callbacks(ProgressBar(max_propagation_depth=None))
     plain = GridSearchCV(small(name), CASES[name].grid, cv=2).fit(X, y)
     assert_allclose(grid.fit(X, y).predict(X), plain.predict(X))

@@ -25,7 +25,7 @@ def batches_count_rows(estimator) -> dict[str, str]:
 
 CASES = {
     "DistributionCalibratedFewShot": Case(
-        grid={"mean_prior": [1.0, "paper"], "min_base_samples": [20, 200]},
+        grid={"mean_prior": [1.0, "paper"], "min_base_samples": [20, 100]},
         small={"random_state": 0},
         further=(
             {"min_base_samples": 5, "mean_prior": "paper", "alpha_mode": "full"},
