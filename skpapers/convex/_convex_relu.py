@@ -26,7 +26,17 @@ from skpapers.convex._gates import locate, unique_patterns
 from skpapers.convex._interior_point import interior_point
 from skpapers.convex._newton import newton
 from skpapers.convex._products import pack
-from skpapers.convex._program import Point, Program, certify, empty_point, largest_violation, proving_gradient, suprema
+from skpapers.convex._program import (
+    Point,
+    Program,
+    certify,
+    empty_point,
+    largest_supremum,
+    largest_violation,
+    proving_gradient,
+    suprema,
+)
+from skpapers.convex._quadratic import penalty
 from skpapers.convex._refine import FLAT, descend_network
 from skpapers.convex._violators import largest_gated, violators
 
@@ -36,11 +46,15 @@ SLACK_CELLS = 1 << 21  # of the slacks of an interior-point method: 16 MB, some 
 ROUGH = 1e-2  # tolerance of the programs before the last one, when patterns are added
 ROUGHLY_FLAT = 1e-6  # where the local search for the network ends if the last program is solved roughly, too
 FIRST = 0.1  # the same of the first one, whose patterns are random: the network goes far from its optimum
-EASY = 0.4  # effort of searches that find something, at the beginning
+EASY = 1.0  # effort of searches that find something, at the beginning
+WORTHWHILE = 0.25  # relative gain of a round, over the tolerance, that justifies another
+PARTS = 5  # into which the patterns are split for a rough start
+FROM_PART = 40  # patterns that the rough start takes from each
 EASY_ROUNDS = 5  # rounds of column generation before searches become harder
 HARDEST = 20.0  # a search: its starts take a gigabyte
 HARDER = 5.0  # factor on the effort of a search after one that has found nothing
 GLANCE = 0.25  # the same of a search that only reports what it finds
+POOL_SHARE = 0.8  # of the allowed gap: the program of the pool is solved to this, the rest is for other patterns
 NEW_NEURONS = 20  # violators that a round takes, for every output
 
 
@@ -79,7 +93,7 @@ def alpha_max(program: Program) -> float:
     """Return the least alpha at which the empty model is optimal."""
     point = empty_point(program)
     U = program.loss.gradient(np.broadcast_to(point.b, program.loss.Y.shape))
-    return float(suprema(program, np.arange(program.B.shape[1]), program.B, U, point, 0.0)[0].max(initial=0.0))
+    return largest_supremum(program, U, point)
 
 
 def solve(
@@ -161,7 +175,7 @@ def solve(
         worst = norms.max(axis=(1, 2), initial=0.0)
         order = np.argsort(-worst, kind="stable")
         _choose(program, point, alive[order[: np.count_nonzero(worst > alpha)]])
-        goal = max(0.5 * tol * here.objective, 0.05 * certificate.absolute)
+        goal = max(POOL_SHARE * tol * here.objective, 0.05 * certificate.absolute)
         n_iter += _improve(program, point, alpha, goal, max_iter - n_iter, solver, clock)
     return Solution(point, certificate, n_iter, certificate.gap <= tol, largest_violation(program, point), top)
 
@@ -253,9 +267,10 @@ def refine(
     """Solve a ReLU program and add patterns to it, `rounds` times or until searches find none that is missing.
 
     A round searches for the worst violators outside the sample. With them as small neurons, the network goes down to a
-    local minimum of its objective, from which the program with its patterns starts; where that is no lower, because
-    neurons stand on the borders of their patterns, the patterns of the violators alone enter the program. Programs are
-    solved roughly until nothing is found, then to `tol`, then searched harder once more.
+    local minimum of its objective, from which the program with its patterns starts. If that is no lower, because
+    neurons are on the borders of their patterns, the patterns of the violators alone enter the program. Programs are
+    solved roughly until a round finds nothing or gains little, then to `tol`. If nothing is found then, a harder search
+    follows; if little is gained, the rounds end.
 
     Parameters
     ----------
@@ -282,25 +297,40 @@ def refine(
 
     solution : Solution
     """
-    given, used, effort, failed, accuracy = program.B.shape[1], 0, EASY, False, max(tol, ROUGH)
+    given, accuracy = program.B.shape[1], max(tol, ROUGH)
+    used, lowest, effort = 0, np.inf, EASY
+    added, failed = False, False  # in the last round: patterns, a search at full accuracy
+    cold = point is None
+    if point is None:
+        point, used = _rough_start(program, alpha, max_iter, solver, clock)
     for turn in range(rounds):
         effort = min(max(effort, (turn + 1) / EASY_ROUNDS), HARDEST)
-        solution = solve(
-            program,
-            alpha,
-            point=point,
-            tol=accuracy if turn else max(accuracy, FIRST),
-            max_iter=max_iter - used,
-            solver=solver,
-            report=report,
-            clock=clock,
-        )
-        point = solution.point
-        used += solution.n_iter
+        objective = np.inf
+        if turn or not cold:
+            solution = solve(
+                program,
+                alpha,
+                point=point,
+                tol=accuracy if turn else max(accuracy, FIRST),
+                max_iter=max_iter - used,
+                solver=solver,
+                report=report,
+                clock=clock,
+            )
+            point, objective = solution.point, solution.certificate.objective
+            used += solution.n_iter
         if used > max_iter // 2 or clock.is_over:  # the rest is for the patterns that there are
             break
+        gained_little = turn > 1 and added and lowest - objective < WORTHWHILE * tol * objective
+        lowest = min(lowest, objective)
+        if gained_little and accuracy == tol:
+            break
+        if gained_little:
+            accuracy = tol
+            continue
         in_time = min(effort, max(clock.left, GLANCE))  # an effort of 1 takes about half a second
         W, A, found = _with_violators(program, point, alpha, (1.0 + 0.1 * tol) * alpha, random_state, in_time)
+        added = found > 0
         if not found:
             if accuracy > tol:
                 accuracy = tol
@@ -312,8 +342,8 @@ def refine(
         failed, effort = False, EASY
         free = np.ones_like(A, dtype=bool) if program.shared else A != 0
         flat = ROUGHLY_FLAT if tol >= ROUGH else FLAT
-        W_down, A_down, objective = descend_network(program.X, program.loss, W, A, free, point.b, alpha, clock, flat)
-        if objective < (1.0 - 1e-6) * solution.certificate.objective:
+        W_down, A_down, down = descend_network(program.X, program.loss, W, A, free, point.b, alpha, clock, flat)
+        if down < (1.0 - 1e-6) * objective:
             size = np.linalg.norm(W_down, axis=1) * np.linalg.norm(A_down, axis=1)
             kept = size > 1e-6 * size.max(initial=0.0)
             W, A = W_down[kept], A_down[kept]
@@ -327,6 +357,32 @@ def refine(
     )
     solution = solution._replace(n_iter=solution.n_iter + used)
     return _without_idle(program, gates, solution, given)
+
+
+def _rough_start(program: Program, alpha: float, max_iter: int, solver: str, clock: Clock) -> tuple[Point, int]:
+    """Return a rough solution, for the network to start from, and the number of steps.
+
+    Each part of the patterns is priced once. To price all of them takes long while the model is far from its optimum,
+    since projections onto cones are expensive where gradients are large.
+    """
+    point, loss, used = empty_point(program), program.loss, 0
+    for part in np.array_split(np.arange(program.B.shape[1]), PARTS):
+        if clock.is_over or used >= max_iter:
+            break
+        Z = program.scores(point)
+        point.b = loss.best_intercept(Z, point.b)
+        norms, _ = suprema(program, part, program.bits(part), loss.gradient(Z + point.b), point, alpha)
+        worst = norms.max(axis=(1, 2), initial=0.0)
+        new = part[np.argsort(-worst, kind="stable")[: min(FROM_PART, np.count_nonzero(worst > alpha))]]
+        if not new.size:
+            continue
+        kept = point.active
+        point.pool = np.concatenate([point.pool[kept], new])
+        point.W = np.concatenate([point.W[kept], np.zeros((len(new), *point.W.shape[1:]))])
+        point.H = None  # the Gram matrix of another pool
+        goal = 0.5 * FIRST * (loss.value(Z + point.b) + alpha * penalty(point.W))
+        used += _improve(program, point, alpha, goal, max_iter - used, solver, clock)
+    return point, used
 
 
 def _with_violators(

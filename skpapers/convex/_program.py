@@ -12,6 +12,7 @@ from skpapers.convex._products import adjoint, forward, unpack
 from skpapers.convex._quadratic import Cones, dual_norms, net, no_cones, penalty
 
 Array = NDArray[np.float64]
+BATCH = 32  # patterns whose suprema are found between two looks at the largest
 SIGN_CELLS = 1 << 24  # bytes of the signs of cones that are unpacked at a time
 
 
@@ -150,6 +151,23 @@ def suprema(program: Program, patterns: NDArray[np.intp], B: NDArray[np.uint8], 
             if program.relu:
                 point.borders[patterns[part], ..., k] = borders
     return norms, A
+
+
+def largest_supremum(program: Program, U: Array, point: Point) -> float:
+    """Return the largest supremum over all patterns; bounds come first, and spare most of the projections."""
+    A = program.turn_back(np.arange(program.B.shape[1]), adjoint(program.B, program.X, U))
+    bounds = np.sqrt((A * A).sum(axis=1)).max(axis=1, initial=0.0)
+    if not program.relu:
+        return float(bounds.max(initial=0.0))
+    best, order = 0.0, np.argsort(-bounds, kind="stable")
+    for start in range(0, len(order), BATCH):
+        patterns = order[start : start + BATCH]
+        patterns = patterns[bounds[patterns] > best]
+        if not patterns.size:
+            break
+        norms = suprema(program, patterns, program.bits(patterns), U, point, best)[0]
+        best = max(best, float(norms.max()))
+    return best
 
 
 def certify(

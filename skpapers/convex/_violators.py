@@ -18,49 +18,99 @@ ASCENTS = 30  # its steps; as a rule it stands still after ten
 CLIMBERS = 20  # of its ends, those that go on along circles
 CIRCLES = 997  # random directions, taken in turns
 CELLS = 300_000_000  # operations on circles in one search, about half a second
+LARGEST = 1e150  # of tangents: their squares are finite
+CROWDED = 16.0  # mean size of a value's bucket, beyond which insertion takes longer than sorting by comparisons
 TURNS = 3  # between the neurons and their outputs, where neurons serve several
 
 
 @njit(cache=True, nogil=True)
-def _best_on_circle(a, b, u, slope):
-    """Maximise sum_i u_i (a_i cos t + b_i sin t)_+ over t; return value, cosine and sine.
+def _sort(values, key, place, order):
+    """Write the order that sorts finite values, in O(n) for values that are spread evenly; key, place: working space.
 
-    Between two angles at which a row changes its side the sum is A cos t + B sin t. Angles stand by their tangents,
-    first those of positive cosine, then the others, which have the same ones.
+    A counting sort into n buckets and an insertion sort of the whole, which has little left to do.
+    """
+    n = values.size
+    low, high = np.inf, -np.inf
+    for i in range(n):
+        key[i] = values[i] / (1.0 + np.abs(values[i]))
+        low, high = min(low, key[i]), max(high, key[i])
+    unit = (n - 1) / (high - low) if high > low else 0.0
+    place[:] = 0
+    for i in range(n):
+        key[i] = (key[i] - low) * unit
+        place[np.int64(key[i])] += 1
+    start, crowded = 0, 0.0
+    for k in range(n):
+        count = place[k]
+        crowded += np.float64(count) * count
+        place[k] = start
+        start += count
+    if crowded > CROWDED * n:
+        order[:] = np.argsort(values)
+        return
+    for i in range(n):
+        bucket = np.int64(key[i])
+        order[place[bucket]] = i
+        place[bucket] += 1
+    for k in range(1, n):
+        i = order[k]
+        value, to = values[i], k
+        while to > 0 and values[order[to - 1]] > value:
+            order[to] = order[to - 1]
+            to -= 1
+        order[to] = i
+
+
+@njit(cache=True, nogil=True)
+def _best_on_circle(a, b, u, slope, cosines, key, place, order):
+    """Maximise f(t) = sum_i u_i (a_i cos t + b_i sin t)_+ over t; return value, cosine and sine.
+
+    Row i changes its side where tan t = -a_i / b_i. Between two such angles f(t) = A cos t + B sin t, with the sums A
+    and B over the rows that are positive there. One walk over the tangents sees both halves of the circle, since the
+    rows that are positive at t + pi are the others: f(t + pi) = f(t) - (A_all cos t + B_all sin t).
     """
     n = a.size
-    A, B = 0.0, 0.0
+    A, B, A_all, B_all = 0.0, 0.0, 0.0, 0.0
     for i in range(n):
-        slope[i] = -a[i] / b[i] if b[i] != 0.0 else np.inf
-        if b[i] < 0.0 or (b[i] == 0.0 and a[i] > 0.0):
+        # a row with b = 0 has its angle at pi / 2, or next to it
+        slope[i] = -a[i] / b[i] if b[i] != 0.0 else LARGEST
+        slope[i] = min(max(slope[i], -LARGEST), LARGEST)
+        cosines[i] = 1.0 / np.sqrt(1.0 + slope[i] * slope[i])
+        A_all += u[i] * a[i]
+        B_all += u[i] * b[i]
+        if b[i] < 0.0 or (b[i] == 0.0 and a[i] > 0.0):  # positive next to t = -pi / 2
             A += u[i] * a[i]
             B += u[i] * b[i]
-    order = np.argsort(slope)
+    _sort(slope, key, place, order)
     best, cosine, sine = -np.inf, 1.0, 0.0
-    for half in (1.0, -1.0):
-        left = -np.inf
-        for k in range(n + 1):
-            right = slope[order[k]] if k < n else np.inf
-            if half * A > 0.0 and left <= B / A <= right:
-                length = np.sqrt(A * A + B * B)
-                if length > max(best, 0.0):
-                    best, cosine, sine = length, A / length, B / length
-            if np.abs(right) < np.inf:
-                c = half / np.sqrt(1.0 + right * right)
-                if c * (A + B * right) > best:
-                    best, cosine, sine = c * (A + B * right), c, c * right
-            if k < n:
-                i = order[k]
-                sign = 1.0 if half * b[i] > 0.0 else -1.0
-                if b[i] != 0.0:
-                    A += sign * u[i] * a[i]
-                    B += sign * u[i] * b[i]
-            left = right
-        if half * B > best:
-            best, cosine, sine = half * B, 0.0, half
-        for i in range(n):  # rows that never reach zero on this half do so at its end
-            if half > 0.0 and b[i] == 0.0:
-                A -= u[i] * np.abs(a[i])
+    left = -np.inf
+    for k in range(n + 1):
+        i = order[k] if k < n else -1
+        right = slope[i] if k < n else np.inf
+        if A > 0.0 and left * A <= B <= right * A:
+            length = np.sqrt(A * A + B * B)
+            if length > best:
+                best, cosine, sine = length, A / length, B / length
+        A_other, B_other = A - A_all, B - B_all
+        if A_other > 0.0 and left * A_other <= B_other <= right * A_other:
+            length = np.sqrt(A_other * A_other + B_other * B_other)
+            if length > best:
+                best, cosine, sine = length, -A_other / length, -B_other / length
+        if k < n:
+            value = cosines[i] * (A + B * right)
+            if value > best:
+                best, cosine, sine = value, cosines[i], cosines[i] * right
+            value = cosines[i] * (A_other + B_other * right)
+            if value > best:
+                best, cosine, sine = value, -cosines[i], -cosines[i] * right
+            side = 1.0 if b[i] > 0.0 or (b[i] == 0.0 and a[i] < 0.0) else -1.0
+            A += side * u[i] * a[i]
+            B += side * u[i] * b[i]
+        left = right
+    if best < B:
+        best, cosine, sine = B, 0.0, 1.0
+    if best < B - B_all:
+        best, cosine, sine = B - B_all, 0.0, -1.0
     return best, cosine, sine
 
 
@@ -71,7 +121,9 @@ def _climb(X, U, W, V, patience, most):
     A neuron stops after `patience` circles without progress, or after `most`.
     """
     values, spun = np.empty(len(W)), 0
-    slope = np.empty(len(X))
+    n = len(X)
+    slope, cosines, key = np.empty(n), np.empty(n), np.empty(n)
+    place, order = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
     for j in range(len(W)):
         w, u = W[j].copy(), U[j]
         a = X @ w
@@ -84,8 +136,11 @@ def _climb(X, U, W, V, patience, most):
             spun = (spun + 1) % len(V)
             used += 1
             v -= (w @ v) * w
-            v /= np.sqrt(v @ v)
-            value, cosine, sine = _best_on_circle(a, X @ v, u, slope)
+            length = np.sqrt(v @ v)
+            if length < 1e-8:  # one feature: there are no circles
+                break
+            v /= length
+            value, cosine, sine = _best_on_circle(a, X @ v, u, slope, cosines, key, place, order)
             failures += 1
             if value > best + 1e-7 * np.abs(best):
                 if value > best + 1e-4 * np.abs(best):
@@ -104,15 +159,16 @@ def _ascend(X: Array, u: Array, starts: Array) -> tuple[Array, Array]:
     w <- X' diag(1(Xw > 0)) u, normalised, never lowers it, since on each cell it is linear, and below that elsewhere.
     """
     W = starts.T / np.maximum(np.linalg.norm(starts.T, axis=0), 1e-300)
-    best, value = W.copy(), np.full(W.shape[1], -np.inf)
+    best, value, moving = W.copy(), np.full(W.shape[1], -np.inf), np.arange(W.shape[1])
     for _ in range(ASCENTS):
         scores = X @ W
         now = u @ np.maximum(scores, 0.0)
-        better = now > value
-        if not better.any():
+        better = now > value[moving]
+        moving = moving[better]
+        if not moving.size:
             break
-        best[:, better], value[better] = W[:, better], now[better]
-        W = X.T @ ((scores > 0) * u[:, np.newaxis])
+        best[:, moving], value[moving] = W[:, better], now[better]
+        W = X.T @ ((scores[:, better] > 0) * u[:, np.newaxis])
         W /= np.maximum(np.linalg.norm(W, axis=0), 1e-300)
     order = np.argsort(-value, kind="stable")
     return best.T[order], value[order]
