@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skpapers.convex._clock import Clock
 from skpapers.convex._cones import project
 from skpapers.convex._faces import Faces, step_on_faces
+from skpapers.convex._method import Outcome
 from skpapers.convex._newton import line_search
 from skpapers.convex._products import blocks
 from skpapers.convex._program import Point, Program, certify, suprema
@@ -139,7 +140,7 @@ def _sweep(X, XT, lengths, signs, weight, r, intercept, W, alpha, H, steps, bord
                 _add_scores(XT, signs[s], move, weight, intercept, z, r)
 
 
-def block_descent(program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock) -> int:
+def block_descent(program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock) -> Outcome:
     """Solve the ReLU program of the pool to an absolute duality gap of `goal`, in place of `point`.
 
     For one output, or several that are problems of their own.
@@ -159,7 +160,7 @@ def block_descent(program: Program, point: Point, alpha: float, goal: float, max
 
     Returns
     -------
-    n_iter : int
+    outcome : Outcome
     """
     loss, X, c = program.loss, program.X, point.b.size
     B, cones, faces = program.bits(point.pool), program.cones(point.pool), Faces(program, point)
@@ -191,7 +192,7 @@ def block_descent(program: Program, point: Point, alpha: float, goal: float, max
         U = loss.gradient(Z + point.b)
         norms, _ = suprema(program, point.pool, B, U, point, alpha)
         if certify(program, point, Z, U, norms, alpha)[0].absolute <= goal or n_iter >= max_iter or clock.is_over:
-            return n_iter
+            return Outcome(n_iter, n_iter < max_iter)
         if n_iter >= newton_at:
             n_iter += 1
             Z_new = step_on_faces(program, point, faces, cones, Z, alpha)

@@ -35,6 +35,7 @@ from skpapers.convex._convex_relu_search import Progress, Search, TrainingSet
 from skpapers.convex._export import cone_decomposition, gated_to_torch, steep_gates, to_torch
 from skpapers.convex._one_thread import one_thread
 from skpapers.convex._row_products import network_outputs
+from skpapers.convex._sampled_program import Solution, adopt, solve
 
 Array = NDArray[np.float64]
 
@@ -138,7 +139,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             )
         return of_columns_kept(data, gates)
 
-    def _solve(self, search: Search, alpha: float, tol: float, report: Progress, clock: Clock) -> programs.Solution:
+    def _solve(self, search: Search, alpha: float, tol: float, report: Progress, clock: Clock) -> Solution:
         """Solve the program, with `n_refine` rounds of column generation, which add patterns to it."""
         if self.solver == "cvxpy":
             return self._solve_with_cvxpy(search, alpha, tol, report)
@@ -153,7 +154,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             "clock": clock,
         }
         if self.activation == "gated_relu" or not self.n_refine:
-            solution = programs.solve(search.program, alpha, **options)
+            solution = solve(search.program, alpha, **options)
         else:
             n_given = search.gates.shape[1]
             search.program, scaled, solution = programs.refine(
@@ -169,12 +170,12 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         search.point = solution.point
         return solution
 
-    def _solve_with_cvxpy(self, search: Search, alpha: float, tol: float, report: Progress) -> programs.Solution:
+    def _solve_with_cvxpy(self, search: Search, alpha: float, tol: float, report: Progress) -> Solution:
         """Take the reference solver's neurons, onto the cones, and certify them by our own means."""
         if self.activation == "relu" and self.n_refine:
             raise ValueError(f'solver="cvxpy" solves a given sample: n_refine must be 0, got {self.n_refine}.')
         W, b, _ = solve_with_cvxpy(search.program, alpha, tol=min(1e-8, tol))
-        solution = programs.adopt(search.program, alpha, W, b, tol, report)
+        solution = adopt(search.program, alpha, W, b, tol, report)
         search.point = solution.point
         return solution
 
@@ -222,7 +223,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         fitting.blank._warn_of_gap(stacklevel=5)
         return fitting.publish({})
 
-    def _store(self, search: Search, solution: programs.Solution) -> None:
+    def _store(self, search: Search, solution: Solution) -> None:
         """Set the fitted attributes that a solution gives."""
         data = search.data
         found = network(data, search.program, solution.point)
@@ -251,7 +252,7 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         self.converged_ = solution.converged
         self.target_scale_ = data.y_scale
 
-    def _look_outside(self, search: Search, solution: programs.Solution) -> None:
+    def _look_outside(self, search: Search, solution: Solution) -> None:
         """Search for a pattern that the program lacks."""
         largest = max(self.alpha, solution.supremum)
         self.pattern_violation_ = programs.pattern_violation(

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from skpapers._columns import constant_columns
 from skpapers.convex._cones import project_all
-from skpapers.convex._convex_relu import balanced, extended, placed
 from skpapers.convex._gates import patterns
 from skpapers.convex._losses import LogLoss, Loss, MultinomialLogLoss, SquaredError
+from skpapers.convex._networks import balanced, extended, placed
 from skpapers.convex._program import Point, Program, empty_point
 from skpapers.convex._row_products import row_products
 

@@ -11,12 +11,12 @@ from sklearn.base import clone
 
 from skpapers._fitting import Fitting
 from skpapers.convex._clock import Clock
-from skpapers.convex._convex_relu import Solution
 from skpapers.convex._convex_relu_base import Array
 from skpapers.convex._convex_relu_classifier import ConvexReLUClassifier
 from skpapers.convex._convex_relu_regressor import ConvexReLURegressor
 from skpapers.convex._convex_relu_search import Progress, Search
 from skpapers.convex._one_thread import one_thread
+from skpapers.convex._sampled_program import Solution
 
 
 def convex_relu_path(

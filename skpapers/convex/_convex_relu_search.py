@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpapers._fitting import Fitting
-from skpapers.convex import _convex_relu as programs
 from skpapers.convex._convex_relu_data import Data
 from skpapers.convex._duality import Certificate
 from skpapers.convex._program import Point, Program
+from skpapers.convex._sampled_program import alpha_max
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class Search:
     point: Point | None = None
 
     def __post_init__(self) -> None:
-        self.alpha_max = programs.alpha_max(self.program)  # of the patterns drawn, before more are added
+        self.alpha_max = alpha_max(self.program)  # of the patterns drawn, before more are added
 
 
 class Progress:

@@ -5,14 +5,13 @@ from numpy.typing import NDArray
 
 from skpapers.convex._clock import Clock
 from skpapers.convex._cones import project_all
-from skpapers.convex._newton_squared import solve_squared
+from skpapers.convex._method import Outcome
 from skpapers.convex._products import Operator
 from skpapers.convex._program import Point, Program, certify, suprema
 from skpapers.convex._quadratic import Cones, net
 
 Array = NDArray[np.float64]
 LOOK = 10  # iterations between two looks at the gap
-PIECE = 500_000_000  # operations between two looks at the clock
 
 
 def prox(V: Array, least: float, cones: Cones, borders: NDArray[np.int64]) -> Array:
@@ -31,7 +30,7 @@ def prox(V: Array, least: float, cones: Cones, borders: NDArray[np.int64]) -> Ar
     return V * np.where(norms > least, 1.0 - least / np.where(norms > 0, norms, 1.0), 0.0)
 
 
-def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock) -> int:
+def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock) -> Outcome:
     """Solve the program of the pool to an absolute duality gap of `goal`, in place of `point`.
 
     Backtracking and growing steps, restarts where the gradient mapping points against the momentum. The scores of the
@@ -52,21 +51,17 @@ def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: i
 
     Returns
     -------
-    n_iter : int
+    outcome : Outcome
     """
     loss, B = program.loss, program.bits(point.pool)
     A = Operator(B, program.X)
-    if point.step is None:
-        curvature = _largest_curvature(A, loss.weight, B.shape[1]) * loss.smoothness
-        point.step = 1.0 / max(curvature, 1e-300)
-    if not program.relu and loss.quadratic and A.kept is not None:
-        return _by_outputs(program, point, A, alpha, goal, max_iter, clock)
+    step = first_step(program, point, A)
     cones = program.cones(point.pool)
     borders = point.borders[point.pool if program.relu else slice(0)]
     W = V = point.W
     Z = Z_V = program.scores(point)
-    b, t = point.b, 1.0
-    step = point.step
+    b = point.b
+    t = 1.0
     for n_iter in range(1, max_iter + 1):
         b = loss.best_intercept(Z_V, b)
         U = loss.gradient(Z_V + b)
@@ -99,33 +94,15 @@ def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: i
             if certify(program, point, Z, U, norms, alpha)[0].absolute <= goal or clock.is_over:
                 break
     point.step = step
-    return n_iter
+    return Outcome(n_iter, n_iter < max_iter)
 
 
-def _by_outputs(
-    program: Program, point: Point, A: Operator, alpha: float, goal: float, max_iter: int, clock: Clock
-) -> int:
-    """Solve one output of a gated network with the squared error after the other."""
-    loss, c = program.loss, point.b.size
-    D = A.zeros_and_ones()
-    E, used = np.ascontiguousarray(D.T), 0
-    # norms do not change with the coordinates, and in these X' diag(omega) X is diagonal
-    # compiled iterations see no clock: then they run in pieces of some tenths of a second
-    piece = max(LOOK, PIECE // max(1, D.size * A.X.shape[1])) if clock.limited else max_iter
-    spectrum, Q = np.linalg.eigh((A.X * loss.weight[:, np.newaxis]).T @ A.X)
-    X, spectrum = A.X @ Q, np.maximum(spectrum, 1e-10 * spectrum[-1])
-    for k in range(c):
-        W, y = point.W[:, 0, :, k] @ Q, np.ascontiguousarray(loss.Y[:, k])
-        while used < max_iter:
-            most = min(max_iter - used, piece)
-            n_iter, point.step = solve_squared(
-                D, E, X, y, loss.weight, loss.intercept, W, alpha, spectrum, point.step, goal / c, most
-            )
-            used += n_iter
-            if n_iter < most or clock.is_over:
-                break
-        point.W[:, 0, :, k] = W @ Q.T
-    return used
+def first_step(program: Program, point: Point, A: Operator) -> float:
+    """Return the step size of the last iterations from this point, or one over the largest curvature."""
+    if point.step is not None:
+        return point.step
+    curvature = _largest_curvature(A, program.loss.weight, A.B.shape[1]) * program.loss.smoothness
+    return 1.0 / max(curvature, 1e-300)
 
 
 def _largest_curvature(A: Operator, weight: Array, S: int) -> float:

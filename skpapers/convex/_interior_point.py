@@ -21,6 +21,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from skpapers.convex._clock import ENDLESS, Clock
 from skpapers.convex._cones import project_all
 from skpapers.convex._losses import SquaredError
+from skpapers.convex._method import Outcome
 from skpapers.convex._products import Operator
 from skpapers.convex._program import Point, Program, certify, suprema
 
@@ -36,10 +37,10 @@ CHUNK = 1 << 20  # cells of the factor of A M^-1 A' at a time
 
 def interior_point(
     program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock = ENDLESS
-) -> tuple[int, bool]:
+) -> Outcome:
     """Solve the ReLU program of the pool to an absolute duality gap of `goal`, in place of `point`.
 
-    `point.U` becomes the gradient at the last iterate: it proves more than the gradient at the point, where neurons
+    `point.proof` becomes the gradient at the last iterate: it proves more than the gradient at the point, where neurons
     that are almost zero are zero.
 
     Parameters
@@ -57,10 +58,7 @@ def interior_point(
 
     Returns
     -------
-    steps : int
-
-    useful : bool
-        False where another method should go on.
+    outcome : Outcome
     """
     loss, pool, c = program.loss, point.pool, point.b.size
     B, T = program.bits(pool), None if program.T is None else program.T[pool]
@@ -71,11 +69,14 @@ def interior_point(
         part = Point(np.arange(len(pool)), point.W[..., at], point.b[at], point.borders[pool][..., at])
         method = _InteriorPoint(Program(program.X, B, own, True, T), part, alpha)
         steps += method.run(goal / len(parts), max_iter - steps, clock)
-        useful &= part.U is not None
-        if part.U is not None:
-            point.W[..., at], point.b[at], U[:, at] = part.W, part.b, part.U
-    point.U = U if useful else None
-    return steps, useful
+        useful &= part.proof is not None
+        if part.proof is not None:
+            point.W[..., at] = part.W
+            point.b[at] = part.b
+            U[:, at] = part.proof
+    point.hard = useful
+    point.proof = U if useful else None
+    return Outcome(steps, useful)
 
 
 @dataclass
@@ -330,7 +331,9 @@ class _InteriorPoint:
         suprema_of_U, _ = suprema(program, point.pool, program.B, U, offered, self.alpha)
         if not certify(program, offered, Z, U, suprema_of_U, self.alpha)[0].absolute <= goal:  # NaN is no proof
             return False
-        point.W, point.b, point.U = W, offered.b, U
+        point.W = W
+        point.b = offered.b
+        point.proof = U
         return True
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpapers.convex._clock import Clock
+from skpapers.convex._method import Outcome
 from skpapers.convex._products import adjoint, forward, gram
 from skpapers.convex._program import Point, Program, certify, suprema
 from skpapers.convex._quadratic import Cones, net, penalty, solve_quadratic
@@ -12,7 +13,7 @@ Array = NDArray[np.float64]
 MAX_STEPS = 40  # between two looks at all patterns
 
 
-def newton(program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock) -> tuple[int, bool]:
+def newton(program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock) -> Outcome:
     """Solve the program of the pool to an absolute duality gap of `goal`, in place of `point`.
 
     Parameters
@@ -30,10 +31,7 @@ def newton(program: Program, point: Point, alpha: float, goal: float, max_iter: 
 
     Returns
     -------
-    steps : int
-
-    useful : bool
-        False where another method should go on.
+    outcome : Outcome
     """
     loss, c = program.loss, program.loss.Y.shape[1]
     B, cones = program.bits(point.pool), program.cones(point.pool)
@@ -56,7 +54,7 @@ def newton(program: Program, point: Point, alpha: float, goal: float, max_iter: 
         norms, _ = suprema(program, point.pool, B, U, point, alpha)
         if certify(program, point, Z, U, norms, alpha)[0].absolute <= goal:
             break
-    return step, useful
+    return Outcome(step, useful)
 
 
 def _step(

@@ -13,12 +13,47 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from skpapers.convex._clock import Clock
+from skpapers.convex._fista import first_step
 from skpapers.convex._fista_squared import LOOK, fista_squared, gradient, scores, times
+from skpapers.convex._method import Outcome
+from skpapers.convex._products import Operator
+from skpapers.convex._program import Point, Program
 
 Array = NDArray[np.float64]
+PIECE = 500_000_000  # operations between two looks at the clock
 MOST_BETWEEN = 32 * LOOK  # iterations of FISTA between two Newton steps, where these do not help
 FORCING, MOST_PRODUCTS = 0.2, 30  # conjugate gradients stop at this share of the residual, or after so many products
 HALVINGS = 6
+
+
+def newton_squared(program: Program, point: Point, alpha: float, goal: float, max_iter: int, clock: Clock) -> Outcome:
+    """Solve the gated program of the pool with the squared error, one output after the other; see `Method`."""
+    loss = program.loss
+    A = Operator(program.bits(point.pool), program.X)
+    point.step = first_step(program, point, A)
+    D = A.zeros_and_ones()
+    E = np.ascontiguousarray(D.T)
+    used = 0
+    # compiled iterations do not look at the clock: with a time limit they run in pieces of some tenths of a second
+    piece = max(LOOK, PIECE // max(1, D.size * A.X.shape[1])) if clock.limited else max_iter
+    # norms do not change with the coordinates, and in these X' diag(omega) X is diagonal
+    spectrum, Q = np.linalg.eigh((A.X * loss.weight[:, np.newaxis]).T @ A.X)
+    X = A.X @ Q
+    spectrum = np.maximum(spectrum, 1e-10 * spectrum[-1])
+    for k in range(point.b.size):
+        W = point.W[:, 0, :, k] @ Q
+        y = np.ascontiguousarray(loss.Y[:, k])
+        while used < max_iter:
+            most = min(max_iter - used, piece)
+            n_iter, point.step = solve_squared(
+                D, E, X, y, loss.weight, loss.intercept, W, alpha, spectrum, point.step, goal / point.b.size, most
+            )
+            used += n_iter
+            if n_iter < most or clock.is_over:
+                break
+        point.W[:, 0, :, k] = W @ Q.T
+    return Outcome(used, used < max_iter)
 
 
 @njit(cache=True, nogil=True)

@@ -106,8 +106,11 @@ class Point:
     step : float, default=None
         The last step size of FISTA.
 
-    U : ndarray of shape (n, c), default=None
-        A gradient of F, its columns of sum zero with intercepts, that proves more than the one at the point.
+    proof : ndarray of shape (n, c), default=None
+        A gradient of F that proves more than the one at the point; with intercepts its columns sum to zero.
+
+    hard : bool, default=False
+        Whether the program of the pool needed the interior-point method; that method is then tried first.
     """
 
     pool: NDArray[np.intp]
@@ -116,7 +119,8 @@ class Point:
     borders: NDArray[np.int64]
     H: Array | None = None
     step: float | None = None
-    U: Array | None = None
+    proof: Array | None = None
+    hard: bool = False
 
     @property
     def active(self) -> NDArray[np.bool_]:
@@ -130,6 +134,14 @@ def empty_point(program: Program) -> Point:
     b = program.loss.best_intercept(np.zeros((n, c)), np.zeros(c))
     borders = np.full((program.B.shape[1] if program.relu else 0, 2, d + 2, c), -1, dtype=np.int64)
     return Point(np.empty(0, dtype=np.intp), np.zeros((0, program.sides, d, c)), b, borders)
+
+
+def gram_of(point: Point, kept: NDArray[np.bool_], d: int) -> Array | None:
+    """Return the Gram matrix of the patterns of the pool that are kept; it may lack the last patterns of the pool."""
+    if point.H is None:
+        return None
+    rows = np.repeat(kept[: len(point.H) // d], d)
+    return point.H[np.ix_(rows, rows)]
 
 
 def suprema(program: Program, patterns: NDArray[np.intp], B: NDArray[np.uint8], U: Array, point: Point, enough: float):
@@ -180,8 +192,8 @@ def certify(
 
 def proving_gradient(program: Program, point: Point) -> Array:
     """Return the gradient of F that proves the most: the one at the point, if no other is known."""
-    if point.U is not None:
-        return point.U
+    if point.proof is not None:
+        return point.proof
     Z = program.scores(point)
     return program.loss.gradient(Z + program.loss.best_intercept(Z, point.b))
 

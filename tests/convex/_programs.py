@@ -4,11 +4,11 @@ from functools import cache
 
 import numpy as np
 
-from skpapers.convex._convex_relu import alpha_max
 from skpapers.convex._convex_relu_cvxpy import solve_with_cvxpy
 from skpapers.convex._gates import patterns
 from skpapers.convex._losses import LogLoss, MultinomialLogLoss, SquaredError
 from skpapers.convex._program import Program
+from skpapers.convex._sampled_program import alpha_max
 
 
 def make_program(kind="squared", *, relu=False, intercept=True, seed=0, n=60, d=4, P=15):

@@ -32,8 +32,9 @@ def objective(program, point, alpha):
 def test_the_optimum_is_that_of_clarabel(kind, intercept, fraction):
     program, alpha, best = optimum(kind, True, intercept, fraction)
     point = everywhere(program)
-    n_iter = block_descent(program, point, alpha, 1e-7 * best, 20000, ENDLESS)
-    assert 0 < n_iter < 20000
+    outcome = block_descent(program, point, alpha, 1e-7 * best, 20000, ENDLESS)
+    assert 0 < outcome.n_iter < 20000
+    assert outcome.useful
     assert_allclose(objective(program, point, alpha), best, rtol=5e-7)
     assert largest_violation(program, point) < 1e-10
 
@@ -67,6 +68,6 @@ def test_blocks_are_those_of_the_dense_matrix():
 def test_a_clock_ends_the_descent_at_a_point_of_the_cones():
     program, alpha, best = optimum("log", True, True, 0.02)
     point = everywhere(program)
-    assert block_descent(program, point, alpha, 0.0, 20000, Clock(1e-9)) == 10
+    assert block_descent(program, point, alpha, 0.0, 20000, Clock(1e-9)).n_iter == 10
     assert objective(program, point, alpha) > best
     assert largest_violation(program, point) < 1e-10

@@ -5,12 +5,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import Lasso
 
-from skpapers.convex._convex_relu import alpha_max, balanced, extended, pattern_violation, refine, solve
+from skpapers.convex._convex_relu import pattern_violation, refine
 from skpapers.convex._gates import patterns
 from skpapers.convex._losses import LogLoss, SquaredError
+from skpapers.convex._networks import balanced, extended
 from skpapers.convex._products import forward, pack
 from skpapers.convex._program import Program, empty_point
 from skpapers.convex._quadratic import net, penalty
+from skpapers.convex._sampled_program import alpha_max, solve
 from tests.convex._programs import dense, make_program, optimum
 
 KINDS = ["squared", "two outputs", "log", "softmax"]

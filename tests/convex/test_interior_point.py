@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skpapers.convex._convex_relu import alpha_max, solve
 from skpapers.convex._gates import patterns
 from skpapers.convex._interior_point import _InteriorPoint, _Norms, _until_longer, interior_point
 from skpapers.convex._losses import SquaredError
 from skpapers.convex._program import Point, Program, empty_point
+from skpapers.convex._sampled_program import alpha_max, solve
 from tests.convex._programs import make_program, optimum
 
 KINDS = ["squared", "two outputs", "log", "softmax"]
@@ -61,7 +61,7 @@ def test_the_gradient_that_is_kept_proves_the_gap():
     program = make_program("softmax", relu=True)
     alpha = 0.02 * alpha_max(program)
     found = solve(program, alpha, tol=1e-5, solver="interior_point")
-    assert_allclose(found.point.U.sum(axis=0), 0.0, atol=1e-12)
+    assert_allclose(found.point.proof.sum(axis=0), 0.0, atol=1e-12)
     again = solve(program, alpha, point=found.point, tol=1e-5, max_iter=0)
     assert again.converged
     assert_allclose(again.certificate, found.certificate, rtol=1e-12)
@@ -109,8 +109,8 @@ def test_targets_of_any_unit_end_without_an_error(unit):
     program = Program(X, B, SquaredError(y, np.full(30, 1 / 30), True), True)
     point = empty_point(program)
     point.pool, point.W = np.arange(B.shape[1]), np.zeros((B.shape[1], 2, 3, 1))
-    _, useful = interior_point(program, point, 1e-4 * alpha_max(program), 1e-3 * unit**2, 100)
-    assert useful == (point.U is not None)
+    outcome = interior_point(program, point, 1e-4 * alpha_max(program), 1e-3 * unit**2, 100)
+    assert outcome.useful == point.hard == (point.proof is not None)
 
 
 @pytest.mark.parametrize("kind", ["squared", "log", "softmax"])
