@@ -1,8 +1,8 @@
 """Block descent for the ReLU program of a working set, one output at a time, with Newton steps on faces.
 
-The largest curvature of one pattern is a small part of that of all patterns together: a step for the neurons of one
-pattern alone, with the gradient where the others stand now, goes ten times as far as a step of FISTA. Sweeps over the
-patterns find the borders of the cones on which neurons stand; along these, `_faces.py` takes Newton steps.
+The largest curvature of one pattern is a small part of that of all patterns together. A step for the neurons of one
+pattern, with the others fixed, is therefore about ten times as long as a step of FISTA. Sweeps over the patterns find
+the borders of the cones on which neurons lie; along these borders `_faces.py` takes Newton steps.
 """
 
 import numpy as np
@@ -19,28 +19,38 @@ from skpapers.convex._program import Point, Program, certify, suprema
 
 Array = NDArray[np.float64]
 LOOK = 10  # sweeps between two looks at the gap
-EVERY = 5  # of so many sweeps one looks at the neurons that are zero, too
+EVERY = 5  # one sweep out of so many also updates the neurons that are zero
 INNER = 3  # most steps for the neurons of one pattern in a sweep
-MOST_BETWEEN = 16 * LOOK  # sweeps between two Newton steps, where these do not help
+MOST_BETWEEN = 16 * LOOK  # sweeps between two Newton steps if these do not help
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _gradient(XT, sign, weight, r, u, g):
-    """Write X' D diag(weight) r into g; u is working space."""
+    """Write X' D diag(weight) r into g. u is working space."""
     d, n = XT.shape
     for k in range(n):
         u[k] = weight[k] * r[k] if sign[k] > 0 else 0.0
     for j in range(0, d - 3, 4):
-        x0, x1, x2, x3 = XT[j], XT[j + 1], XT[j + 2], XT[j + 3]
-        g0, g1, g2, g3 = 0.0, 0.0, 0.0, 0.0
+        x0 = XT[j]
+        x1 = XT[j + 1]
+        x2 = XT[j + 2]
+        x3 = XT[j + 3]
+        g0 = 0.0
+        g1 = 0.0
+        g2 = 0.0
+        g3 = 0.0
         for k in range(n):
             g0 += x0[k] * u[k]
             g1 += x1[k] * u[k]
             g2 += x2[k] * u[k]
             g3 += x3[k] * u[k]
-        g[j], g[j + 1], g[j + 2], g[j + 3] = g0, g1, g2, g3
+        g[j] = g0
+        g[j + 1] = g1
+        g[j + 2] = g2
+        g[j + 3] = g3
     for j in range(d - d % 4, d):
-        x0, g0 = XT[j], 0.0
+        x0 = XT[j]
+        g0 = 0.0
         for k in range(n):
             g0 += x0[k] * u[k]
         g[j] = g0
@@ -48,19 +58,27 @@ def _gradient(XT, sign, weight, r, u, g):
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _add_scores(XT, sign, move, weight, intercept, z, r):
-    """Add D X move to the residuals r, and take their mean off them where there is an intercept; z is working space."""
+    """Add D X move to the residuals r, and subtract their mean if there is an intercept. z is working space."""
     d, n = XT.shape
     z[:] = 0.0
     for j in range(0, d - 3, 4):
-        x0, x1, x2, x3 = XT[j], XT[j + 1], XT[j + 2], XT[j + 3]
-        w0, w1, w2, w3 = move[j], move[j + 1], move[j + 2], move[j + 3]
+        x0 = XT[j]
+        x1 = XT[j + 1]
+        x2 = XT[j + 2]
+        x3 = XT[j + 3]
+        w0 = move[j]
+        w1 = move[j + 1]
+        w2 = move[j + 2]
+        w3 = move[j + 3]
         for k in range(n):
             z[k] += (x0[k] * w0 + x1[k] * w1) + (x2[k] * w2 + x3[k] * w3)
     for j in range(d - d % 4, d):
-        x0, w0 = XT[j], move[j]
+        x0 = XT[j]
+        w0 = move[j]
         for k in range(n):
             z[k] += x0[k] * w0
-    mean, total = 0.0, 0.0
+    mean = 0.0
+    total = 0.0
     for k in range(n):
         r[k] += z[k] if sign[k] > 0 else 0.0
         mean += weight[k] * r[k]
@@ -85,7 +103,7 @@ def _sweep(X, XT, lengths, signs, weight, r, intercept, W, alpha, H, steps, bord
     weight : ndarray of shape (n,)
 
     r : ndarray of shape (n,)
-        Scores less what they should be.
+        Residuals: scores minus targets.
 
     intercept : bool
         Whether the mean of r is taken off it.
@@ -102,8 +120,13 @@ def _sweep(X, XT, lengths, signs, weight, r, intercept, W, alpha, H, steps, bord
     sweeps : int
     """
     S, _, d = W.shape
-    z, u = np.empty(len(X)), np.empty(len(X))
-    g, a, new, move, change = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d)
+    z = np.empty(len(X))
+    u = np.empty(len(X))
+    g = np.empty(d)
+    a = np.empty(d)
+    new = np.empty(d)
+    move = np.empty(d)
+    change = np.empty(d)
     for sweep in range(sweeps):
         for s in range(S):
             if sweep % EVERY > 0 and not W[s].any():
@@ -111,9 +134,13 @@ def _sweep(X, XT, lengths, signs, weight, r, intercept, W, alpha, H, steps, bord
             _gradient(XT, signs[s], weight, r, u, g)
             move[:] = 0.0
             for _ in range(INNER):
-                largest, size = 0.0, 0.0
+                largest = 0.0
+                size = 0.0
                 for q in range(2):
-                    was, side, norm, least = 0.0, 1.0 - 2.0 * q, 0.0, alpha * steps[s]
+                    was = 0.0
+                    side = 1.0 - 2.0 * q
+                    norm = 0.0
+                    least = alpha * steps[s]
                     for j in range(d):
                         was += W[s, q, j] ** 2
                         a[j] = W[s, q, j] - side * g[j] * steps[s]
@@ -123,7 +150,8 @@ def _sweep(X, XT, lengths, signs, weight, r, intercept, W, alpha, H, steps, bord
                     norm = np.sqrt(norm)
                     if norm > least:
                         norm = project(a, X, XT, lengths, signs[s], borders[s, q], least, new)
-                    share, moved = 1.0 - least / norm if norm > least else 0.0, 0.0
+                    share = 1.0 - least / norm if norm > least else 0.0
+                    moved = 0.0
                     for j in range(d):
                         change[j] = (share * new[j] if share > 0.0 else 0.0) - W[s, q, j]
                         moved += change[j] * change[j]
@@ -133,7 +161,8 @@ def _sweep(X, XT, lengths, signs, weight, r, intercept, W, alpha, H, steps, bord
                         for i in range(d):
                             for j in range(d):
                                 g[i] += side * H[s, i, j] * change[j]
-                    largest, size = max(largest, moved), max(size, was)
+                    largest = max(largest, moved)
+                    size = max(size, was)
                 if largest <= 1e-6 * size:
                     break
             if move.any():
@@ -162,18 +191,27 @@ def block_descent(program: Program, point: Point, alpha: float, goal: float, max
     -------
     outcome : Outcome
     """
-    loss, X, c = program.loss, program.X, point.b.size
-    B, cones, faces = program.bits(point.pool), program.cones(point.pool), Faces(program, point)
+    loss = program.loss
+    X = program.X
+    c = point.b.size
+    B = program.bits(point.pool)
+    cones = program.cones(point.pool)
+    faces = Faces(program, point)
     H = steps = None
-    Z, n_iter, turn, newton_at = program.scores(point), 0, LOOK, LOOK
+    Z = program.scores(point)
+    n_iter = 0
+    turn = LOOK
+    newton_at = LOOK
     while True:
         sweeps = min(LOOK, max_iter - n_iter)
         n_iter += sweeps
         for k in range(c):
             point.b = loss.best_intercept(Z, point.b)
             Q, back = loss.model(Z + point.b, range(k, k + 1))
-            W, borders = point.W[..., k].copy(), point.borders[point.pool][..., k].copy()
-            r, weight = back[:, 0].copy(), np.ascontiguousarray(Q[:, 0, 0])
+            W = point.W[..., k].copy()
+            borders = point.borders[point.pool][..., k].copy()
+            r = back[:, 0].copy()
+            weight = np.ascontiguousarray(Q[:, 0, 0])
             if H is None or not loss.quadratic:
                 H = blocks(B, X, weight)
                 largest = np.linalg.eigvalsh(H)[:, -1] * (1 + 1e-9)
@@ -197,4 +235,5 @@ def block_descent(program: Program, point: Point, alpha: float, goal: float, max
             n_iter += 1
             Z_new = step_on_faces(program, point, faces, cones, Z, alpha)
             turn = min(2 * turn, MOST_BETWEEN) if Z_new is None else LOOK
-            newton_at, Z = n_iter + turn, Z if Z_new is None else Z_new
+            newton_at = n_iter + turn
+            Z = Z if Z_new is None else Z_new

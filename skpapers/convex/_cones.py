@@ -16,37 +16,47 @@ TOLERANCE = 1e-12  # a row counts as violated beyond this, relative to the norms
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def _most_violated(XT, lengths, sign, w, least, products):
-    """Return the row whose constraint is violated most, beyond `least` times its norm; -1 where there is none.
+    """Return the row whose constraint is violated most, beyond `least` times its norm; -1 if no row is.
 
-    The columns of X stand in the order of memory, so that the products of all rows are sums of long vectors.
+    XT is X' in C order, so that the products of all rows are sums of long vectors.
     """
     d, n = XT.shape
     products[:] = 0.0
     for j in range(0, d - 3, 4):
-        x0, x1, x2, x3 = XT[j], XT[j + 1], XT[j + 2], XT[j + 3]
-        w0, w1, w2, w3 = w[j], w[j + 1], w[j + 2], w[j + 3]
+        x0 = XT[j]
+        x1 = XT[j + 1]
+        x2 = XT[j + 2]
+        x3 = XT[j + 3]
+        w0 = w[j]
+        w1 = w[j + 1]
+        w2 = w[j + 2]
+        w3 = w[j + 3]
         for k in range(n):
             products[k] += (x0[k] * w0 + x1[k] * w1) + (x2[k] * w2 + x3[k] * w3)
     for j in range(d - d % 4, d):
-        x0, w0 = XT[j], w[j]
+        x0 = XT[j]
+        w0 = w[j]
         for k in range(n):
             products[k] += x0[k] * w0
     violated = 0
     for k in range(n):
         products[k] *= sign[k]
         violated += products[k] < least * lengths[k]
-    worst, row = least, -1
+    worst = least
+    row = -1
     if violated:
         for k in range(n):
             if products[k] < worst * lengths[k]:
-                worst, row = products[k] / lengths[k], k
+                worst = products[k] / lengths[k]
+                row = k
     return row
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _append(C, K, right, a, X, sign, row, i):
     """Make signed row `row` the i-th one of C, with its products with the others and with -a."""
-    side, along = float(sign[row]), 0.0
+    side = float(sign[row])
+    along = 0.0
     for j in range(X.shape[1]):
         C[i, j] = side * X[row, j]
         along -= C[i, j] * a[j]
@@ -55,7 +65,8 @@ def _append(C, K, right, a, X, sign, row, i):
         value = 0.0
         for j in range(X.shape[1]):
             value += C[i, j] * C[k, j]
-        K[i, k], K[k, i] = value, value
+        K[i, k] = value
+        K[k, i] = value
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
@@ -93,11 +104,13 @@ def _solve(factor, right, size, x):
 def project(a, X, XT, lengths, sign, border, enough, w):
     """Write the projection of `a` onto the cone of `sign` into `w`, and return its norm.
 
-    `border` holds the rows on the border of the cone that the last projection found, ended by -1: where the projection
-    starts, and what it leaves behind. As soon as the norm is known to be at most `enough`, it stops: then `w` is none.
+    `border` holds the border rows that the last projection found, ended by -1. The projection starts from them and
+    replaces them. It stops as soon as the norm is known to be at most `enough`; `w` is then not the projection, and the
+    value returned is an upper bound of its norm.
     """
     n, d = X.shape
-    size, most = 0, border.size - 1
+    size = 0
+    most = border.size - 1
     scale = 0.0
     for j in range(d):
         scale += a[j] * a[j]
@@ -105,16 +118,23 @@ def project(a, X, XT, lengths, sign, border, enough, w):
     scale = np.sqrt(scale)
     if scale <= enough or scale == 0.0:
         return scale
-    C, K, factor = np.empty((most, d)), np.empty((most, most)), np.empty((most, most))
-    right, trial, gamma, products = np.empty(most), np.empty(most), np.zeros(most), np.empty(n)
-    kept, factored = 0, 0  # rows of the last projection, all taken at once; rows of the factor that are right
+    C = np.empty((most, d))
+    K = np.empty((most, most))
+    factor = np.empty((most, most))
+    right = np.empty(most)
+    trial = np.empty(most)
+    gamma = np.zeros(most)
+    products = np.empty(n)
+    kept = 0
+    factored = 0  # rows of the last projection, all taken at once; rows of the factor that are right
     while border[kept] >= 0:
         kept += 1
     for _ in range(10 * d + 20):
         if kept:
             for i in range(kept):
                 _append(C, K, right, a, X, sign, border[i], i)
-            size, kept = kept, 0
+            size = kept
+            kept = 0
         else:
             row = _most_violated(XT, lengths, sign, w, -TOLERANCE * scale, products)
             if row < 0 or size == most:
@@ -134,12 +154,14 @@ def project(a, X, XT, lengths, sign, border, enough, w):
                 size = factored
                 continue
             _solve(factor, right, size, trial)
-            share, leaving = 1.0, -1
+            share = 1.0
+            leaving = -1
             for i in range(size):
                 if trial[i] <= 0.0:
                     step_to_zero = gamma[i] / (gamma[i] - trial[i]) if gamma[i] > trial[i] else 0.0
                     if leaving < 0 or step_to_zero < share:
-                        share, leaving = step_to_zero, i
+                        share = step_to_zero
+                        leaving = i
             for i in range(size):
                 gamma[i] += share * (trial[i] - gamma[i])
             if leaving < 0:
@@ -150,7 +172,9 @@ def project(a, X, XT, lengths, sign, border, enough, w):
                 if i != leaving and gamma[i] >= 0.0 and not (gamma[i] == 0.0 and trial[i] <= 0.0):
                     if write < i:
                         factored = min(factored, write)
-                        border[write], gamma[write], right[write] = border[i], gamma[i], right[i]
+                        border[write] = border[i]
+                        gamma[write] = gamma[i]
+                        right[write] = right[i]
                         C[write] = C[i]
                         K[write, :size] = K[i, :size]
                         K[:size, write] = K[:size, i]

@@ -98,9 +98,13 @@ def refine(
 
     solution : Solution
     """
-    given, accuracy = program.B.shape[1], max(tol, ROUGH)
-    used, lowest, effort = 0, np.inf, EASY
-    added, failed = False, False  # in the last round: patterns, a search at full accuracy
+    given = program.B.shape[1]
+    accuracy = max(tol, ROUGH)
+    used = 0
+    lowest = np.inf
+    effort = EASY
+    added = False
+    failed = False  # in the last round: patterns, a search at full accuracy
     cold = point is None
     if point is None:
         point, used = _rough_start(program, alpha, max_iter, solver, clock)
@@ -118,7 +122,8 @@ def refine(
                 report=report,
                 clock=clock,
             )
-            point, objective = solution.point, solution.certificate.objective
+            point = solution.point
+            objective = solution.certificate.objective
             used += solution.n_iter
         if used > max_iter // 2 or clock.is_over:  # the rest is for the patterns that there are
             break
@@ -138,16 +143,19 @@ def refine(
             elif failed:
                 break
             else:
-                failed, effort = True, HARDER * max(effort, 1.0)
+                failed = True
+                effort = HARDER * max(effort, 1.0)
             continue
-        failed, effort = False, EASY
+        failed = False
+        effort = EASY
         free = np.ones_like(A, dtype=bool) if program.shared else A != 0
         flat = ROUGHLY_FLAT if tol >= ROUGH else FLAT
         W_down, A_down, down = descend_network(program.X, program.loss, W, A, free, point.b, alpha, clock, flat)
         if down < (1.0 - 1e-6) * objective:
             size = np.linalg.norm(W_down, axis=1) * np.linalg.norm(A_down, axis=1)
             kept = size > 1e-6 * size.max(initial=0.0)
-            W, A = W_down[kept], A_down[kept]
+            W = W_down[kept]
+            A = A_down[kept]
             program, gates, where = extended(program, gates, W, A)
             point = placed(program, W, A, where, point)
         else:
@@ -166,7 +174,9 @@ def _rough_start(program: Program, alpha: float, max_iter: int, solver: str, clo
     Each part of the patterns is priced once. To price all of them takes long while the model is far from its optimum,
     since projections onto cones are expensive where gradients are large.
     """
-    point, loss, used = empty_point(program), program.loss, 0
+    point = empty_point(program)
+    loss = program.loss
+    used = 0
     for part in np.array_split(np.arange(program.B.shape[1]), PARTS):
         if clock.is_over or used >= max_iter:
             break
@@ -194,7 +204,8 @@ def _with_violators(
     W, A = balanced(program, point)
     U = proving_gradient(program, point)
     size = 0.1 * np.median(np.linalg.norm(A, axis=1)) if len(A) else 0.1
-    new_W, new_A = [], []
+    new_W = []
+    new_A = []
     for outputs in _searches(program):
         found, second, values = violators(program.X, -U, outputs, random_state, W, effort)
         _, first = np.unique(np.round(found, 4), axis=0, return_index=True)
@@ -214,7 +225,8 @@ def pattern_violation(program: Program, point: Point, most: float, random_state:
 
     Above 1 it proves that the sample lacks a pattern; 1 or less proves nothing.
     """
-    X, U = program.X, proving_gradient(program, point)
+    X = program.X
+    U = proving_gradient(program, point)
     if not program.relu:
         return max(largest_gated(X, u, random_state) for u in U.T) / most
     known = balanced(program, point)[0]

@@ -278,7 +278,10 @@ class BaseConvexReLU(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         if before != (len(data.kept), len(data.kept) + data.hidden_intercept, len(data.y_scale)):
             return None
         V = of_columns_kept(data, np.vstack([self.coef_, self.coef_intercept_]))
-        of_centred = centred(V, data.mean)[-1]
+        center = np.empty(len(data.kept))
+        center[data.kept] = data.mean
+        center[~data.kept] = data.constant
+        of_centred = self._centred_intercept + (center - self._center) @ self.coef_
         return Network(V[:-1], V[-1], self.out_coef_, self.intercept_, self.neuron_gates_, of_centred)
 
     def _scores(self, X: Any) -> Array:

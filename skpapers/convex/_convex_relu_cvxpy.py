@@ -43,8 +43,12 @@ def solve_with_cvxpy(program: Program, alpha: float, *, tol: float = 1e-8) -> tu
     import cvxpy
 
     cp: Any = cvxpy  # its functions come from a star import, which type checkers do not see
-    X, loss, D = program.X, program.loss, unpack(program.B, len(program.X)).astype(np.float64)
-    (n, d), c, P = X.shape, loss.Y.shape[1], D.shape[1]
+    X = program.X
+    loss = program.loss
+    D = unpack(program.B, len(program.X)).astype(np.float64)
+    (n, d) = X.shape
+    c = loss.Y.shape[1]
+    P = D.shape[1]
     A = (D[:, :, np.newaxis] * X[:, np.newaxis, :]).reshape(n, P * d)
     W = [[[cp.Variable(d) for _ in range(c)] for _ in range(program.sides)] for _ in range(P)]
     b = cp.Variable(c)

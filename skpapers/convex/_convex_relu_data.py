@@ -83,14 +83,17 @@ def prepare(
     """
     given: Array = np.ones(len(X)) if weight is None else weight / _power_of_two(weight)  # sums stay finite
     counts = given > 0
-    X, Y, given = X[counts], Y[counts], given[counts]
+    X = X[counts]
+    Y = Y[counts]
+    given = given[counts]
     kept = ~constant_columns(X) if intercept else np.ones(X.shape[1], dtype=bool)
     both = np.hstack([X[:, kept], Y]) + 0.0  # + 0.0: no row differs by the sign of a zero
     both, place = np.unique(both, axis=0, return_inverse=True)
     total = np.bincount(place.ravel(), weights=given)
     share: Array = total / total.sum()
     d = np.count_nonzero(kept)
-    raw, Y = np.ascontiguousarray(both[:, :d]), np.ascontiguousarray(both[:, d:])
+    raw = np.ascontiguousarray(both[:, :d])
+    Y = np.ascontiguousarray(both[:, d:])
     # without an intercept, a shift of X would make one
     scaled, mean, scale = _scaled(raw, share, centre=standardize and intercept, scale=standardize)
     # the same program, without what targets far from zero lose to rounding
@@ -125,7 +128,8 @@ def _scaled(columns: Array, weight: Array, *, centre: bool, scale: bool) -> tupl
     deviation = np.where(constant, 0.0 if centre else np.abs(columns[0]), deviation)
     deviation = np.where(deviation > 0, deviation, 1.0 / unit)
     if not centre:
-        mean, centred = np.zeros_like(mean), columns
+        mean = np.zeros_like(mean)
+        centred = columns
     if not scale:
         return centred * unit, mean * unit, np.ones_like(unit)
     return centred / deviation, mean * unit, deviation * unit
@@ -199,7 +203,8 @@ class Network(NamedTuple):
 def network(data: Data, program: Program, point: Point) -> Network:
     """Return the network of a point."""
     W, A = balanced(program, point)
-    V, d = to_raw(data, W.T), len(data.scale)
+    V = to_raw(data, W.T)
+    d = len(data.scale)
     pattern = point.pool[np.nonzero(np.any(point.W, axis=2))[0]]
     hidden, of_centred = (V[d], W[:, d]) if data.hidden_intercept else np.zeros((2, len(A)))
     return Network(V[:d], hidden, A * data.y_scale, data.y_mean + point.b * data.y_scale, pattern, of_centred)
@@ -214,8 +219,11 @@ def restart(
     changed, neurons are then projected onto the cones that their patterns have now. Neurons that serve several outputs
     bring their patterns along.
     """
-    V = np.vstack([found.coef, found.coef_intercept]) if data.hidden_intercept else found.coef
-    W, A = np.ascontiguousarray(from_raw(data, V).T), found.out_coef / data.y_scale
+    scaled = found.coef * data.scale[:, np.newaxis]
+    if data.hidden_intercept:  # intercepts of centred rows: those of raw rows have lost digits if rows are far from 0
+        scaled = np.vstack([scaled, found.centred_intercept])
+    W = np.ascontiguousarray(scaled.T)
+    A = found.out_coef / data.y_scale
     point = empty_point(program)
     if program.shared:
         n_given = gates.shape[1]
@@ -227,7 +235,9 @@ def restart(
         where = found.pattern
         if program.relu and len(W):
             cones = program.cones(where)
-            borders, out, norms = np.full((len(W), W.shape[1] + 2), -1, dtype=np.int64), W.copy(), np.empty(len(W))
+            borders = np.full((len(W), W.shape[1] + 2), -1, dtype=np.int64)
+            out = W.copy()
+            norms = np.empty(len(W))
             every = np.arange(len(W))
             project_all(W, cones.X, cones.XT, cones.lengths, cones.signs, every, borders, 0.0, out, norms)
             W = out

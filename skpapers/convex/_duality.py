@@ -3,8 +3,8 @@
 With U the gradient of F at a fit whose intercepts are optimal (so that its columns sum to zero), s U is a point of the
 dual problem, maximise -F*(U) subject to sup <A'U, W> <= alpha over the feasible W of norm one, where s is alpha over
 the largest of those suprema, or 1. For a gated pattern the supremum is ||X' D_i U||, for a ReLU pattern and a sign it
-is the norm of -+X' D_i U after projection onto the cone K_i; a multiplier of the cone's constraints is what the
-projection leaves behind.
+is the norm of -+X' D_i U after projection onto the cone K_i; the part that
+the projection removes is a multiplier of the cone's constraints.
 """
 
 from typing import NamedTuple

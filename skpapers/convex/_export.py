@@ -41,7 +41,8 @@ def steep_gates(X: Array, W: Array, G: Array) -> Array:
 
 
 def _steep(X: Array, W: Array, T: Array) -> Array:
-    d, offset = X.shape[1], T[-1]
+    d = X.shape[1]
+    offset = T[-1]
     place = X @ T[:d] + offset
     border = np.abs(place) <= ROUNDING * (np.abs(X) @ np.abs(T[:d]) + np.abs(offset))
     next_row = np.where(border | (place < 0), np.inf, place).min(axis=0, initial=np.inf)
@@ -92,7 +93,9 @@ def gated_to_torch(
 
         def __init__(self) -> None:
             super().__init__()
-            self.gate, self.hidden, self.last = gate_layer, _linear(coef, coef_intercept), _linear(out, intercept)
+            self.gate = gate_layer
+            self.hidden = _linear(coef, coef_intercept)
+            self.last = _linear(out, intercept)
             self.register_buffer("center", torch.from_numpy(center.copy()))
 
         def forward(self, x: Any) -> Any:
@@ -115,9 +118,13 @@ def _linear(weight: Array, bias: Array) -> Any:
 
 def fill_mlp(mlp: Any, model: Any) -> Any:
     """Return a fitted `MLPClassifier` or `MLPRegressor` of scikit-learn with the weights of a ReLU model."""
-    coef, coef_intercept, out = model.coef_, model.coef_intercept_, model.out_coef_
+    coef = model.coef_
+    coef_intercept = model.coef_intercept_
+    out = model.out_coef_
     if not coef.shape[1]:  # scikit-learn has no network without neurons: one that is never active
-        coef, coef_intercept, out = np.zeros((len(coef), 1)), np.zeros(1), np.zeros((1, out.shape[1]))
+        coef = np.zeros((len(coef), 1))
+        coef_intercept = np.zeros(1)
+        out = np.zeros((1, out.shape[1]))
     mlp.coefs_ = [np.ascontiguousarray(coef), np.ascontiguousarray(out)]
     mlp.intercepts_ = [coef_intercept.copy(), model.intercept_.copy()]
     if hasattr(model, "feature_names_in_"):

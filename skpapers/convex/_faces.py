@@ -1,12 +1,12 @@
-"""Newton steps on the faces of the cones where the neurons of a point stand.
+"""Newton steps on the faces of the cones on which the neurons of a point lie.
 
-A neuron v_j that is not zero and stands on some borders of its cone moves in the null space of these rows: v_j = N_j
+A neuron v_j that is not zero and lies on some borders of its cone moves in the null space of these rows: v_j = N_j
 c_j. On these coordinates the objective is smooth, with the Hessian
 
     C'QC - C'q q'C / sum(q) + alpha / ||v_j|| N_j'(I - v_j v_j' / ||v_j||²) N_j for each neuron,
 
-where C are the scores of the coordinates, Q = diag(q) is the curvature of the loss, and the second term stands for the
-intercept. At the optimum of a ReLU program most neurons stand on many borders, so that few coordinates are left.
+where C are the scores of the coordinates, Q = diag(q) is the curvature of the loss, and the second term is there if
+the model has an intercept. At the optimum most neurons lie on many borders, so that few coordinates are left.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ SHARES = (1.0, 0.4, 0.1)  # of the step that are tried
 
 @dataclass
 class Faces:
-    """What steps remember: the patterns as zeros and ones, of shape (n, S), and the damping of the next step."""
+    """State from step to step: the patterns as zeros and ones, of shape (n, S), and the damping of the next step."""
 
     program: Program
     point: Point
@@ -46,7 +46,7 @@ def step_on_faces(program: Program, point: Point, faces: Faces, cones: Cones, Z:
     Returns
     -------
     Z : ndarray of shape (n, c) or None
-        The new scores; None where no objective is lower.
+        The new scores, or None if no step lowers the objective.
     """
     moved = None
     for k in range(point.b.size):
@@ -58,11 +58,13 @@ def step_on_faces(program: Program, point: Point, faces: Faces, cones: Cones, Z:
 
 
 def _step(program: Program, point: Point, faces: Faces, cones: Cones, Z: Array, k: int, alpha: float) -> Array | None:
-    loss, X = program.loss, program.X
+    loss = program.loss
+    X = program.X
     slot, side = np.nonzero(np.any(point.W[..., k], axis=2))
     if not slot.size:
         return None
-    v, sign = point.W[slot, side, :, k], 1.0 - 2.0 * side
+    v = point.W[slot, side, :, k]
+    sign = 1.0 - 2.0 * side
     borders = point.borders[point.pool[slot], side, :, k].copy()
     N = np.empty((len(v), X.shape[1], X.shape[1]))
     sizes = _bases(X, borders, N)
@@ -90,7 +92,9 @@ def _step(program: Program, point: Point, faces: Faces, cones: Cones, Z: Array, 
     for share in SHARES:
         new = v + share * move
         new[(new * v).sum(axis=1) <= 0.0] = 0.0  # the model of its norm ends at zero
-        out, norms, found = np.empty_like(new), np.empty(len(new)), borders.copy()
+        out = np.empty_like(new)
+        norms = np.empty(len(new))
+        found = borders.copy()
         project_all(new, cones.X, cones.XT, cones.lengths, cones.signs, slot, found, 0.0, out, norms)
         W = point.W.copy()
         W[slot, side, :, k] = out
@@ -98,14 +102,15 @@ def _step(program: Program, point: Point, faces: Faces, cones: Cones, Z: Array, 
         Z_new[:, k] += (faces.D[:, slot] * (X @ ((out - v) * sign[:, np.newaxis]).T)).sum(axis=1)
         b = loss.best_intercept(Z_new, point.b)
         if loss.value(Z_new + b) + alpha * penalty(W) < before:
-            point.W, point.b = W, b
+            point.W = W
+            point.b = b
             point.borders[point.pool[slot], side, :, k] = found
             return Z_new
     return None
 
 
 def _direction(M: Array, slope: Array, damping: float) -> Array | None:
-    """Return the damped Newton direction; None where there is none."""
+    """Return the damped Newton direction, or None if the system cannot be solved."""
     if not len(slope):
         return None
     M = M + damping * np.trace(M) / len(M) * np.eye(len(M))

@@ -20,7 +20,8 @@ def prox(V: Array, least: float, cones: Cones, borders: NDArray[np.int64]) -> Ar
         S, sides, d, c = V.shape
         flat = np.moveaxis(V, 3, 2).reshape(-1, d)
         starts = np.moveaxis(borders, 3, 2).reshape(len(flat), -1)
-        out, norms = np.empty_like(flat), np.empty(len(flat))
+        out = np.empty_like(flat)
+        norms = np.empty(len(flat))
         which = np.repeat(np.arange(S), sides * c)
         project_all(flat, cones.X, cones.XT, cones.lengths, cones.signs, which, starts, least, out, norms)
         borders[:] = np.moveaxis(starts.reshape(S, sides, c, -1), 2, 3)
@@ -53,7 +54,8 @@ def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: i
     -------
     outcome : Outcome
     """
-    loss, B = program.loss, program.bits(point.pool)
+    loss = program.loss
+    B = program.bits(point.pool)
     A = Operator(B, program.X)
     step = first_step(program, point, A)
     cones = program.cones(point.pool)
@@ -83,10 +85,14 @@ def fista(program: Program, point: Point, alpha: float, goal: float, max_iter: i
             t = 1.0
         t_new = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * t * t))
         beta = (t - 1.0) / t_new
-        V, Z_V = W_new + beta * (W_new - W), Z_new + beta * (Z_new - Z)
-        W, Z, t = W_new, Z_new, t_new
+        V = W_new + beta * (W_new - W)
+        Z_V = Z_new + beta * (Z_new - Z)
+        W = W_new
+        Z = Z_new
+        t = t_new
         if n_iter % LOOK == 0 or n_iter == max_iter or clock.is_over:
-            point.W, point.b = W, b_new
+            point.W = W
+            point.b = b_new
             U = loss.gradient(Z + b_new)
             if program.relu:
                 point.borders[point.pool] = borders

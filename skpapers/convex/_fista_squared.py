@@ -1,4 +1,4 @@
-"""FISTA for one output of a gated network with the squared error, where calls would cost more than products."""
+"""FISTA for one output of a gated network with the squared error, compiled: calls would cost more than the products."""
 
 import numpy as np
 from numba import njit
@@ -22,7 +22,7 @@ def fista_squared(D, E, X, y, weight, intercept, W, alpha, step, goal, most):
     y, weight : ndarray of shape (n,)
 
     intercept : bool
-        Whether there is b, which is the best one at every step.
+        Whether there is an intercept b. It is optimal at every step.
 
     W : ndarray of shape (S, d)
 
@@ -47,20 +47,29 @@ def fista_squared(D, E, X, y, weight, intercept, W, alpha, step, goal, most):
     gap : float
         The duality gap at the last look.
     """
-    (n, d), S = X.shape, len(W)
-    z, z_new, u, z_v = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    back, new = np.empty((n, d)), np.empty((S, d))
+    (n, d) = X.shape
+    S = len(W)
+    z = np.empty(n)
+    z_new = np.empty(n)
+    u = np.empty(n)
+    z_v = np.empty(n)
+    back = np.empty((n, d))
+    new = np.empty((S, d))
     scores(D, X, W, z)
     z_v[:] = z
-    V, t = W.copy(), 1.0
-    n_iter, gap = 0, np.inf
+    V = W.copy()
+    t = 1.0
+    n_iter = 0
+    gap = np.inf
     while n_iter < most:
         n_iter += 1
         gradient(z_v, y, weight, intercept, u)
         times(X, u, back)
         G = np.dot(E, back)
         while True:
-            least, room, turned = step * alpha, 0.0, 0.0
+            least = step * alpha
+            room = 0.0
+            turned = 0.0
             for s in range(S):
                 norm = 0.0
                 for j in range(d):
@@ -74,7 +83,8 @@ def fista_squared(D, E, X, y, weight, intercept, W, alpha, step, goal, most):
                     room += away * away
                     turned += away * (new[s, j] - W[s, j])
             scores(D, X, new, z_new)
-            mean, curved = 0.0, 0.0
+            mean = 0.0
+            curved = 0.0
             for i in range(n):
                 change = z_new[i] - z_v[i]
                 mean += weight[i] * change
@@ -139,16 +149,19 @@ def _gap(E, X, y, weight, intercept, W, alpha, z, u, back):
     gradient(z, y, weight, intercept, u)
     times(X, u, back)
     G = np.dot(E, back)
-    top, penalty = 0.0, 0.0
+    top = 0.0
+    penalty = 0.0
     for s in range(len(W)):
-        norm, size = 0.0, 0.0
+        norm = 0.0
+        size = 0.0
         for j in range(X.shape[1]):
             norm += G[s, j] * G[s, j]
             size += W[s, j] * W[s, j]
         top = max(top, norm)
         penalty += np.sqrt(size)
     top = np.sqrt(top)
-    square, inner = 0.0, 0.0
+    square = 0.0
+    inner = 0.0
     for i in range(len(u)):
         square += u[i] * u[i] / weight[i]
         inner += u[i] * y[i]

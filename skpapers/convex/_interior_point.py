@@ -1,7 +1,7 @@
 """Interior-point steps for the ReLU program of a working set.
 
-Where alpha is small many neurons stand on the borders of their cones: first-order methods crawl there, and active sets
-change without end. Some twenty Newton steps on smoothed conditions of optimality do not mind either. The program
+If alpha is small many neurons lie on the borders of their cones. First-order methods are slow there, and active-set
+methods change their sets many times. Some twenty Newton steps on smoothed optimality conditions suffice. The program
 
     minimise F(A v + b) + alpha sum_k t_k  subject to  ||v_k|| <= t_k,  s_k = G_k v_k >= 0
 
@@ -22,6 +22,7 @@ from skpapers.convex._clock import ENDLESS, Clock
 from skpapers.convex._cones import project_all
 from skpapers.convex._losses import SquaredError
 from skpapers.convex._method import Outcome
+from skpapers.convex._nesterov_todd import Norms, until_longer
 from skpapers.convex._products import Operator
 from skpapers.convex._program import Point, Program, certify, suprema
 
@@ -60,10 +61,15 @@ def interior_point(
     -------
     outcome : Outcome
     """
-    loss, pool, c = program.loss, point.pool, point.b.size
-    B, T = program.bits(pool), None if program.T is None else program.T[pool]
+    loss = program.loss
+    pool = point.pool
+    c = point.b.size
+    B = program.bits(pool)
+    T = None if program.T is None else program.T[pool]
     parts = [slice(k, k + 1) for k in range(c)] if loss.separable else [slice(0, c)]
-    U, steps, useful = np.empty_like(loss.Y), 0, True
+    U = np.empty_like(loss.Y)
+    steps = 0
+    useful = True
     for at in parts:
         own = SquaredError(loss.Y[:, at], loss.weight, loss.intercept) if loss.separable else loss
         part = Point(np.arange(len(pool)), point.W[..., at], point.b[at], point.borders[pool][..., at])
@@ -80,69 +86,62 @@ def interior_point(
 
 
 @dataclass
-class _Norms:
-    """The scaling W of Nesterov and Todd for the cones ||v|| <= t: W takes (alpha, zeta) to where W^-1 takes (t, v).
+class _Variables:
+    """The variables of the method, or their changes: neurons v, intercepts b, bounds t of norms and their multipliers
+    zeta, slacks s of cones and their multipliers gamma."""
 
-    W = h V, where V is the hyperbolic rotation of (w0, w).
-    """
-
-    t: Array
     v: Array
+    b: Array
+    t: Array
     zeta: Array
-    alpha: float
+    s: Array
+    gamma: Array
 
-    def __post_init__(self) -> None:
-        primal = np.sqrt(np.maximum(self.t**2 - (self.v**2).sum(axis=-1), np.finfo(np.float64).tiny))
-        dual = np.sqrt(np.maximum(self.alpha**2 - (self.zeta**2).sum(axis=-1), np.finfo(np.float64).tiny))
-        t, v = self.t / primal, self.v / primal[..., np.newaxis]
-        a, zeta = self.alpha / dual, self.zeta / dual[..., np.newaxis]
-        half = np.sqrt(2.0 * (1.0 + a * t + (v * zeta).sum(axis=-1)))
-        self.w0, self.w = (t + a) / half, (v - zeta) / half[..., np.newaxis]
-        self.h = np.sqrt(primal / dual)
+    def moved(self, length: float, change: "_Variables") -> "_Variables":
+        """Return the variables after a step."""
+        return _Variables(*(start + length * way for start, way in zip(self._all(), change._all(), strict=True)))
 
-    def up(self, x0: Array, x: Array) -> tuple[Array, Array]:
-        """Return W (x0, x)."""
-        inner = (self.w * x).sum(axis=-1)
-        turned = x + self.w * (x0 + inner / (1.0 + self.w0))[..., np.newaxis]
-        return self.h * (self.w0 * x0 + inner), self.h[..., np.newaxis] * turned
+    @property
+    def is_finite(self) -> bool:
+        return all(np.isfinite(values).all() for values in self._all())
 
-    def down(self, x0: Array, x: Array) -> tuple[Array, Array]:
-        """Return W^-1 (x0, x)."""
-        inner = (self.w * x).sum(axis=-1)
-        turned = x + self.w * (inner / (1.0 + self.w0) - x0)[..., np.newaxis]
-        return (self.w0 * x0 - inner) / self.h, turned / self.h[..., np.newaxis]
-
-    def centred(self, target: float, correction: tuple[Array, Array]) -> tuple[Array, Array]:
-        """Return what the multipliers change by where (t, v) stays, for products of `target` less `correction`."""
-        s0, s = self.down(self.t, self.v)
-        y0, y = target - correction[0], -correction[1]
-        x0 = (s0 * y0 - (s * y).sum(axis=-1)) / (s0**2 - (s**2).sum(axis=-1))
-        first, rest = self.down(x0, (y - x0[..., np.newaxis] * s) / s0[..., np.newaxis])
-        return first - self.alpha, rest - self.zeta
+    def _all(self) -> tuple[Array, ...]:
+        return self.v, self.b, self.t, self.zeta, self.s, self.gamma
 
 
 class _InteriorPoint:
     """An iterate of the method, for a program whose patterns are the pool. Neurons v are of shape (S, 2c, d)."""
 
     def __init__(self, program: Program, point: Point, alpha: float) -> None:
-        self.program, self.point, self.alpha = program, point, alpha
-        X, loss = program.X, program.loss
-        (n, d), c, S = X.shape, point.b.size, program.B.shape[1]
+        self.program = program
+        self.point = point
+        self.alpha = alpha
+        X = program.X
+        loss = program.loss
+        n, d = X.shape
+        c = point.b.size
+        S = program.B.shape[1]
         self.A = Operator(program.B, X)
         self.D = self.A.zeros_and_ones()
         directions = np.broadcast_to(np.eye(c), (S, c, c)) if program.T is None else program.T
         self.O = np.concatenate([directions, -directions], axis=1)  # what a neuron adds to the outputs
-        cones, rows = program.cones(point.pool), program.lengths > 0
+        cones = program.cones(point.pool)
+        rows = program.lengths > 0
         self.rows = X[rows] / program.lengths[rows, np.newaxis]
         self.signs = cones.signs[:, np.newaxis, rows].astype(np.float64)
         self.upper = np.triu_indices(d)
         self.squares = self.rows[:, self.upper[0]] * self.rows[:, self.upper[1]]
-        self.b = loss.best_intercept(np.zeros((n, c)), np.zeros(c))
-        bound = loss.value(np.broadcast_to(self.b, (n, c))) / (alpha * S * 2 * c)  # of the mean norm at the optimum
-        self.v, self.t = np.zeros((S, 2 * c, d)), np.full((S, 2 * c), bound)
-        self.zeta = np.zeros_like(self.v)
-        self.s = np.full((S, 2 * c, len(self.rows)), SLACK * bound)
-        self.gamma = np.full_like(self.s, alpha)
+        b = loss.best_intercept(np.zeros((n, c)), np.zeros(c))
+        bound = loss.value(np.broadcast_to(b, (n, c))) / (alpha * S * 2 * c)  # of the mean norm at the optimum
+        slacks = (S, 2 * c, len(self.rows))
+        self.at = _Variables(
+            v=np.zeros((S, 2 * c, d)),
+            b=b,
+            t=np.full((S, 2 * c), bound),
+            zeta=np.zeros((S, 2 * c, d)),
+            s=np.full(slacks, SLACK * bound),
+            gamma=np.full(slacks, alpha),
+        )
         self.infeasible = 1e-6 * bound
 
     def run(self, goal: float, max_iter: int, clock: Clock) -> int:
@@ -169,31 +168,31 @@ class _InteriorPoint:
     def _look(self) -> None:
         """Evaluate the loss and the residuals."""
         loss = self.program.loss
-        self.Z = self._forward(self.v)
-        self.U = loss.gradient(self.Z + self.b)
+        self.Z = self._forward(self.at.v)
+        self.U = loss.gradient(self.Z + self.at.b)
         self.slope = self._adjoint(self.U)
-        self.inside = self.signs * (self.v @ self.rows.T)
-        self.missing = self.inside - self.s
-        self.products = float((self.alpha * self.t + (self.v * self.zeta).sum(axis=-1)).sum())
-        self.products += float((self.gamma * self.s).sum())
-        unmet = self.slope - self.zeta - (self.signs * self.gamma) @ self.rows
+        self.inside = self.signs * (self.at.v @ self.rows.T)
+        self.missing = self.inside - self.at.s
+        self.products = float((self.alpha * self.at.t + (self.at.v * self.at.zeta).sum(axis=-1)).sum())
+        self.products += float((self.at.gamma * self.at.s).sum())
+        unmet = self.slope - self.at.zeta - (self.signs * self.at.gamma) @ self.rows
         free = np.abs(self.U.sum(axis=0)).max() if loss.intercept else 0.0
         self.unmet = max(float(np.abs(unmet).max()), float(free))
 
     def _step(self) -> bool:
-        """Take a step; False where numbers end, and the iterate is none any more, or where the step has no length."""
-        norms = _Norms(self.t, self.v, self.zeta, self.alpha)
+        """Take a step; return False if the iterate contains NaN or infinity, or if no step has a length."""
+        norms = Norms(self.at.t, self.at.v, self.at.zeta, self.alpha)
         try:
             self._factor(norms)
             change, length = self._corrected(norms)
         except LinAlgError:
             return False
-        if not np.isfinite(length) or not all(np.isfinite(way).all() for way in change.values()):
+        if not (np.isfinite(length) and change.is_finite):
             return False
-        start, before = {name: getattr(self, name) for name in change}, self.unmet
+        start = self.at
+        before = self.unmet
         while length > SHORTEST:
-            for name, way in change.items():
-                setattr(self, name, start[name] + length * way)
+            self.at = start.moved(length, change)
             self._look()
             # a line for a squared error; other gradients may turn away from theirs
             if self.program.loss.quadratic or self.unmet <= 2.0 * before + 1e-3 * self.alpha:
@@ -201,31 +200,33 @@ class _InteriorPoint:
             length *= 0.5
         return False
 
-    def _corrected(self, norms: _Norms) -> tuple[dict[str, Array], float]:
+    def _corrected(self, norms: Norms) -> tuple[_Variables, float]:
         """Return the direction and the length of Mehrotra's step."""
-        mean = self.products / (self.t.size + self.s.size)
+        mean = self.products / (self.at.t.size + self.at.s.size)
         change = self._direction(norms, 0.0, 0.0, (0.0, 0.0))
         length = self._length(change)
         left = sum(
             float(((x + length * dx) * (y + length * dy)).sum())
             for (x, dx), (y, dy) in (
-                ((self.v, change["v"]), (self.zeta, change["zeta"])),
-                ((self.s, change["s"]), (self.gamma, change["gamma"])),
-                ((self.t, change["t"]), (self.alpha, 0.0)),
+                ((self.at.v, change.v), (self.at.zeta, change.zeta)),
+                ((self.at.s, change.s), (self.at.gamma, change.gamma)),
+                ((self.at.t, change.t), (self.alpha, 0.0)),
             )
         )
         centring = float(np.clip(left / self.products, 0.0, 1.0)) ** 3
-        x0, x = norms.down(change["t"], change["v"])
-        y0, y = norms.up(np.zeros_like(self.t), change["zeta"])
+        x0, x = norms.down(change.t, change.v)
+        y0, y = norms.up(np.zeros_like(self.at.t), change.zeta)
         product = x0 * y0 + (x * y).sum(axis=-1), x0[..., np.newaxis] * y + y0[..., np.newaxis] * x
-        change = self._direction(norms, centring * mean, change["s"] * change["gamma"], product)
+        change = self._direction(norms, centring * mean, change.s * change.gamma, product)
         return change, min(1.0, SHORTENED * self._length(change))
 
-    def _factor(self, norms: _Norms) -> None:
+    def _factor(self, norms: Norms) -> None:
         """Factor the blocks of the neurons, and I + R A M^-1 A'R where R R = Q is the curvature of the loss."""
-        program, X, (S, m, d) = self.program, self.program.X, self.v.shape
+        program = self.program
+        X = self.program.X
+        (S, m, d) = self.at.v.shape
         n, c = self.U.shape
-        self.ratio = self.gamma / self.s
+        self.ratio = self.at.gamma / self.at.s
         M = np.empty((S, m, d, d))
         M[..., self.upper[0], self.upper[1]] = M[..., self.upper[1], self.upper[0]] = self.ratio @ self.squares
         flat = norms.w * np.sqrt(2.0 / (2.0 * norms.w0**2 - 1.0))[..., np.newaxis]
@@ -236,7 +237,7 @@ class _InteriorPoint:
         self.inverse = np.swapaxes(root, -1, -2) @ root
         # the two neurons of a pattern and an output differ in a sign, which does not matter in squares
         factors = np.swapaxes(np.linalg.qr(np.concatenate([root[:, :c], root[:, c:]], axis=2), mode="r"), -1, -2)
-        self.Q = program.loss.model(self.Z + self.b, range(c))[0]
+        self.Q = program.loss.model(self.Z + self.at.b, range(c))[0]
         if c == 1:
             self.R = np.sqrt(self.Q)
         else:
@@ -267,7 +268,7 @@ class _InteriorPoint:
     def _solve_roughly(self, right: Array, free: Array) -> tuple[Array, Array]:
         known = np.einsum("smde,sme->smd", self.inverse, right)
         y = cho_solve(self.left, self._curve(self.R, self._forward(known)).ravel(), check_finite=False)
-        if not np.isfinite(y).all():  # LAPACK would complain aloud
+        if not np.isfinite(y).all():  # LAPACK would print an error
             raise LinAlgError("the numbers are too large or too small")
         db = np.zeros(free.size)
         if self.program.loss.intercept:
@@ -283,51 +284,58 @@ class _InteriorPoint:
         """Return Q_i Z_i for every row."""
         return (Q @ Z[..., np.newaxis])[..., 0]
 
-    def _direction(self, norms: _Norms, target: float, of_cones: Array | float, of_norms: tuple) -> dict[str, Array]:
+    def _direction(self, norms: Norms, target: float, of_cones: Array | float, of_norms: tuple) -> _Variables:
         """Return the Newton direction to products of `target`, less corrections of second order."""
         first, rest = norms.centred(target, of_norms)
         # alpha stays what it is, which eliminates t
-        corner, side = (2.0 * norms.w0**2 - 1.0) / norms.h**2, -2.0 * (norms.w0 / norms.h**2)[..., np.newaxis] * norms.w
-        wanted = (target - of_cones) / self.s - self.gamma
-        right = self.zeta - self.slope + rest - side * (first / corner)[..., np.newaxis]
-        right += (self.signs * (self.gamma + wanted - self.ratio * self.missing)) @ self.rows
+        corner = (2.0 * norms.w0**2 - 1.0) / norms.h**2
+        side = -2.0 * (norms.w0 / norms.h**2)[..., np.newaxis] * norms.w
+        wanted = (target - of_cones) / self.at.s - self.at.gamma
+        right = self.at.zeta - self.slope + rest - side * (first / corner)[..., np.newaxis]
+        right += (self.signs * (self.at.gamma + wanted - self.ratio * self.missing)) @ self.rows
         dv, db = self._solve(right)
         dt = (first - (side * dv).sum(axis=-1)) / corner
         along = (norms.w * dv).sum(axis=-1)[..., np.newaxis]
         dzeta = rest - side * dt[..., np.newaxis] - (dv + 2.0 * along * norms.w) / (norms.h**2)[..., np.newaxis]
         ds = self.signs * (dv @ self.rows.T) + self.missing
-        return {"v": dv, "b": db, "t": dt, "zeta": dzeta, "s": ds, "gamma": wanted - self.ratio * ds}
+        return _Variables(dv, db, dt, dzeta, ds, wanted - self.ratio * ds)
 
-    def _length(self, change: dict[str, Array]) -> float:
-        """Return how far all constraints hold, at most 1."""
-        fastest = max(float((-change["s"] / self.s).max()), float((-change["gamma"] / self.gamma).max()), 1.0)
+    def _length(self, change: _Variables) -> float:
+        """Return the largest step, at most 1, that keeps all constraints."""
+        fastest = max(float((-change.s / self.at.s).max()), float((-change.gamma / self.at.gamma).max()), 1.0)
         return min(
             1.0 / fastest,
-            _until_longer(self.t, change["t"], self.v, change["v"]),
-            _until_longer(np.full_like(self.t, self.alpha), np.zeros_like(self.t), self.zeta, change["zeta"]),
+            until_longer(self.at.t, change.t, self.at.v, change.v),
+            until_longer(np.full_like(self.at.t, self.alpha), np.zeros_like(self.at.t), self.at.zeta, change.zeta),
         )
 
     def _offer(self, goal: float) -> bool:
         """Write the point without the neurons that cost more than they bring, if its gap is at most `goal`."""
-        program, point, loss, X = self.program, self.point, self.program.loss, self.program.X
-        (S, m, d), c = self.v.shape, point.b.size
+        program = self.program
+        point = self.point
+        loss = self.program.loss
+        X = self.program.X
+        (S, m, d) = self.at.v.shape
+        c = point.b.size
         # to leave a neuron out changes F by this much in the first order, and the penalty too, and F in the second
-        gain = self.alpha * np.sqrt((self.v**2).sum(axis=-1)) + (self.v * self.zeta).sum(axis=-1)
-        gain += (self.gamma * self.inside).sum(axis=-1)
-        Q = loss.model(self.Z + self.b, range(c))[0]
+        gain = self.alpha * np.sqrt((self.at.v**2).sum(axis=-1)) + (self.at.v * self.at.zeta).sum(axis=-1)
+        gain += (self.at.gamma * self.inside).sum(axis=-1)
+        Q = loss.model(self.Z + self.at.b, range(c))[0]
         curved = np.einsum("nab,sma,smb->nsm", Q, self.O, self.O)
-        hidden = (X @ self.v.reshape(-1, d).T).reshape(len(X), S, m) ** 2 * self.D[:, :, np.newaxis]
+        hidden = (X @ self.at.v.reshape(-1, d).T).reshape(len(X), S, m) ** 2 * self.D[:, :, np.newaxis]
         kept = 0.5 * (curved * hidden).sum(axis=0) > gain
-        flat = np.where(kept[..., np.newaxis], self.v, 0.0).reshape(-1, d)
-        cones, which = program.cones(np.arange(S)), np.repeat(np.arange(S), m)
-        out, norms = np.empty_like(flat), np.empty(len(flat))
+        flat = np.where(kept[..., np.newaxis], self.at.v, 0.0).reshape(-1, d)
+        cones = program.cones(np.arange(S))
+        which = np.repeat(np.arange(S), m)
+        out = np.empty_like(flat)
+        norms = np.empty(len(flat))
         borders = np.full((len(flat), d + 2), -1, dtype=np.int64)
         project_all(flat, cones.X, cones.XT, cones.lengths, cones.signs, which, borders, 0.0, out, norms)
         W = np.ascontiguousarray(np.moveaxis(out.reshape(S, 2, c, d), 2, 3))
         offered = Point(point.pool, W, point.b, point.borders)
         Z = program.scores(offered)
-        offered.b = loss.best_intercept(Z, self.b)
-        U = loss.gradient(self.Z + loss.best_intercept(self.Z, self.b))  # its columns sum to zero
+        offered.b = loss.best_intercept(Z, self.at.b)
+        U = loss.gradient(self.Z + loss.best_intercept(self.Z, self.at.b))  # its columns sum to zero
         suprema_of_U, _ = suprema(program, point.pool, program.B, U, offered, self.alpha)
         if not certify(program, offered, Z, U, suprema_of_U, self.alpha)[0].absolute <= goal:  # NaN is no proof
             return False
@@ -335,12 +343,3 @@ class _InteriorPoint:
         point.b = offered.b
         point.proof = U
         return True
-
-
-def _until_longer(t: Array, dt: Array, v: Array, dv: Array) -> float:
-    """Return for which share of the way every v + share dv is at most as long as t + share dt; at most 1."""
-    square, mixed = dt**2 - (dv**2).sum(axis=-1), t * dt - (v * dv).sum(axis=-1)
-    now = np.maximum(t**2 - (v**2).sum(axis=-1), np.finfo(np.float64).tiny)
-    inside = mixed**2 - square * now  # of the roots of now + 2 mixed x + square x^2
-    fastest = np.where(inside >= 0.0, np.sqrt(np.maximum(inside, 0.0)) - mixed, 0.0) / now
-    return 1.0 / max(float(fastest.max()), 1.0)

@@ -33,7 +33,9 @@ class Loss(ABC):
     smoothness = 1.0  # the largest second derivative of l
 
     def __init__(self, Y: Array, weight: Array, intercept: bool) -> None:
-        self.Y, self.weight, self.intercept = Y, weight, intercept
+        self.Y = Y
+        self.weight = weight
+        self.intercept = intercept
         self.column = weight[:, np.newaxis]
 
     @abstractmethod
@@ -77,7 +79,8 @@ class SquaredError(Loss):
         return self.weight @ (self.Y - Z) if self.intercept else np.zeros(Z.shape[1])
 
     def dual(self, U: Array, most: Array) -> tuple[float, Array]:
-        square, inner = (U * U / self.column).sum(axis=0), (U * self.Y).sum(axis=0)
+        square = (U * U / self.column).sum(axis=0)
+        inner = (U * self.Y).sum(axis=0)
         scale = np.minimum(np.maximum(-inner, 0.0) / np.maximum(square, TINY), most)
         return float((-0.5 * scale**2 * square - scale * inner).sum()), scale
 
@@ -102,7 +105,8 @@ class LogLoss(Loss):
         b = start.copy()
         if not self.intercept:
             return np.zeros_like(b)
-        low, high = -np.inf, np.inf
+        low = -np.inf
+        high = np.inf
         for _ in range(100):  # Newton, inside the bracket that the sign of the slope gives
             slope = self.gradient(Z + b).sum()
             low, high = (low, b[0]) if slope > 0 else (b[0], high)
@@ -160,7 +164,8 @@ class MultinomialLogLoss(Loss):
             hessian = np.diag(self.weight @ p) - (p * self.column).T @ p + 1.0 / b.size
             step = np.linalg.solve(hessian + 1e-14 * np.eye(b.size), slope)
             step -= step.mean()
-            length, unit = np.abs(step).max(), max(1.0, np.abs(b).max())
+            length = np.abs(step).max()
+            unit = max(1.0, np.abs(b).max())
             if length <= 1e-6 * unit:  # where values differ by rounding, and Newton's method needs no safeguard
                 b = b - step
                 if length <= 1e-9 * unit:

@@ -25,7 +25,7 @@ def newton(program: Program, point: Point, alpha: float, goal: float, max_iter: 
     alpha, goal : float
 
     max_iter : int
-        Most steps; each goes once through the outputs.
+        Most steps; each updates every output once.
 
     clock : Clock
 
@@ -33,16 +33,20 @@ def newton(program: Program, point: Point, alpha: float, goal: float, max_iter: 
     -------
     outcome : Outcome
     """
-    loss, c = program.loss, program.loss.Y.shape[1]
-    B, cones = program.bits(point.pool), program.cones(point.pool)
+    loss = program.loss
+    c = program.loss.Y.shape[1]
+    B = program.bits(point.pool)
+    cones = program.cones(point.pool)
     models = [range(k, k + 1) for k in range(c)] if loss.separable else [range(c)]
     if not loss.separable and program.relu:
         cones = cones._replace(signs=np.tile(cones.signs, (c, 1)))
     Z = program.scores(point)
-    step, useful = 0, True
+    step = 0
+    useful = True
     while step < min(max_iter, MAX_STEPS) and not (step and clock.is_over):
         step += 1
-        before, useful = Z, True
+        before = Z
+        useful = True
         for outputs in models:
             point.b = loss.best_intercept(Z, point.b)
             Z, reached = _step(program, point, B, cones, Z, outputs, alpha, goal / (2 * c), clock)
@@ -69,16 +73,20 @@ def _step(
     clock: Clock,
 ) -> tuple[Array, float]:
     """Solve the quadratic model in some outputs, go towards its solution; return the new scores and the model's gap."""
-    loss, X, (S, sides, d, _), q = program.loss, program.X, point.W.shape, len(outputs)
+    loss = program.loss
+    X = program.X
+    (S, sides, d, _) = point.W.shape
+    q = len(outputs)
     Q, back = loss.model(Z + point.b, outputs)
     U = loss.gradient(Z + point.b)[:, outputs]
     zeta = Z[:, outputs] - back
-    total, weighted = Q.sum(axis=0), np.einsum("nkl,nl->nk", Q, zeta)
+    total = Q.sum(axis=0)
+    weighted = np.einsum("nkl,nl->nk", Q, zeta)
     square = float((zeta * weighted).sum())
     if loss.intercept:
         square -= float(weighted.sum(axis=0) @ np.linalg.pinv(total) @ weighted.sum(axis=0))
     H = _grams(program, point, B, Q, total)
-    # blocks stand output by output, pattern by pattern
+    # blocks are ordered by output, then by pattern
     W = _split(point.W[..., outputs])
     c = H @ net(W).ravel() - program.turn_back(point.pool, adjoint(B, X, U)).transpose(2, 0, 1).ravel()
     at = point.pool if program.relu else slice(0)
@@ -103,15 +111,17 @@ def _split(W: NDArray) -> NDArray:
 
 
 def line_search(program: Program, point: Point, Z: Array, along: Array, W: Array, alpha: float) -> Array:
-    """Go towards W as far as the objective falls, by halves."""
-    loss, was = program.loss, point.W
+    """Move towards W; halve the step until the objective falls."""
+    loss = program.loss
+    was = point.W
     start = loss.value(Z + point.b) + alpha * penalty(was)
     share = 1.0
     for _ in range(30):
         new = W if share == 1.0 else was + share * (W - was)
         b = loss.best_intercept(Z + share * along, point.b)
         if loss.value(Z + share * along + b) + alpha * penalty(new) < start:
-            point.W, point.b = np.ascontiguousarray(new), b
+            point.W = np.ascontiguousarray(new)
+            point.b = b
             return Z + share * along
         share *= 0.5
     return Z
@@ -119,7 +129,10 @@ def line_search(program: Program, point: Point, Z: Array, along: Array, W: Array
 
 def _grams(program: Program, point: Point, B: NDArray[np.uint8], Q: Array, total: Array) -> Array:
     """Return A' Q A of the pool, without the means where there are intercepts; kept if Q never changes."""
-    loss, X, S, q = program.loss, program.X, len(point.pool), Q.shape[1]
+    loss = program.loss
+    X = program.X
+    S = len(point.pool)
+    q = Q.shape[1]
     d = X.shape[1]
     known = point.H if loss.quadratic and point.H is not None else np.empty((0, 0))
     every = np.arange(S)
@@ -134,7 +147,8 @@ def _grams(program: Program, point: Point, B: NDArray[np.uint8], Q: Array, total
             left = np.stack([mean[k, new[0] * d :] for mean in means])
             right = np.stack([mean[other] for mean in means])
             block -= left.T @ inverse @ right
-            at, to = slice((k * S + new[0]) * d, (k + 1) * S * d), slice(other * S * d, (other + 1) * S * d)
+            at = slice((k * S + new[0]) * d, (k + 1) * S * d)
+            to = slice(other * S * d, (other + 1) * S * d)
             H[at, to] = block
             H[to, at] = block.T
     if loss.quadratic:

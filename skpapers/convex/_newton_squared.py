@@ -22,8 +22,9 @@ from skpapers.convex._program import Point, Program
 
 Array = NDArray[np.float64]
 PIECE = 500_000_000  # operations between two looks at the clock
-MOST_BETWEEN = 32 * LOOK  # iterations of FISTA between two Newton steps, where these do not help
-FORCING, MOST_PRODUCTS = 0.2, 30  # conjugate gradients stop at this share of the residual, or after so many products
+MOST_BETWEEN = 32 * LOOK  # iterations of FISTA between two Newton steps, if these do not help
+FORCING = 0.2
+MOST_PRODUCTS = 30  # conjugate gradients stop at this share of the residual, or after so many products
 HALVINGS = 6
 
 
@@ -58,7 +59,7 @@ def newton_squared(program: Program, point: Point, alpha: float, goal: float, ma
 
 @njit(cache=True, nogil=True)
 def solve_squared(D, E, X, y, weight, intercept, W, alpha, spectrum, step, goal, most):
-    """Solve the problem of `fista_squared` in place of W, by turns of FISTA, which finds the neurons, and Newton steps.
+    """Solve the problem of `fista_squared` in place of W: FISTA finds the active neurons, Newton steps improve them.
 
     Parameters
     ----------
@@ -79,7 +80,8 @@ def solve_squared(D, E, X, y, weight, intercept, W, alpha, spectrum, step, goal,
     step : float
         The step size of FISTA at the end.
     """
-    n_iter, turn = 0, LOOK
+    n_iter = 0
+    turn = LOOK
     while n_iter < most:
         done, step, gap = fista_squared(D, E, X, y, weight, intercept, W, alpha, step, goal, min(turn, most - n_iter))
         n_iter += done
@@ -99,21 +101,30 @@ def _newton(D, E, X, y, weight, intercept, W, alpha, spectrum):
     m = here.size
     if m == 0:
         return False
-    w, lengths, D_here, E_here = np.empty((m, d)), norms[here], np.empty((n, m)), np.empty((m, n))
+    w = np.empty((m, d))
+    lengths = norms[here]
+    D_here = np.empty((n, m))
+    E_here = np.empty((m, n))
     for k in range(m):
-        w[k], E_here[k] = W[here[k]], E[here[k]]
+        w[k] = W[here[k]]
+        E_here[k] = E[here[k]]
         for i in range(n):
             D_here[i, k] = E_here[k, i]
-    z, u, back = np.empty(n), np.empty(n), np.empty((n, d))
+    z = np.empty(n)
+    u = np.empty(n)
+    back = np.empty((n, d))
     scores(D_here, X, w, z)
     before = _value(z, y, weight, intercept, u) + alpha * lengths.sum()
     gradient(z, y, weight, intercept, u)
     times(X, u, back)
     residual = -np.dot(E_here, back)
-    unit, inverse, correction = np.empty((m, d)), np.empty((m, d)), np.empty(m)
+    unit = np.empty((m, d))
+    inverse = np.empty((m, d))
+    correction = np.empty(m)
     share = np.dot(E_here, weight)
     for k in range(m):
-        bend, rest = alpha / lengths[k], 1.0
+        bend = alpha / lengths[k]
+        rest = 1.0
         for j in range(d):
             unit[k, j] = w[k, j] / lengths[k]
             residual[k, j] -= alpha * unit[k, j]
@@ -121,11 +132,14 @@ def _newton(D, E, X, y, weight, intercept, W, alpha, spectrum):
             rest -= bend * unit[k, j] * unit[k, j] * inverse[k, j]
         correction[k] = bend / max(rest, 1e-12)
     # single precision is enough for a direction
-    D32, E32, X32 = D_here.astype(np.float32), E_here.astype(np.float32), X.astype(np.float32)
+    D32 = D_here.astype(np.float32)
+    E32 = E_here.astype(np.float32)
+    X32 = X.astype(np.float32)
     back32 = np.empty((n, d), dtype=np.float32)
     move = np.zeros((m, d))
     scaled = _precondition(residual, unit, inverse, correction)
-    along, square = scaled.copy(), (residual * scaled).sum()
+    along = scaled.copy()
+    square = (residual * scaled).sum()
     enough = FORCING * FORCING * square
     for _ in range(MOST_PRODUCTS):
         if square <= enough:
@@ -150,14 +164,16 @@ def _newton(D, E, X, y, weight, intercept, W, alpha, spectrum):
         move += far * along
         residual -= far * bent
         scaled = _precondition(residual, unit, inverse, correction)
-        was, square = square, (residual * scaled).sum()
+        was = square
+        square = (residual * scaled).sum()
         along = scaled + square / was * along
     far = 1.0
     for _ in range(HALVINGS):
         new = w + far * move
         penalty = 0.0
         for k in range(m):
-            inner, norm = 0.0, 0.0
+            inner = 0.0
+            norm = 0.0
             for j in range(d):
                 inner += unit[k, j] * new[k, j]
                 norm += new[k, j] * new[k, j]

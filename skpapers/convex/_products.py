@@ -41,7 +41,8 @@ def _pattern_sums(B, first, second, L, M, left, right, out):
                         for j in range(LANES):
                             table[q, half + code, j] = table[q, code, j] + rows[r, j]
             for i in range(first.size):
-                a, b = first[i], second[i]
+                a = first[i]
+                b = second[i]
                 b0 = B[block, a] & B[block, b]
                 b1 = B[block + 1, a] & B[block + 1, b]
                 b2 = B[block + 2, a] & B[block + 2, b]
@@ -66,11 +67,14 @@ def unpack(B: Bits, n: int) -> NDArray[np.uint8]:
 
 def adjoint(B: Bits, X: Array, U: Array) -> Array:
     """Return A' U as an array of shape (P, d, c): X' D_i U for every pattern."""
-    (d, c), P = (X.shape[1], U.shape[1]), B.shape[1]
-    left, right = np.repeat(np.arange(d), c), np.tile(np.arange(c), d)
+    (d, c) = (X.shape[1], U.shape[1])
+    P = B.shape[1]
+    left = np.repeat(np.arange(d), c)
+    right = np.tile(np.arange(c), d)
     if P < 160:  # fewer than pay for the tables
         return _adjoint_by_blas(B, X, U).reshape(P, d, c)
-    out, every = np.empty((P, d * c)), np.arange(P)
+    out = np.empty((P, d * c))
+    every = np.arange(P)
     _pattern_sums(B, every, every, X, np.ascontiguousarray(U), left, right, out)
     return out.reshape(P, d, c)
 
@@ -106,7 +110,8 @@ class Operator:
     """A and its adjoint for few patterns: A W = rowsum(X * (D W)), A'U = D'(X * U) with D of zeros and ones."""
 
     def __init__(self, B: NDArray[np.uint8], X: Array) -> None:
-        self.B, self.X = B, X
+        self.B = B
+        self.X = X
         self.kept = list(chunks(B, len(X))) if B.shape[1] * len(X) <= DENSE_CELLS else None
 
     def zeros_and_ones(self) -> Array:
@@ -118,13 +123,15 @@ class Operator:
 
     def forward(self, W: Array) -> Array:
         S, d, c = W.shape
-        Z, flat = np.empty((len(self.X), c)), W.reshape(S, d * c)
+        Z = np.empty((len(self.X), c))
+        flat = W.reshape(S, d * c)
         for rows, D in self.parts():
             Z[rows] = np.einsum("nd,ndc->nc", self.X[rows], (D @ flat).reshape(-1, d, c))
         return Z
 
     def adjoint(self, U: Array) -> Array:
-        (d, c), S = (self.X.shape[1], U.shape[1]), self.B.shape[1]
+        (d, c) = (self.X.shape[1], U.shape[1])
+        S = self.B.shape[1]
         A = np.zeros((S, d * c))
         for rows, D in self.parts():
             A += D.T @ (self.X[rows, :, np.newaxis] * U[rows, np.newaxis, :]).reshape(len(D), -1)
@@ -133,9 +140,11 @@ class Operator:
 
 def blocks(B: Bits, X: Array, weight: Array) -> Array:
     """Return X' D_i diag(weight) X for every pattern, of shape (P, d, d)."""
-    d, every = X.shape[1], np.arange(B.shape[1])
+    d = X.shape[1]
+    every = np.arange(B.shape[1])
     left, right = np.triu_indices(d)
-    out, full = np.empty((every.size, left.size)), np.empty((every.size, d, d))
+    out = np.empty((every.size, left.size))
+    full = np.empty((every.size, d, d))
     _pattern_sums(B, every, every, X, weight[:, np.newaxis] * X, left, right, out)
     full[:, left, right] = out
     full[:, right, left] = out
@@ -148,7 +157,8 @@ def gram(B: Bits, X: Array, weight: Array, rows: NDArray[np.intp], columns: NDAr
     left, right = np.triu_indices(d)
     # D_i D_j is the same pattern in either order
     grid = np.stack(np.broadcast_arrays(rows[:, np.newaxis], columns[np.newaxis, :])).reshape(2, -1)
-    low, high = grid.min(axis=0), grid.max(axis=0)
+    low = grid.min(axis=0)
+    high = grid.max(axis=0)
     pairs, where = np.unique(low * B.shape[1] + high, return_inverse=True)
     first, second = np.divmod(pairs, B.shape[1])
     out = np.empty((pairs.size, left.size))

@@ -1,4 +1,4 @@
-"""A sampled convex program, a point of it, and the look at the point that gives its certificate."""
+"""A sampled convex program, a point of it, and the certificate of a point."""
 
 from dataclasses import dataclass, field
 
@@ -35,7 +35,7 @@ class Program:
 
     T : ndarray of shape (P, c, c), default=None
         Orthogonal matrices: the k-th neuron of pattern p adds to the outputs in the direction of row k of T[p]. None
-        stands for identity matrices, neurons with one output each.
+        means identity matrices: every neuron has one output.
     """
 
     X: Array
@@ -60,7 +60,7 @@ class Program:
 
     @property
     def shared(self) -> bool:
-        """Whether neurons that are added serve all outputs, since outputs are no problems of their own."""
+        """Whether neurons that are added serve all outputs, because outputs are not separate problems."""
         return self.relu and self.loss.Y.shape[1] > 1 and not self.loss.separable
 
     def turn(self, patterns: NDArray[np.intp], W: Array) -> Array:
@@ -84,7 +84,7 @@ class Program:
 
 @dataclass
 class Point:
-    """A point of a program, and what the search remembers.
+    """A point of a program, with the state that the next solver starts from.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Point:
         Intercepts of the outputs.
 
     borders : ndarray of shape (P, sides, d + 2, c)
-        Where the last projections onto the cones ended; nothing for a gated program.
+        Where the last projections onto the cones ended; empty for a gated program.
 
     H : ndarray of shape (S * d, S * d), default=None
         The Gram matrix of the pool, for a loss of one curvature.
@@ -130,7 +130,8 @@ class Point:
 
 def empty_point(program: Program) -> Point:
     """Return the empty model with its best intercepts."""
-    (n, d), c = program.X.shape, program.loss.Y.shape[1]
+    (n, d) = program.X.shape
+    c = program.loss.Y.shape[1]
     b = program.loss.best_intercept(np.zeros((n, c)), np.zeros(c))
     borders = np.full((program.B.shape[1] if program.relu else 0, 2, d + 2, c), -1, dtype=np.int64)
     return Point(np.empty(0, dtype=np.intp), np.zeros((0, program.sides, d, c)), b, borders)
@@ -171,7 +172,8 @@ def largest_supremum(program: Program, U: Array, point: Point) -> float:
     bounds = np.sqrt((A * A).sum(axis=1)).max(axis=1, initial=0.0)
     if not program.relu:
         return float(bounds.max(initial=0.0))
-    best, order = 0.0, np.argsort(-bounds, kind="stable")
+    best = 0.0
+    order = np.argsort(-bounds, kind="stable")
     for start in range(0, len(order), BATCH):
         patterns = order[start : start + BATCH]
         patterns = patterns[bounds[patterns] > best]

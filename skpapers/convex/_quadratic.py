@@ -16,7 +16,7 @@ from skpapers.convex._clock import ENDLESS, Clock
 from skpapers.convex._cones import project, project_all
 
 Array = NDArray[np.float64]
-MAX_FAILURES = 4  # Newton steps in a row that lower nothing, before another method has to go on
+MAX_FAILURES = 4  # Newton steps in a row that do not lower the objective, before another method continues
 
 
 class Cones(NamedTuple):
@@ -31,15 +31,16 @@ class Cones(NamedTuple):
 
 
 def no_cones(d: int) -> Cones:
-    """Return what stands for the whole space."""
+    """Return a value for programs without cones."""
     return Cones(np.empty((0, d)), np.empty((d, 0)), np.empty(0), np.empty((0, 0), dtype=np.int8), False)
 
 
 @njit(cache=True, nogil=True)
 def _descend(H, g, W, steps, alpha, sweeps, X, XT, lengths, signs, cones, borders):
-    """Sweep over the blocks; every fifth sweep looks at those that are zero, too. `g` is the gradient Hw - c."""
+    """Sweep over the blocks; every fifth sweep also updates those that are zero. `g` is the gradient Hw - c."""
     blocks, sides, d = W.shape
-    a, new = np.empty(d), np.empty(d)
+    a = np.empty(d)
+    new = np.empty(d)
     for sweep in range(sweeps):
         largest = 0.0
         for i in range(blocks):
@@ -54,7 +55,8 @@ def _descend(H, g, W, steps, alpha, sweeps, X, XT, lengths, signs, cones, border
                 for j in range(d):
                     a[j] = W[i, q, j] - side * g[i * d + j] * steps[i]
                     norm += a[j] * a[j]
-                norm, least = np.sqrt(norm), alpha * steps[i]
+                norm = np.sqrt(norm)
+                least = alpha * steps[i]
                 if cones and norm > least:
                     norm = project(a, X, XT, lengths, signs[i], borders[i, q], least, new)
                     for j in range(d):
@@ -76,12 +78,12 @@ def _descend(H, g, W, steps, alpha, sweeps, X, XT, lengths, signs, cones, border
 
 
 def net(W: Array) -> Array:
-    """Return w_i0 - w_i1, or w_i0 where it stands alone, along the second axis."""
+    """Return w_i0 - w_i1, or w_i0 if there is no w_i1; the sides are the second axis."""
     return W[:, 0] - W[:, 1] if W.shape[1] == 2 else W[:, 0]
 
 
 def penalty(W: Array) -> float:
-    """Return the sum of the norms of the neurons; the features stand along the third axis."""
+    """Return the sum of the norms of the neurons; the features are the third axis."""
     return float(np.sqrt((W * W).sum(axis=2)).sum())
 
 
@@ -94,7 +96,8 @@ def dual_norms(g: Array, cones: Cones, borders: NDArray[np.int64], enough: float
     for q in (0, 1):
         which = np.flatnonzero(norms[:, q] > enough)
         if which.size:
-            found, out = np.empty(which.size), np.empty((which.size, g.shape[1]))
+            found = np.empty(which.size)
+            out = np.empty((which.size, g.shape[1]))
             starts = borders[which, q]
             toward = np.ascontiguousarray((2 * q - 1.0) * g[which])
             project_all(toward, cones.X, cones.XT, cones.lengths, cones.signs, which, starts, enough, out, found)
@@ -104,12 +107,13 @@ def dual_norms(g: Array, cones: Cones, borders: NDArray[np.int64], enough: float
 
 
 def _newton(H: Array, g: Array, W: Array, alpha: float, cones: Cones, borders: NDArray[np.int64]) -> bool:
-    """Take a Newton step on the neurons that are not zero, along the borders of the cones where they stand."""
+    """Take a Newton step on the neurons that are not zero, along the borders of the cones on which they lie."""
     d = W.shape[2]
     norms = np.sqrt((W * W).sum(axis=2))
     blocks, sides = np.nonzero(norms)
     side = 1.0 - 2.0 * sides
-    w, length = W[blocks, sides], norms[blocks, sides]
+    w = W[blocks, sides]
+    length = norms[blocks, sides]
     rows = (blocks[:, np.newaxis] * d + np.arange(d)).ravel()
     signed = np.repeat(side, d)
     M = H[np.ix_(rows, rows)] * signed * signed[:, np.newaxis]
@@ -143,7 +147,8 @@ def _newton(H: Array, g: Array, W: Array, alpha: float, cones: Cones, borders: N
     for share in (1.0, 0.5, 0.2, 0.05):
         new = w + share * step
         if cones.present:
-            out, found = np.empty_like(new), np.empty(len(new))
+            out = np.empty_like(new)
+            found = np.empty(len(new))
             starts = borders[blocks, sides]
             project_all(new, cones.X, cones.XT, cones.lengths, cones.signs, blocks, starts, 0.0, out, found)
             new = out
@@ -159,7 +164,7 @@ def _newton(H: Array, g: Array, W: Array, alpha: float, cones: Cones, borders: N
 
 
 def _null_space(cones: Cones, border: NDArray[np.int64]) -> Array:
-    """Return an orthonormal basis of the directions that keep a neuron on the border where it stands."""
+    """Return an orthonormal basis of the directions that keep a neuron on its border."""
     d = cones.X.shape[1]
     size = int(np.argmax(border < 0))
     if not size:
@@ -201,7 +206,7 @@ def solve_quadratic(
     cones : Cones
 
     borders : ndarray of shape (blocks, sides, d + 2)
-        Where projections start; changed.
+        Where projections start. Changed in place.
 
     clock : Clock, default=ENDLESS
 
@@ -219,12 +224,14 @@ def solve_quadratic(
     blocks, _, d = W.shape
     diagonal = np.stack([H[i * d : (i + 1) * d, i * d : (i + 1) * d] for i in range(blocks)])
     steps = 1.0 / np.maximum(np.linalg.eigvalsh(diagonal)[:, -1] * (1 + 1e-12), np.finfo(np.float64).tiny ** 0.5)
-    reached, failures = np.inf, 0
+    reached = np.inf
+    failures = 0
     for _ in range(max_rounds):
         g = H @ net(W).ravel() - c
         _descend(H, g, W, steps, alpha, 10, *cones[:4], cones.present, borders)
         w = net(W).ravel()
-        inner, curved = float(c @ w), float(w @ (g + c))
+        inner = float(c @ w)
+        curved = float(w @ (g + c))
         residual = max(square - 2.0 * inner + curved, 0.0)
         top = float(dual_norms(g.reshape(blocks, d), cones, borders, alpha).max())
         scale = min(max(square - inner, 0.0) / residual, alpha / top if top > alpha else 1.0) if residual else 0.0

@@ -64,7 +64,8 @@ def descend_network(
 
     objective : float
     """
-    size, second = W.size, np.zeros(A.shape)
+    size = W.size
+    second = np.zeros(A.shape)
 
     def objective(theta: Array) -> tuple[float, Array]:
         nonlocal b

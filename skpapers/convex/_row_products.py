@@ -32,7 +32,7 @@ def row_products(X: Array, W: Array) -> Array:
 
 
 def open_gates(X: Array, G: Array) -> NDArray[np.bool_]:
-    """Return for which rows gates are open; a row on the gate, but for rounding, finds it closed.
+    """Return which gates are open for which rows; a gate is closed for rows that lie on it up to rounding.
 
     Parameters
     ----------
@@ -101,8 +101,14 @@ def _sums(X, W, s0, s1, s2, s3):
     s2[:] = 0.0
     s3[:] = 0.0
     for j in range(0, even, 2):
-        x0, x1, x2, x3 = X[0, j], X[1, j], X[2, j], X[3, j]
-        y0, y1, y2, y3 = X[0, j + 1], X[1, j + 1], X[2, j + 1], X[3, j + 1]
+        x0 = X[0, j]
+        x1 = X[1, j]
+        x2 = X[2, j]
+        x3 = X[3, j]
+        y0 = X[0, j + 1]
+        y1 = X[1, j + 1]
+        y2 = X[2, j + 1]
+        y3 = X[3, j + 1]
         for k in range(m):
             w = W[j, k]
             v = W[j + 1, k]
@@ -111,7 +117,10 @@ def _sums(X, W, s0, s1, s2, s3):
             s2[k] = s2[k] + x2 * w + y2 * v
             s3[k] = s3[k] + x3 * w + y3 * v
     if even < d:
-        x0, x1, x2, x3 = X[0, even], X[1, even], X[2, even], X[3, even]
+        x0 = X[0, even]
+        x1 = X[1, even]
+        x2 = X[2, even]
+        x3 = X[3, even]
         for k in range(m):
             w = W[even, k]
             s0[k] += x0 * w
@@ -166,7 +175,10 @@ def _row_products(X, W):
     m = W.shape[1]
     out = np.empty((n, m))
     rows = np.empty((4, d))
-    s0, s1, s2, s3 = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    s0 = np.empty(m)
+    s1 = np.empty(m)
+    s2 = np.empty(m)
+    s3 = np.empty(m)
     center = np.zeros(d)
     for i in range(0, n, 4):
         _load(X, center, i, rows)
@@ -184,7 +196,10 @@ def _open_gates(X, G, g):
     m = g.size
     out = np.empty((n, m), dtype=np.bool_)
     rows = np.empty((4, d))
-    s0, s1, s2, s3 = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    s0 = np.empty(m)
+    s1 = np.empty(m)
+    s2 = np.empty(m)
+    s3 = np.empty(m)
     center = np.zeros(d)
     lengths = _lengths(G, g)
     for i in range(0, n, 4):
@@ -201,8 +216,14 @@ def _network_outputs(X, center, W, b, G, g, last, intercept, gated):
     m = b.size
     out = np.empty((n, intercept.size))
     rows = np.empty((4, d))
-    s0, s1, s2, s3 = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
-    p0, p1, p2, p3 = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    s0 = np.empty(m)
+    s1 = np.empty(m)
+    s2 = np.empty(m)
+    s3 = np.empty(m)
+    p0 = np.empty(m)
+    p1 = np.empty(m)
+    p2 = np.empty(m)
+    p3 = np.empty(m)
     opened = np.empty(m, dtype=np.bool_)
     lengths = _lengths(G, g)
     for i in range(0, n, 4):
@@ -224,7 +245,7 @@ def _network_outputs(X, center, W, b, G, g, last, intercept, gated):
 
 @njit(cache=True, nogil=True)
 def _last_layer(hidden, last, intercept, out):
-    # four sums, for none of which the processor has to wait
+    # four sums that do not wait for one another
     m = hidden.size
     whole = m - m % 4
     for o in range(intercept.size):

@@ -14,8 +14,8 @@ Array = NDArray[np.float64]
 STARTS = 200  # most random starts of the sign ascent
 START_CELLS = 16_000_000  # of rows times features times starts
 FEWEST = 8  # starts, whatever the number of rows
-ASCENTS = 30  # its steps; as a rule it stands still after ten
-CLIMBERS = 20  # of its ends, those that go on along circles
+ASCENTS = 30  # its steps; as a rule ten are enough
+CLIMBERS = 20  # number of its ends that are improved along circles
 CIRCLES = 997  # random directions, taken in turns
 CELLS = 300_000_000  # operations on circles in one search, about half a second
 LARGEST = 1e150  # of tangents: their squares are finite
@@ -30,16 +30,19 @@ def _sort(values, key, place, order):
     A counting sort into n buckets and an insertion sort of the whole, which has little left to do.
     """
     n = values.size
-    low, high = np.inf, -np.inf
+    low = np.inf
+    high = -np.inf
     for i in range(n):
         key[i] = values[i] / (1.0 + np.abs(values[i]))
-        low, high = min(low, key[i]), max(high, key[i])
+        low = min(low, key[i])
+        high = max(high, key[i])
     unit = (n - 1) / (high - low) if high > low else 0.0
     place[:] = 0
     for i in range(n):
         key[i] = (key[i] - low) * unit
         place[np.int64(key[i])] += 1
-    start, crowded = 0, 0.0
+    start = 0
+    crowded = 0.0
     for k in range(n):
         count = place[k]
         crowded += np.float64(count) * count
@@ -54,7 +57,8 @@ def _sort(values, key, place, order):
         place[bucket] += 1
     for k in range(1, n):
         i = order[k]
-        value, to = values[i], k
+        value = values[i]
+        to = k
         while to > 0 and values[order[to - 1]] > value:
             order[to] = order[to - 1]
             to -= 1
@@ -66,11 +70,14 @@ def _best_on_circle(a, b, u, slope, cosines, key, place, order):
     """Maximise f(t) = sum_i u_i (a_i cos t + b_i sin t)_+ over t; return value, cosine and sine.
 
     Row i changes its side where tan t = -a_i / b_i. Between two such angles f(t) = A cos t + B sin t, with the sums A
-    and B over the rows that are positive there. One walk over the tangents sees both halves of the circle, since the
-    rows that are positive at t + pi are the others: f(t + pi) = f(t) - (A_all cos t + B_all sin t).
+    and B over the rows that are positive there. One pass over the tangents covers both halves of the circle, since
+    the other rows are positive at t + pi: f(t + pi) = f(t) - (A_all cos t + B_all sin t).
     """
     n = a.size
-    A, B, A_all, B_all = 0.0, 0.0, 0.0, 0.0
+    A = 0.0
+    B = 0.0
+    A_all = 0.0
+    B_all = 0.0
     for i in range(n):
         # a row with b = 0 has its angle at pi / 2, or next to it
         slope[i] = -a[i] / b[i] if b[i] != 0.0 else LARGEST
@@ -82,7 +89,9 @@ def _best_on_circle(a, b, u, slope, cosines, key, place, order):
             A += u[i] * a[i]
             B += u[i] * b[i]
     _sort(slope, key, place, order)
-    best, cosine, sine = -np.inf, 1.0, 0.0
+    best = -np.inf
+    cosine = 1.0
+    sine = 0.0
     left = -np.inf
     for k in range(n + 1):
         i = order[k] if k < n else -1
@@ -90,27 +99,40 @@ def _best_on_circle(a, b, u, slope, cosines, key, place, order):
         if A > 0.0 and left * A <= B <= right * A:
             length = np.sqrt(A * A + B * B)
             if length > best:
-                best, cosine, sine = length, A / length, B / length
-        A_other, B_other = A - A_all, B - B_all
+                best = length
+                cosine = A / length
+                sine = B / length
+        A_other = A - A_all
+        B_other = B - B_all
         if A_other > 0.0 and left * A_other <= B_other <= right * A_other:
             length = np.sqrt(A_other * A_other + B_other * B_other)
             if length > best:
-                best, cosine, sine = length, -A_other / length, -B_other / length
+                best = length
+                cosine = -A_other / length
+                sine = -B_other / length
         if k < n:
             value = cosines[i] * (A + B * right)
             if value > best:
-                best, cosine, sine = value, cosines[i], cosines[i] * right
+                best = value
+                cosine = cosines[i]
+                sine = cosines[i] * right
             value = cosines[i] * (A_other + B_other * right)
             if value > best:
-                best, cosine, sine = value, -cosines[i], -cosines[i] * right
+                best = value
+                cosine = -cosines[i]
+                sine = -cosines[i] * right
             side = 1.0 if b[i] > 0.0 or (b[i] == 0.0 and a[i] < 0.0) else -1.0
             A += side * u[i] * a[i]
             B += side * u[i] * b[i]
         left = right
     if best < B:
-        best, cosine, sine = B, 0.0, 1.0
+        best = B
+        cosine = 0.0
+        sine = 1.0
     if best < B - B_all:
-        best, cosine, sine = B - B_all, 0.0, -1.0
+        best = B - B_all
+        cosine = 0.0
+        sine = -1.0
     return best, cosine, sine
 
 
@@ -120,17 +142,23 @@ def _climb(X, U, W, V, patience, most):
 
     A neuron stops after `patience` circles without progress, or after `most`.
     """
-    values, spun = np.empty(len(W)), 0
+    values = np.empty(len(W))
+    spun = 0
     n = len(X)
-    slope, cosines, key = np.empty(n), np.empty(n), np.empty(n)
-    place, order = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    slope = np.empty(n)
+    cosines = np.empty(n)
+    key = np.empty(n)
+    place = np.empty(n, dtype=np.int64)
+    order = np.empty(n, dtype=np.int64)
     for j in range(len(W)):
-        w, u = W[j].copy(), U[j]
+        w = W[j].copy()
+        u = U[j]
         a = X @ w
         best = 0.0
         for i in range(a.size):
             best += u[i] * max(a[i], 0.0)
-        failures, used = 0, 0
+        failures = 0
+        used = 0
         while failures <= patience and used < most:
             v = V[spun].copy()
             spun = (spun + 1) % len(V)
@@ -149,7 +177,8 @@ def _climb(X, U, W, V, patience, most):
                 w /= np.sqrt(w @ w)
                 a = X @ w
                 best = value
-        W[j], values[j] = w, best
+        W[j] = w
+        values[j] = best
     return values
 
 
@@ -159,7 +188,9 @@ def _ascend(X: Array, u: Array, starts: Array) -> tuple[Array, Array]:
     w <- X' diag(1(Xw > 0)) u, normalised, never lowers it, since on each cell it is linear, and below that elsewhere.
     """
     W = starts.T / np.maximum(np.linalg.norm(starts.T, axis=0), 1e-300)
-    best, value, moving = W.copy(), np.full(W.shape[1], -np.inf), np.arange(W.shape[1])
+    best = W.copy()
+    value = np.full(W.shape[1], -np.inf)
+    moving = np.arange(W.shape[1])
     for _ in range(ASCENTS):
         scores = X @ W
         now = u @ np.maximum(scores, 0.0)
@@ -167,7 +198,8 @@ def _ascend(X: Array, u: Array, starts: Array) -> tuple[Array, Array]:
         moving = moving[better]
         if not moving.size:
             break
-        best[:, moving], value[moving] = W[:, better], now[better]
+        best[:, moving] = W[:, better]
+        value[moving] = now[better]
         W = X.T @ ((scores[:, better] > 0) * u[:, np.newaxis])
         W /= np.maximum(np.linalg.norm(W, axis=0), 1e-300)
     order = np.argsort(-value, kind="stable")
@@ -208,7 +240,8 @@ def violators(
     values : ndarray of shape (k,)
         Values, in descending order.
     """
-    (n, d), c = X.shape, U.shape[1]
+    (n, d) = X.shape
+    c = U.shape[1]
     unit = np.ldexp(1.0, np.frexp(np.abs(U).max(initial=0.0))[1])  # a power of two: no digit changes
     U = U / unit  # squares of tiny gradients would vanish
     V = random_state.standard_normal((CIRCLES, d))
@@ -216,13 +249,15 @@ def violators(
     n_starts = int(np.clip(effort * START_CELLS // (n * d), FEWEST, effort * STARTS))
     starts = np.vstack([random_state.standard_normal((n_starts, d)), known])
     climbers = max(2, int(effort * CLIMBERS / (c if several else 1)))
-    W, A = [], []
+    W = []
+    A = []
     for k in range(c) if output is None else [output]:
         for sign in (1.0, -1.0):
             W.append(_distinct(*_ascend(X, sign * U[:, k], starts))[:climbers])
             A.append(np.zeros((len(W[-1]), c)))
             A[-1][:, k] = sign
-    found, second = np.ascontiguousarray(np.vstack(W)), np.vstack(A)
+    found = np.ascontiguousarray(np.vstack(W))
+    second = np.vstack(A)
     turns = TURNS if several else 1
     most = int(effort * CELLS / (n * (d + 30)) / (turns * len(found)))
     for _ in range(turns):
@@ -243,5 +278,5 @@ def largest_gated(X: Array, u: Array, random_state: np.random.RandomState) -> fl
 
 
 def _distinct(W: Array, values: Array) -> Array:
-    """Return the rows of W without those whose value stood there just before."""
+    """Return the rows of W without those whose value equals the one before."""
     return W[np.diff(values, prepend=np.inf) < -1e-9 * np.abs(values)]

@@ -1,7 +1,7 @@
 """The working set: which patterns have neurons, and which method solves the program of these patterns.
 
-The estimates of cost are operations over rates that were measured on one core: what they decide is the method, and
-never the result.
+The estimates of cost are operations over rates that were measured on one core: they decide the method
+that is tried, and never whether a result is accepted.
 """
 
 import sys
@@ -77,7 +77,7 @@ def _first_order(program: Program, point: Point, solver: str) -> Method:
 
 
 def _fits_interior_point(program: Program, point: Point) -> bool:
-    """Whether there are cones, and the matrix and the slacks of all of them are not too large."""
+    """Return whether there are cones, and the matrix and slacks of the method are not too large."""
     n = len(program.X)
     S = len(point.pool)
     c = 1 if program.loss.separable else program.loss.Y.shape[1]

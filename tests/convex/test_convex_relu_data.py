@@ -289,3 +289,13 @@ def test_predictions_far_from_zero_keep_the_digits_of_the_rows():
         norms = np.linalg.norm(weights, axis=0) * np.abs(far.out_coef_[:, 0]) / far.target_scale_
         assert_allclose(loss + 0.02 * norms.sum(), far.objective_, rtol=1e-5)
         assert_allclose(far.objective_, plain.objective_, rtol=0.05)
+
+
+@pytest.mark.parametrize("activation", ["relu", "gated_relu"])
+def test_a_warm_start_far_from_zero_starts_where_the_last_fit_ended(activation):
+    rng = np.random.default_rng(0)
+    X = 2.0**46 + np.round(64.0 * rng.normal(size=(60, 3))) / 64.0
+    y = rng.normal(size=60)
+    model = ConvexReLURegressor(activation, warm_start=True, tol=1e-8, **SMALL).fit(X, y)
+    objective = model.objective_
+    assert_allclose(model.fit(X, y).history_[0]["objective"], objective, rtol=1e-9)

@@ -5,8 +5,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from skpapers.convex._gates import patterns
-from skpapers.convex._interior_point import _InteriorPoint, _Norms, _until_longer, interior_point
+from skpapers.convex._interior_point import _InteriorPoint, interior_point
 from skpapers.convex._losses import SquaredError
+from skpapers.convex._nesterov_todd import Norms, until_longer
 from skpapers.convex._program import Point, Program, empty_point
 from skpapers.convex._sampled_program import alpha_max, solve
 from tests.convex._programs import make_program, optimum
@@ -122,22 +123,22 @@ def test_directions_solve_the_linear_equations(kind, intercept):
     method._look()
     for _ in range(5):
         assert method._step()
-    norms = _Norms(method.t, method.v, method.zeta, method.alpha)
+    norms = Norms(method.at.t, method.at.v, method.at.zeta, method.alpha)
     method._factor(norms)
     change = method._direction(norms, 1e-4, 0.0, (0.0, 0.0))
     # the gradient of F changes by Q times the scores, as far as a line goes
     h = 1e-6
-    way = method._forward(change["v"]) + change["b"]
+    way = method._forward(change.v) + change.b
     gradient = program.loss.gradient
-    curved = (gradient(method.Z + method.b + h * way) - gradient(method.Z + method.b - h * way)) / (2 * h)
-    cones = (method.signs * (method.gamma + change["gamma"])) @ method.rows
-    left = method._adjoint(method.U + curved) - cones - method.zeta - change["zeta"]
+    curved = (gradient(method.Z + method.at.b + h * way) - gradient(method.Z + method.at.b - h * way)) / (2 * h)
+    cones = (method.signs * (method.at.gamma + change.gamma)) @ method.rows
+    left = method._adjoint(method.U + curved) - cones - method.at.zeta - change.zeta
     assert_allclose(left, 0.0, atol=1e-7)
     if intercept:
         assert_allclose((method.U + curved).sum(axis=0), 0.0, atol=1e-8)
-    slack = method.signs * ((method.v + change["v"]) @ method.rows.T)
-    assert_allclose(method.s + change["s"], slack, atol=1e-9)
-    products = method.gamma * method.s + method.gamma * change["s"] + method.s * change["gamma"]
+    slack = method.signs * ((method.at.v + change.v) @ method.rows.T)
+    assert_allclose(method.at.s + change.s, slack, atol=1e-9)
+    products = method.at.gamma * method.at.s + method.at.gamma * change.s + method.at.s * change.gamma
     assert_allclose(products, 1e-4, atol=1e-10)
 
 
@@ -152,7 +153,7 @@ def test_the_scaling_takes_both_sides_to_one_point():
     v, zeta = rng.normal(size=(2, 3, 4, 5))
     t = np.linalg.norm(v, axis=-1) + rng.uniform(0.01, 1.0, size=(3, 4))
     zeta *= 0.99 / np.linalg.norm(zeta, axis=-1).max()
-    norms = _Norms(t, v, zeta, 1.0)
+    norms = Norms(t, v, zeta, 1.0)
     for one, other in zip(norms.up(np.ones_like(t), zeta), norms.down(t, v), strict=True):
         assert_allclose(one, other, rtol=1e-10)
     back = norms.up(*norms.down(t, v))
@@ -170,7 +171,7 @@ def test_steps_end_where_a_neuron_is_as_long_as_its_bound():
     for _ in range(200):
         v, dv = rng.normal(size=(2, 3))
         t, dt = np.linalg.norm(v) + rng.uniform(0, 2), rng.normal()
-        share = _until_longer(np.array([t]), np.array([dt]), v[np.newaxis], dv[np.newaxis])
+        share = until_longer(np.array([t]), np.array([dt]), v[np.newaxis], dv[np.newaxis])
         shares.append(share)
         room = [t + x * dt - np.linalg.norm(v + x * dv) for x in np.linspace(0.0, share, 20)]
         assert min(room) >= -1e-9
