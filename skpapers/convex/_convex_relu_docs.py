@@ -33,8 +33,9 @@ PARAMETERS = {
         its last row, if it has one more, are intercepts.""",
     "n_refine": """
         Most rounds of column generation, for "relu"; 0 keeps the sample as it is, like the paper. Rounds after the
-        fifth search harder and harder. Programs before the last one are solved roughly. It ends when searches find no
-        missing pattern, or half of `max_iter` is spent. "gated_relu" keeps the gates that it was given, without such
+        fifth search harder and harder. Programs before the last one are solved roughly. The rounds end when searches
+        find no missing pattern, when a round lowers the objective by less than a quarter of `tol`, relative to it, or
+        when half of `max_iter` is spent. "gated_relu" keeps the gates that it was given, without such
         rounds.""",
     "fit_intercept": """
         Whether hidden neurons have intercepts, which are penalised like their other weights. If True,

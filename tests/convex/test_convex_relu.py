@@ -5,12 +5,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import Lasso
 
+from skpapers.convex import _convex_relu
 from skpapers.convex._convex_relu import pattern_violation, refine
 from skpapers.convex._gates import patterns
 from skpapers.convex._losses import LogLoss, SquaredError
 from skpapers.convex._networks import balanced, extended
 from skpapers.convex._products import forward, pack
-from skpapers.convex._program import Program, empty_point
+from skpapers.convex._program import Program, empty_point, suprema
 from skpapers.convex._quadratic import net, penalty
 from skpapers.convex._sampled_program import alpha_max, solve
 from tests.convex._programs import dense, make_program, optimum
@@ -227,3 +228,31 @@ def test_an_empty_point_has_the_best_intercepts():
         program = make_program(kind)
         U = program.loss.gradient(np.zeros_like(program.loss.Y) + empty_point(program).b)
         assert_allclose(U.sum(axis=0), 0.0, atol=1e-14)
+
+
+@pytest.mark.parametrize("relu", [True, False])
+def test_the_largest_alpha_is_the_largest_of_all_suprema(relu):
+    program = make_program("log", relu=relu, n=80, d=6, P=150)
+    point = empty_point(program)
+    U = program.loss.gradient(np.broadcast_to(point.b, program.loss.Y.shape))
+    every = np.arange(program.B.shape[1])
+    norms, _ = suprema(program, every, program.B, U, point, 0.0)
+    assert_allclose(alpha_max(program), norms.max(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("worthwhile", "searches"), [(0.25, 2), (-np.inf, 6)])
+def test_rounds_end_where_they_gain_little(monkeypatch, worthwhile, searches):
+    program = make_program("squared", relu=True, n=80, d=5, P=20)
+    gates = np.zeros((5, program.B.shape[1]))
+    outputs = []
+
+    def counted(X, U, output, *args):
+        outputs.append(output)
+        W = np.eye(5)[:1]  # never the network's own: there is always something to add
+        return W, np.ones((1, 1)), np.array([np.inf])
+
+    monkeypatch.setattr(_convex_relu, "violators", counted)
+    monkeypatch.setattr(_convex_relu, "WORTHWHILE", worthwhile)
+    options = {"rounds": 6, "tol": 0.5, "max_iter": 1000, "solver": "auto"}
+    refine(program, 0.05 * alpha_max(program), gates, np.random.RandomState(0), **options)
+    assert len(outputs) == searches
