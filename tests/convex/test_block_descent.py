@@ -57,6 +57,20 @@ def test_a_step_on_faces_keeps_to_the_cones_and_lowers_the_objective(kind):
     assert best - 1e-7 <= objective(program, point, alpha) < before
 
 
+@pytest.mark.parametrize("fraction", [0.1, 0.02])
+def test_a_step_on_faces_near_the_optimum_is_a_newton_step(fraction):
+    program, alpha, best = optimum("squared", True, True, fraction)
+    point = everywhere(program)
+    block_descent(program, point, alpha, 1e-11 * best, 20000, ENDLESS)
+    least = objective(program, point, alpha)
+    point = everywhere(program)
+    block_descent(program, point, alpha, 1e-3 * best, 20000, ENDLESS)
+    before = objective(program, point, alpha) - least
+    step_on_faces(program, point, Faces(program, point), program.cones(point.pool), program.scores(point), alpha)
+    assert before > 1e-9 * best
+    assert objective(program, point, alpha) - least < 0.1 * before
+
+
 def test_blocks_are_those_of_the_dense_matrix():
     program = make_program("squared", relu=True)
     A, d = dense(program), program.X.shape[1]
