@@ -299,6 +299,26 @@ def test_a_leaf_that_costs_more_than_it_saves_is_not_grown(kind):
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_split_that_saves_more_than_a_leaf_costs_is_grown(kind, depth):
+    """Leaves cost nearly as much as the whole loss: a bound with one leaf too many would close every interval."""
+    X = np.stack([np.arange(12.0), np.tile([0.0, 1.0], 6)], axis=1)
+    codes = (X[:, 0] > 5).astype(np.int64)
+    loss = "misclassification" if kind in ("two_classes", "classes") else "squared_error"
+    target = {
+        "two_classes": codes,
+        "classes": 2 * codes,
+        "number": codes[:, np.newaxis].astype(float),
+        "outputs": np.stack([codes, 1.0 - codes], axis=1),
+    }[kind]
+    whole = solve(X, target, None, loss=loss, max_depth=depth).root_loss
+    solution = solve(X, target, None, loss=loss, max_depth=depth, leaf_cost=0.9 * whole)
+    assert len(solution.feature) == 3
+    assert solution.proved
+    assert solution.objective == pytest.approx(1.8 * whole)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
 def test_many_classes(depth):
     rng = np.random.default_rng(0)
     for n_classes in (5, 8, 9, 12, 30):
