@@ -125,8 +125,8 @@ def project(a, X, XT, lengths, sign, border, enough, w):
     trial = np.empty(most)
     gamma = np.zeros(most)
     products = np.empty(n)
-    kept = 0
-    factored = 0  # rows of the last projection, all taken at once; rows of the factor that are right
+    kept = 0  # rows of the last projection, which are taken all at once
+    factored = 0  # rows of the factor that are valid
     while border[kept] >= 0:
         kept += 1
     for _ in range(10 * d + 20):

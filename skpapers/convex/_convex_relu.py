@@ -37,17 +37,17 @@ from skpapers.convex._violators import largest_gated, violators
 from skpapers.convex._working_set import improve
 
 Array = NDArray[np.float64]
-ROUGH = 1e-2  # tolerance of the programs before the last one, when patterns are added
-ROUGHLY_FLAT = 1e-6  # where the local search for the network ends if the last program is solved roughly, too
-FIRST = 0.1  # the same of the first one, whose patterns are random: the network goes far from its optimum
-EASY = 1.0  # effort of searches that find something, at the beginning
+ROUGH = 1e-2  # tolerance of the programs before the last one
+ROUGHLY_FLAT = 1e-6  # where the local search for the network ends if `tol` is not below ROUGH
+FIRST = 0.1  # tolerance of the first program: the network moves far away from its optimum
+EASY = 1.0  # effort of a search after one that has found something
 WORTHWHILE = 0.25  # relative gain of a round, over the tolerance, that justifies another
 PARTS = 5  # into which the patterns are split for a rough start
 FROM_PART = 40  # patterns that the rough start takes from each
-EASY_ROUNDS = 5  # rounds of column generation before searches become harder
-HARDEST = 20.0  # a search: its starts take a gigabyte
+EASY_ROUNDS = 5  # rounds before searches become harder
+HARDEST = 20.0  # largest effort: its starts take a gigabyte
 HARDER = 5.0  # factor on the effort of a search after one that has found nothing
-GLANCE = 0.25  # the same of a search that only reports what it finds
+GLANCE = 0.25  # effort of a search that only reports what it finds
 NEW_NEURONS = 20  # violators that a round takes, for every output
 
 
@@ -103,8 +103,8 @@ def refine(
     used = 0
     lowest = np.inf
     effort = EASY
-    added = False
-    failed = False  # in the last round: patterns, a search at full accuracy
+    added = False  # whether the last round added patterns
+    failed = False  # whether its search found none although the program was solved to `tol`
     cold = point is None
     if point is None:
         point, used = _rough_start(program, alpha, max_iter, solver, clock)
@@ -125,7 +125,7 @@ def refine(
             point = solution.point
             objective = solution.certificate.objective
             used += solution.n_iter
-        if used > max_iter // 2 or clock.is_over:  # the rest is for the patterns that there are
+        if used > max_iter // 2 or clock.is_over:  # the rest of the budget is for the final program
             break
         gained_little = turn > 1 and added and lowest - objective < WORTHWHILE * tol * objective
         lowest = min(lowest, objective)

@@ -23,8 +23,8 @@ from skpapers.convex._program import Point, Program
 Array = NDArray[np.float64]
 PIECE = 500_000_000  # operations between two looks at the clock
 MOST_BETWEEN = 32 * LOOK  # iterations of FISTA between two Newton steps, if these do not help
-FORCING = 0.2
-MOST_PRODUCTS = 30  # conjugate gradients stop at this share of the residual, or after so many products
+FORCING = 0.2  # share of the residual at which conjugate gradients stop
+MOST_PRODUCTS = 30  # most products of conjugate gradients
 HALVINGS = 6
 
 

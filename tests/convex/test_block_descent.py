@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from skpapers.convex import _block_descent
 from skpapers.convex._block_descent import block_descent
 from skpapers.convex._clock import ENDLESS, Clock
 from skpapers.convex._faces import Faces, step_on_faces
@@ -69,6 +70,21 @@ def test_a_step_on_faces_near_the_optimum_is_a_newton_step(fraction):
     step_on_faces(program, point, Faces(program, point), program.cones(point.pool), program.scores(point), alpha)
     assert before > 1e-9 * best
     assert objective(program, point, alpha) - least < 0.1 * before
+
+
+@pytest.mark.parametrize(("kind", "models"), [("squared", 1), ("log", 3)])
+def test_the_curvature_is_that_of_the_last_scores(monkeypatch, kind, models):
+    program, alpha, _ = optimum(kind, True, True, 0.02)
+    weights = []
+
+    def recorded(B, X, weight):
+        weights.append(weight)
+        return blocks(B, X, weight)
+
+    monkeypatch.setattr(_block_descent, "blocks", recorded)
+    block_descent(program, everywhere(program), alpha, 0.0, 23, ENDLESS)
+    assert len(weights) == models
+    assert all(np.any(one != other) for one, other in zip(weights[1:], weights[:-1], strict=True))
 
 
 def test_blocks_are_those_of_the_dense_matrix():
