@@ -21,7 +21,7 @@ from skpapers._torch.modes import Modes
 from skpapers._torch.networks import check_network, draw
 from skpapers._torch.rows import Rows
 from skpapers._torch.setup import Setup
-from skpapers._torch.state import choose_device, load_arrays, own_modes
+from skpapers._torch.state import choose_device, load_arrays, number_tensor, own_modes
 from skpapers._torch.steps import Objective
 from skpapers._torch.training import Trainer
 from skpapers._validation import Interval, StrOptions
@@ -98,7 +98,7 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         device = choose_device(self.device)
         dtype = self._torch_dtype()
         weight = None if rows.weight is None else torch.from_numpy(rows.weight).to(device, dtype)
-        extra = {name: torch.from_numpy(values).to(device) for name, values in rows.extra.items()}
+        extra = {name: number_tensor(values, device, dtype) for name, values in rows.extra.items()}
         return Rows(self._input_tensor(setup, rows.X), setup.target.tensor(rows.y, device, dtype), weight, extra)
 
     def _input_tensor(self, setup: Setup, X: NDArray) -> Tensor:

@@ -69,11 +69,17 @@ def read_rows(
 
 
 def _per_row(name: str, values: Any, X: NDArray) -> NDArray:
-    """Return an array that has an entry for each row."""
+    """Return a copy, since torch refuses negative strides, foreign byte orders and read-only arrays.
+
+    Raises
+    ------
+    ValueError
+        If the array does not have one entry for each row.
+    """
     values = check_array(values, ensure_2d=False, allow_nd=True, dtype="numeric", input_name=name)
     if len(values) != len(X):
         raise ValueError(f"{name} has {len(values)} entries, and X has {len(X)} rows.")
-    return values
+    return np.array(values, dtype=values.dtype.newbyteorder("="), order="C")
 
 
 def rows_to_train_on(rows: Rows[NDArray], target: Target, early_stopping: bool) -> Rows[NDArray]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -45,8 +45,14 @@ def load_arrays(network: nn.Module, arrays: dict[str, NDArray]) -> None:
     network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
 
 
+def number_tensor(values: NDArray, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return a tensor on a device; floating-point numbers get the network's dtype, and integers keep theirs."""
+    made = torch.from_numpy(values).to(device)
+    return made.to(dtype) if made.is_floating_point() else made
+
+
 def choose_device(device: str) -> torch.device:
-    """Return the device that a parameter names: "auto" is a GPU where there is one.
+    """Return the device that a parameter names: "auto" is a GPU if torch finds one.
 
     Raises
     ------

@@ -21,6 +21,7 @@ from skpapers._torch import losses
 from skpapers._torch.rows import Rows
 from skpapers._torch.running import Statistics, no_statistics, update
 from skpapers._torch.scaling import fit_target
+from skpapers._torch.state import number_tensor
 from skpapers._torch.temperature import calibration
 from skpapers._weights import weigh_classes
 
@@ -71,8 +72,7 @@ class Target(ABC):
 
     def tensor(self, y: NDArray, device: torch.device, dtype: torch.dtype) -> Tensor:
         """Return the encoded rows; numbers get the network's dtype, and codes of classes stay integers."""
-        made = torch.from_numpy(self.encode(y)).to(device)
-        return made.to(dtype) if made.is_floating_point() else made
+        return number_tensor(self.encode(y), device, dtype)
 
     @abstractmethod
     def loss(self) -> losses.Loss:
@@ -113,7 +113,7 @@ class Classes(Target):
         It moves logits toward those of `prior`: see `temperature.calibration`.
 
     prior : ndarray of shape (n_classes,) or None
-        Frequencies of the classes. None while the temperature is 1.
+        Frequencies of the classes. None if no temperature was fitted.
 
     calibrated : bool
         Whether a model that continues keeps its temperature.

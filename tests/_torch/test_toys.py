@@ -80,6 +80,32 @@ def test_tasks_of_other_lengths_are_refused():
         ToyForecaster().fit(WINDOWS, AHEAD, task=[0, 1, 2])
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda task: task[::-1].copy()[::-1],
+        lambda task: task.astype(">i8"),
+        lambda task: task.astype("f8"),
+        lambda task: np.broadcast_to(task, (2, 90))[0],  # read-only
+        list,
+    ],
+)
+def test_dtype_and_memory_order_of_tasks_do_not_matter(change):
+    seen = []
+
+    class Watched(ToyForecaster):
+        def by_task(self, memory, network, objective, batch):
+            seen.append(batch)
+            return super().by_task(memory, network, objective, batch)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = Watched(max_iter=2, dtype="float32").fit(WINDOWS, AHEAD[:, 0], task=change(TASK))
+    assert_array_equal(seen[0].extra["task"], TASK[seen[0].indices])
+    assert seen[0].extra["task"].dtype in (torch.float32, torch.int64)
+    assert model.loss_ == ToyForecaster(max_iter=2, dtype="float32").fit(WINDOWS, AHEAD[:, 0], task=TASK).loss_
+
+
 def test_weights_are_repeated_windows():
     count = 1 + np.arange(90) % 3
     weighted = ToyForecaster(max_iter=20).fit(WINDOWS, AHEAD, count, task=TASK)
