@@ -68,19 +68,19 @@ class NetworkClassifier(ClassifierMixin, SupervisedNetwork):
         assert isinstance(target, Classes)
         if self.calibration is None:
             return fitted
-        judged = fitted.with_target(target.with_temperature(1.0, None))
         if held is None:
             if self.calibration == "auto" and len(rows) >= MANY_ROWS:
                 return fitted
             train, kept = rows_held_back(rows.y, rows.weight, self._order(len(rows), rng))
-            if len(kept) == 0:
+            held = rows.take(kept).with_weight()
+            if len(held) == 0:
                 return fitted
-            held = rows.take(kept)
-            judged = self._second_network(judged, rows.take(train), seeds)
-        elif len(held) < FEWEST_HELD:
-            return fitted
+            judged = self._second_network(fitted, rows.take(train), seeds)
         else:
-            held = replace(held, weight=target.weigh(held.y, held.weight))
+            held = replace(held, weight=target.weigh(held.y, held.weight)).with_weight()
+            if len(held) < FEWEST_HELD:
+                return fitted
+            judged = fitted
         prior = class_shares(rows.y, rows.weight, len(target.known))
         temperature = fit_temperature(self._outputs_of(judged, held.X), held.y, held.weight, prior)
         return fitted.with_target(target.with_temperature(temperature, prior))

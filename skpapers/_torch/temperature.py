@@ -10,7 +10,7 @@ from scipy.special import logsumexp, softmax
 
 FRACTION = 0.2  # of the weight of each class, for the rows held back
 FEWEST = 20  # rows below which none are held back
-FEWEST_HELD = 4  # rows of early stopping below which they give no temperature
+FEWEST_HELD = 4  # number of validation rows of early stopping below which no temperature is fitted
 MANY_ROWS = 10_000  # rows from which the automatic settings leave a network hardly overconfident
 HOTTEST = 1000.0
 PSEUDO_ROWS = 0.5
@@ -29,7 +29,8 @@ def rows_held_back(y: NDArray, weight: NDArray | None, order: NDArray) -> tuple[
     for k in np.unique(y):
         rows = order[y[order] == k]
         before = np.concatenate([[0.0], np.cumsum(weight[rows])])
-        held[rows] = before[:-1] >= (1.0 - FRACTION - 1e-9) * before[-1]
+        enough = before[:-1] >= (1.0 - FRACTION - 1e-9) * before[-1]
+        held[rows] = enough & (before[:-1] > 0.0)  # tiny weights may be 0 in this unit
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 

@@ -136,6 +136,13 @@ def test_few_rows_all_train():
     assert len(rows_held_back(np.arange(30), None, np.arange(30))[1]) == 0
 
 
+def test_classes_of_vanishing_weight_train():
+    y = np.tile([0, 1], 20)
+    train, held = rows_held_back(y, np.where(y == 0, 1e-200, 1e200), np.arange(40))
+    assert set(y[train]) == {0, 1}
+    assert_array_equal(y[held], 1)
+
+
 def test_what_is_held_back_is_a_fifth_of_the_weight():
     y = np.zeros(100, dtype=int)
     weight = np.where(np.arange(100) < 50, 1.0, 4.0)

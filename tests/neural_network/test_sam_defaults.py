@@ -170,6 +170,27 @@ def test_a_few_rows_of_early_stopping_give_no_temperature(n_held, calibrated):
     assert (model.temperature_ > 1.0) == calibrated
 
 
+@pytest.mark.parametrize(("n_positive", "calibrated"), [(3, False), (4, True)])
+def test_validation_rows_of_weight_zero_do_not_count(n_positive, calibrated):
+    X, y = wrong_labels()
+    y = np.r_[y[:-9], (y[-9:] + 1) % 3]  # the nine rows held back have labels that the network takes for others
+    weight = np.ones(len(y))
+    weight[-9:-n_positive] = 0.0
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The rows held back for early_stopping lack class")
+        model = SAMMLPClassifier(**TOO_SURE, early_stopping=True).fit(X, y, weight)
+    assert (model.temperature_ > 1.0) == calibrated
+
+
+def test_rows_of_vanishing_weight_give_no_temperature():
+    X, y = noise(40)
+    weight = np.full(40, 1e-200)
+    weight[[np.flatnonzero(y == 0)[0], np.flatnonzero(y == 1)[0]]] = 1e200
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert SAMMLPClassifier(**{**SMALL, "max_iter": 2}).fit(X, y, weight).temperature_ == 1.0
+
+
 def test_an_interrupt_of_the_second_network_leaves_the_estimator_as_it_was(monkeypatch):
     X, y = wrong_labels()
     model = SAMMLPClassifier(**TOO_SURE).fit(X, y)
