@@ -25,7 +25,7 @@ from skpapers._torch.network_base import NetworkEstimator
 from skpapers._torch.rows import Rows
 from skpapers._torch.scaled_columns import Scaling
 from skpapers._torch.state import own_modes
-from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
+from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context, safe_indexing
 from skpapers.few_shot._domains import read_labels, source_rows
 from skpapers.few_shot._startup import Features, FewShotNetwork
 from skpapers.few_shot._startup_stages import FittedNetworks, Roles, Stages
@@ -340,13 +340,14 @@ class STARTUPClassifier(
         """
         weight_name = self._checked_weight_name(sample_weight)
         fitting = Fitting(self)
+        rows_given = X
         y, unlabelled = read_labels(y, self.unlabeled)
         if unlabelled is not None and unlabelled.all():
             raise ValueError("No row has a label: STARTUPClassifier needs some of the source, of the target, or both.")
         X, y = validate_data(fitting.blank, X, y, dtype=np.float64, order="C")  # sums round by the layout
         unlabelled = np.zeros(len(y), dtype=bool) if unlabelled is None else unlabelled
         source = ~unlabelled if sample_domain is None else source_rows(sample_domain, X)
-        extra = {"is_source": source, "is_unlabelled": unlabelled}
+        extra = {"is_source": source, "is_unlabelled": unlabelled, "number": np.arange(len(y))}
         rows = Rows(X, y, check_sample_weight(sample_weight, X), extra).with_weight()
         roles = self._divide(rows)
         source_classes = roles.labelled.y[:0]
@@ -358,7 +359,8 @@ class STARTUPClassifier(
         scaling = Scaling(self.scaling).fitted(rows.X, rows.weight)
 
         stages = Stages(self, fitting, roles, scaling, source_classes, weight_name)
-        fitting.begin(roles.labelled.X, roles.labelled.y, stages.n_steps)
+        labelled = safe_indexing(rows_given, roles.labelled.extra["number"])  # with the names of the columns
+        fitting.begin(labelled, roles.labelled.y, stages.n_steps)
         stages.run()
         return fitting.publish(stages.fitted(silent=False))
 

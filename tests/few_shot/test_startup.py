@@ -155,15 +155,15 @@ def test_the_objective_is_the_sum_of_its_parts(weighted):
     of = objective(weight=source_weight, distill_weight=0.7, ssl_weight=1.3, augment=lambda X, g: 1.1 * X)
     of.partners = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6])
     found = of(net, batch)
-    told = F.cross_entropy(net(of.source.X[of.partners]), of.source.y[of.partners], reduction="none")
+    supervised_loss = F.cross_entropy(net(of.source.X[of.partners]), of.source.y[of.partners], reduction="none")
     h = net.features(1.1 * batch.X)
     distilled = distillation(net.classify(h), net.classify(h), batch.y)
     similar = nt_xent(net.project(h), net.project(h))
     if weighted:
-        told = told * source_weight[of.partners]
+        supervised_loss = supervised_loss * source_weight[of.partners]
         distilled = distilled * target_weight
         similar = similar * target_weight
-    parts = [part.mean().item() for part in (told, distilled, similar)]
+    parts = [part.mean().item() for part in (supervised_loss, distilled, similar)]
     assert_allclose(found.item(), parts[0] + 0.7 * parts[1] + 1.3 * parts[2], rtol=1e-12)
     assert_allclose(of.totals.numpy() / 8, parts, rtol=1e-12)
 
@@ -256,10 +256,10 @@ def test_few_target_rows_leave_the_batches_of_the_source_whole():
     trainer = Trainer(network(), of, update=lambda *_: None, batch_size=6, generators=(generator(),))
     X = normal(2, 5, seed=2)
     q = torch.softmax(normal(2, 3, seed=3), dim=-1)
-    told, distilled, _ = student_epoch(trainer, Rows(X, q)).tolist()
+    supervised_loss, distilled, _ = student_epoch(trainer, Rows(X, q)).tolist()
     assert sizes == [(2, 6), (2, 6)]
     net = network()
-    assert_allclose(told, F.cross_entropy(net(of.source.X), of.source.y).item(), rtol=1e-12)
+    assert_allclose(supervised_loss, F.cross_entropy(net(of.source.X), of.source.y).item(), rtol=1e-12)
     assert_allclose(distilled, distillation(net(X), net(X), q).mean().item(), rtol=1e-12)
 
 
@@ -269,9 +269,9 @@ def test_the_losses_of_an_epoch_are_means_over_rows():
     X = normal(12, 5, seed=2)
     q = torch.softmax(normal(12, 3, seed=3), dim=-1)
     of.ssl_weight = 0.0
-    told, distilled, similar = student_epoch(trainer, Rows(X, q)).tolist()
+    supervised_loss, distilled, similar = student_epoch(trainer, Rows(X, q)).tolist()
     net = network()
-    assert_allclose(told, F.cross_entropy(net(of.source.X), of.source.y).item(), rtol=1e-12)
+    assert_allclose(supervised_loss, F.cross_entropy(net(of.source.X), of.source.y).item(), rtol=1e-12)
     assert_allclose(distilled, distillation(net(X), net(X), q).mean().item(), rtol=1e-12)
     assert similar == 0.0
 

@@ -246,7 +246,7 @@ class TestStages:
         assert_allclose(q.sum(axis=1), 1.0, rtol=1e-12)
         assert np.mean(q[source].argmax(axis=1) == TRUTH[source]) > 0.95
 
-    def test_features_have_norm_one_unless_told_otherwise(self):
+    def test_features_have_norm_one_by_default(self):
         features = fitted().transform(X)
         plain = fitted(normalize=False).transform(X)
         norms = np.linalg.norm(plain, axis=1, keepdims=True)
@@ -493,8 +493,8 @@ class TestFit:
         assert all("student epoch" in line and "self supervision" in line for line in lines[3:])
 
 
-class Told:
-    """A callback that writes down the tasks, predicts with what it is given, and may raise or stop."""
+class Recorder:
+    """A callback that records the tasks, scores the fitted estimators, and may raise an error or end a stage."""
 
     def __init__(self, at=None, stop=False):
         self.names = []
@@ -523,25 +523,36 @@ class Told:
 
 
 class TestCallbacks:
-    def test_they_are_told_of_every_stage_and_epoch(self):
-        told = Told()
-        model = startup(unlabeled=-1).set_callbacks(told)
+    def test_they_see_every_stage_and_epoch(self):
+        recorder = Recorder()
+        model = startup(unlabeled=-1).set_callbacks(recorder)
         assert_same_predictions(model.fit(X, Y, sample_domain=DOMAIN), fitted(), X)
         teacher, student = (3 * [f"{stage} epoch"] + [stage] for stage in ("teacher", "student"))
-        assert told.names == [*teacher, *student, "final estimator", "fit"]
+        assert recorder.names == [*teacher, *student, "final estimator", "fit"]
         shown = Y >= 5
-        assert len(told.scores) == 9
-        assert told.scores[-1] == model.score(X[shown], Y[shown])
+        assert len(recorder.scores) == 9
+        assert recorder.scores[-1] == model.score(X[shown], Y[shown])
+
+    @pytest.mark.parametrize("library", ["pandas", "polars"])
+    def test_frames_are_scored_with_their_column_names(self, library):
+        frames = pytest.importorskip(library)
+        frame = frames.DataFrame(X, **{"columns" if library == "pandas" else "schema": [f"x{i}" for i in range(64)]})
+        recorder = Recorder()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = startup(unlabeled=-1).set_callbacks(recorder).fit(frame, Y, sample_domain=DOMAIN)
+        assert len(recorder.scores) == 9
+        assert_array_equal(model.predict(frame), fitted().predict(X))
 
     @pytest.mark.parametrize("at", [2, 6])
     def test_an_interrupt_leaves_nothing(self, at):
-        model = startup(unlabeled=-1).set_callbacks(Told(at))
+        model = startup(unlabeled=-1).set_callbacks(Recorder(at))
         with pytest.raises(KeyboardInterrupt):
             model.fit(X, Y, sample_domain=DOMAIN)
         assert not [key for key in vars(model) if key.endswith("_") and not key.startswith("_")]
 
     def test_they_may_end_a_stage(self):
-        model = startup(unlabeled=-1).set_callbacks(Told(at=2, stop=True)).fit(X, Y, sample_domain=DOMAIN)
+        model = startup(unlabeled=-1).set_callbacks(Recorder(at=2, stop=True)).fit(X, Y, sample_domain=DOMAIN)
         assert len(model.teacher_loss_curve_) == 2
         assert len(model.loss_curve_) == 3
 
