@@ -1,19 +1,18 @@
-"""The bridge to scikit-learn's callbacks."""
+"""Every estimator supports scikit-learn's callbacks; `test_fitting.py` tests the calls one by one."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.base import BaseEstimator, is_classifier
-from sklearn.callback import CallbackSupportMixin, ScoringMonitor, with_callbacks
+from sklearn.base import is_classifier
+from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_breast_cancer
 
-from skpapers._callbacks import begin_fit, end_fit, report_step
 from tests._asserts import assert_same_predictions, output
 from tests._instances import estimator_names, small, table_for
 
 
-class Recorder:
-    """A callback that records its calls."""
+class Watcher:
+    """A callback that records its calls, and what the fitted estimator of the last task predicts."""
 
     def __init__(self):
         self.seen = []
@@ -21,49 +20,11 @@ class Recorder:
     def setup(self, estimator, context):
         self.seen.append("setup")
 
-    def on_fit_task_begin(self, estimator, context):
-        self.seen.append(f"begin {context.task_name}")
-
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        self.seen.append(f"end {context.task_name} {getattr(fitted_estimator, 'steps_', None)}")
-
     def teardown(self, estimator, context):
         self.seen.append("teardown")
 
-
-class Loop(CallbackSupportMixin, BaseEstimator):
-    """An estimator of three steps that fails in a given one."""
-
-    def __init__(self, fail_in=None):
-        self.fail_in = fail_in
-
-    @with_callbacks
-    def fit(self, X, y):
-        context = begin_fit(self, 3, X, y)
-        for i in range(3):
-            with report_step(self, context, "step"):
-                if i == self.fail_in:
-                    raise RuntimeError("a step failed")
-        end_fit(self, context, X, y, lambda: {"steps_": 3})
-        return self
-
-
-def test_callbacks_are_told_of_every_step():
-    recorder = Recorder()
-    Loop().set_callbacks(recorder).fit([[0.0]], [0.0])
-    steps = ["begin step", "end step None"] * 3
-    assert recorder.seen == ["setup", "begin fit", *steps, "end fit 3", "teardown"]
-
-
-def test_a_step_that_fails_has_no_end_but_a_teardown():
-    recorder = Recorder()
-    with pytest.raises(RuntimeError, match="a step failed"):
-        Loop(fail_in=1).set_callbacks(recorder).fit([[0.0]], [0.0])
-    assert recorder.seen == ["setup", "begin fit", "begin step", "end step None", "begin step", "teardown"]
-
-
-class Watcher(Recorder):
-    """A callback that also keeps what the fitted estimator of the last task predicts."""
+    def on_fit_task_begin(self, estimator, context):
+        self.seen.append(f"begin {context.task_name}")
 
     def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
         self.seen.append(f"end {context.task_name}")

@@ -46,7 +46,7 @@ from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import get_tags
 
-from skpapers._callbacks import begin_fit, end_fit, report_step
+from skpapers._fitting import Fitting
 from skpapers._weights import weight_parameter
 from skpapers.augmentation import MixupWrapper
 from tests.augmentation._networks import NetworkClassifier
@@ -720,13 +720,12 @@ class Loop(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     @with_callbacks
     def fit(self, X, y):
-        context = begin_fit(self, 2, X, y)
-        for _ in range(2):
-            with report_step(self, context, "epoch"):
+        fitting = Fitting(self)
+        fitting.begin(X, y, 2)
+        for number in (1, 2):
+            with fitting.step("epoch", number):
                 pass
-        end_fit(self, context, X, y, lambda: {"mean_": np.mean(y)})
-        self.mean_ = np.mean(y)
-        return self
+        return fitting.publish({"mean_": np.mean(y)})
 
     def predict(self, X):
         return np.full(len(X), self.mean_)
