@@ -35,6 +35,7 @@ def end_task(
 ) -> bool:
     """Tell the callbacks that a task has ended, and return whether one of them asks to stop.
 
-    `fitted` returns the fitted attributes as they would be if the fit ended here. Callbacks that score need it, X and y.
+    `fitted` returns the fitted attributes as they would be if the fit ended here. Callbacks that score need it, and X
+    and y.
     """
     return task.call_on_fit_task_end(estimator=estimator, X=X, y=y, metadata=metadata, reconstruction_attributes=fitted)
