@@ -30,19 +30,19 @@ FittedAttributes = dict[str, Any]
 
 @dataclass(eq=False)
 class Step:
-    """One step of a fit: the body of the ``with`` statement fills in what is known of it.
+    """One step of a fit. The body of the ``with`` statement sets `figures` and `fitted`.
 
     Parameters
     ----------
     figures : mapping of str to float
-        What the step measured, by name. It is printed if `verbose` is set. Callbacks receive it as metadata, but not
-        together with `fitted`: what scores takes metadata for arguments of the metric.
+        What the step measured, by name. It is printed if `verbose` is set. Callbacks receive it as metadata, unless
+        `fitted` is set: callbacks that score would pass the metadata on to the metric.
 
     fitted : callable or None
         It returns the fitted attributes as they would be if the fit ended here. Callbacks that score need it.
 
     stopped : bool
-        Whether a callback asked to end the loop. It is known once the ``with`` statement has ended.
+        Whether a callback asked to end the loop. It is set when the ``with`` statement ends.
     """
 
     fitting: "Fitting"
@@ -68,11 +68,11 @@ class Fitting:
     Parameters
     ----------
     estimator : estimator
-        It is left alone until :meth:`publish`.
+        It does not change before :meth:`publish`.
 
     resume : bool, default=False
         Whether the fit continues a former one, as `partial_fit` and a warm start do. The blank then has the fitted
-        attributes, too, for ``validate_data(..., reset=False)``.
+        attributes of that one as well, for ``validate_data(..., reset=False)``.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class Fitting:
 
     @property
     def is_reported(self) -> bool:
-        """Whether anyone follows the steps: `verbose` is set, or a callback is attached."""
+        """Whether steps are reported: `verbose` is set, or a callback is attached."""
         return bool(getattr(self.estimator, "verbose", False)) or is_watched(self.estimator)
 
     def begin(self, X: Any, y: Any, n_steps: int | None) -> None:
@@ -113,7 +113,7 @@ class Fitting:
         Parameters
         ----------
         X, y : array-like
-            Training data for callbacks that score. They need labels and column names, so give them as they came.
+            Training data for callbacks that score, as the user gave them: with labels and column names.
 
         n_steps : int or None
             Number of steps that will follow; None if it is not known.
@@ -132,9 +132,10 @@ class Fitting:
         data: tuple[Any, Any] | None = None,
         silent: bool = False,
     ) -> Iterator[Step]:
-        """Report one step of the fit. A step that raises has no end, only the callbacks' teardown.
+        """Report one step of the fit.
 
-        A step with a number is one of a loop. Callbacks hear of all steps, but loops without callbacks record none.
+        If the body raises an error, the end of the step is not reported; scikit-learn then calls the callbacks'
+        `teardown`. A step with a number is part of a loop, and is recorded only while a callback is attached.
 
         Parameters
         ----------

@@ -17,7 +17,7 @@ LARGEST = float_info.max
 
 
 def _request(estimator: Any) -> bool | None:
-    """Return whether sample_weight was requested for an estimator's fit; None where nothing was said."""
+    """Return whether sample_weight was requested for an estimator's fit; None if no request was set."""
     try:
         routing = get_routing_for_object(estimator)
     except NotImplementedError:  # some of scikit-learn's ensembles know no routing

@@ -57,7 +57,7 @@ class Mean(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
 
 class Recorder:
-    """A callback that writes down what it is told, and stops the loop at a given step."""
+    """A callback that records its calls, and ends the loop at a given step."""
 
     def __init__(self, stop_at=None):
         self.seen = []
@@ -133,7 +133,7 @@ def test_a_resumed_fit_keeps_what_it_does_not_change():
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_callbacks_hear_of_every_step_with_a_fitted_estimator_or_its_figures(ready):
+def test_callbacks_see_every_step_with_a_fitted_estimator_or_its_figures(ready):
     recorder = Recorder()
     Mean(2, ready=ready).set_callbacks(recorder).fit(X, Y)
     figures = [{}, {}] if ready else [{"loss": 0.5, "half_life": 1.0}, {"loss": 0.25, "half_life": 1.0}]

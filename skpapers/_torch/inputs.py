@@ -1,4 +1,4 @@
-"""What a row is to a network: columns, a window of a series, or an image. An estimator declares it.
+"""What a row is to a network: columns, a window of a series, or an image. An estimator declares which.
 
 Inside the estimators rows are flat, of shape (n, p), so that pipelines, frames and scikit-learn's checks work. Arrays
 of more dimensions are accepted as well. The network gets the rows in their shape.
@@ -41,8 +41,10 @@ class Inputs(ABC):
         ValueError
             If the rows have another shape than the one known.
         """
+        if len(self.axes) == 1:  # scikit-learn's own error names arrays of too many dimensions
+            return self, X
         shape = np.shape(X) if isinstance(X, list | tuple) else tuple(getattr(X, "shape", ()))
-        if len(shape) <= 2 or len(self.axes) == 1:  # scikit-learn's own error names arrays of too many dimensions
+        if len(shape) <= 2:
             return self, X
         row = shape[1:]
         if len(row) != len(self.axes) or self.shape not in (None, row):

@@ -28,7 +28,7 @@ class Modes:
 
 
 def set_modes(network: nn.Module, modes: Modes) -> None:
-    """Put a network into the modes; layers that know other modes of torch train."""
+    """Put a network into the modes; layers of other kinds are in training mode."""
     network.train()
     for module in network.modules():
         if isinstance(module, BatchNorm | _BatchNorm):

@@ -29,7 +29,7 @@ from skpapers.base import DocLinkMixin
 
 
 class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
-    """What all of them share.
+    """Base of the estimators whose model is a network.
 
     Only the parameters that every network has are constrained here. The class attributes are settings that a method
     turns into parameters by giving them in its constructor, with constraints such as `_optimizer_constraints`.

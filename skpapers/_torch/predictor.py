@@ -10,7 +10,7 @@ from skpapers._torch.networks import n_members
 
 
 def bounded(x: Tensor) -> Tensor:
-    """Return inputs whose sums and squares in a network are finite, where a scaling without a clip left them huge."""
+    """Return inputs clipped to values whose sums and squares are finite: a scaling without a clip leaves huge ones."""
     bound = torch.finfo(x.dtype).max ** 0.4
     return x.clamp(-bound, bound)
 

@@ -1,6 +1,6 @@
-"""A module as a dictionary of arrays: what is pickled holds numpy only, and a GPU's model loads without one.
+"""A module as a dictionary of arrays, so that pickles hold numpy only and a model of a GPU loads without one.
 
-And what the surroundings must not change: the modes of torch.
+Also the modes of torch that a fit sets, whatever the caller set before.
 """
 
 from collections.abc import Iterator

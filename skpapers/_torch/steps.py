@@ -1,18 +1,18 @@
 """The three places where a method takes part in the training loop: objective, gradient and update.
 
 An **objective** ``(network, batch) -> losses`` is what is minimised: the mean loss of a batch, of shape () for one
-network, of shape (K,) for K stacked members. A **gradient** ``(network, objective, batch) -> losses`` is how a step
-comes about: it overwrites ``.grad`` and returns the losses; :func:`backward` is the plain one. An **update**
+network, of shape (K,) for K stacked members. A **gradient** ``(network, objective, batch) -> losses`` overwrites
+``.grad`` and returns the losses; :func:`backward` is the plain one. An **update**
 ``(network, optimizer) -> None`` applies what the gradient left. Each is a function, and wraps another:
 
 - sharpness-aware minimisation is a gradient that calls an inner gradient twice (`neural_network/_sam.py`);
 - mixing inside the batch is an objective around an objective (`mixup.py`), so is a self-supervised loss added to one;
 - gradient surgery calls the inner gradient once for each task, with ``batch.replace(weight=...)``, and combines;
 - adversarial pairs fill the ``.grad`` of each parameter group from its own loss;
-- gradient projection projects the step applied, which for optimisers with a memory is another thing than the gradient.
+- gradient projection projects the step that is applied, which differs from the gradient if the optimiser has momentum.
 
-What such a function has to remember, the estimator creates as one dictionary of tensors, and gives to the function and
-to the trainer (`memory`): it is saved with the optimiser, and the next `partial_fit` continues with it.
+What such a function has to remember is in one dictionary of tensors, `memory`. The estimator creates it, and gives it
+to the function and to the trainer. It is saved with the optimiser, and the next `partial_fit` continues with it.
 
 ``network.parameter_groups()`` returns the parameters that learn. Everything random inside a step comes from
 `batch.generators`, one for each member: :meth:`Batch.random_state` and :meth:`Batch.rewind` let a gradient evaluate the

@@ -182,7 +182,7 @@ class SupervisedNetwork(NetworkEstimator):
         before: FittedNetwork | None = getattr(self, "_fitted", None)
         if before is not None and self.scaling != before.setup.scaling.kind:
             raise ValueError(
-                f"The network was fitted with scaling={before.setup.scaling.kind!r} and cannot go on with "
+                f"The network was fitted with scaling={before.setup.scaling.kind!r} and cannot continue with "
                 f"{self.scaling!r}: set it back, or fit anew with warm_start=False."
             )
         return before
@@ -292,7 +292,7 @@ class SupervisedNetwork(NetworkEstimator):
                 if value != before.architecture[name]
             ]
             raise ValueError(
-                f"The network has another shape than the one to go on with ({'; '.join(changed)}): set it back, or fit "
+                f"The network has another shape than the fitted one ({'; '.join(changed)}): set it back, or fit "
                 "anew with warm_start=False."
             ) from None
         return network

@@ -40,7 +40,7 @@ class Target(ABC):
         """Shape of a network's output for one row."""
 
     def check(self, y: Any) -> Any:
-        """Return y unchanged, or raise an error that scikit-learn's validation would not put into words."""
+        """Return y unchanged, or raise an error that is clearer than that of scikit-learn's validation."""
         return y
 
     @abstractmethod

@@ -104,7 +104,7 @@ class FewShotNetwork(nn.Module):
 
 
 class Features(nn.Module):
-    """Raw rows to features: scaling, backbone, and each row's features divided by their norm where asked.
+    """Raw rows to features: scaling, backbone, and each row's features divided by their norm if `normalize`.
 
     Parameters
     ----------
@@ -182,8 +182,7 @@ class StudentObjective:
     """The student's loss: cross-entropy of source rows + distillation + self-supervision of target rows.
 
     A batch holds target rows, with the teacher's probabilities as y; each brings source rows with it: `partners`, of
-    shape (n_target, n_partners), says which. That is decided before an epoch, so that a step draws nothing but its
-    views.
+    shape (n_target, n_partners), says which. They are drawn before an epoch, so that a step draws its views only.
 
     Parameters
     ----------

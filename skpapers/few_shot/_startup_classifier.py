@@ -103,8 +103,8 @@ class STARTUPClassifier(
         Decoupled weight decay of the matrices.
 
     batch_size : int or "auto", default="auto"
-        Most target rows of a step, and most source rows; "auto" is 128. The self-supervised loss tells a row from the
-        others of its step: with 1 there are no others, and it is 0.
+        Largest number of target rows in a step, and of source rows; "auto" is 128. The self-supervised loss tells a row
+        from the others of its step: with 1 there are no others, and it is 0.
 
     learning_rate_init : float, default=0.003
         Learning rate at the start of a cosine schedule that ends at 0, for teacher and student each.
@@ -127,7 +127,7 @@ class STARTUPClassifier(
         Of training; features are computed in float64.
 
     device : {"auto", "cpu", "cuda"}, default="auto"
-        Where to train; "auto" takes a GPU where there is one. A model trained there predicts anywhere.
+        Where to train; "auto" is a GPU if torch finds one. A model trained there predicts anywhere.
 
     Attributes
     ----------

@@ -91,7 +91,7 @@ class Stages:
         Its parameters are read.
 
     fitting : Fitting
-        It hears of the stages and epochs.
+        Stages and epochs are reported to it.
 
     roles : Roles
         The rows.
@@ -203,7 +203,7 @@ class Stages:
             return model.fit(features, rows.y, **params)
 
     def fitted(self, *, silent: bool = True) -> dict[str, Any]:
-        """Return the attributes of the estimator, as if the fit ended here; callbacks do not hear of it if `silent`."""
+        """Return the attributes of the estimator, as if the fit ended here; `silent` does not report the final fit."""
         losses = np.array(self.student_losses).reshape(-1, 3)
         return self.fitting.validated | {
             "source_classes_": self.classes,

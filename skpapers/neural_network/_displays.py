@@ -169,7 +169,7 @@ class LossLandscapeDisplay:
 
 
 class TrainingCurveDisplay:
-    """Training loss, and where there is one the validation score, from epoch to epoch.
+    """Training loss and, with early stopping, the validation score, from epoch to epoch.
 
     To see whether a network had enough epochs, and where early stopping found its best. Use :meth:`from_estimator`
     rather than the constructor.

@@ -15,7 +15,7 @@ Step of the base optimiser          :func:`skpapers._torch.steps.apply_step`, wi
 ==================================  ==========================================================================
 
 The adaptive variant (ASAM, Kwon et al. 2021) measures the radius relative to each weight; it changes `perturb` alone.
-:class:`skpapers.neural_network.SAM` is the same algorithm as an optimiser for training loops of one's own.
+:class:`skpapers.neural_network.SAM` is the same algorithm as an optimiser for custom training loops.
 """
 
 import torch

@@ -18,7 +18,7 @@ from skpapers.neural_network._sharpness import top_eigenvalues
 
 
 class SharpnessAware(MLPEstimator):
-    """What both estimators add to a perceptron: the gradient, and the curvature that it is after."""
+    """What both estimators add to a perceptron: the gradient, and the curvature that it lowers."""
 
     _parameter_constraints: ClassVar[dict] = {
         **MLPEstimator._parameter_constraints,

@@ -139,7 +139,7 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
         Of training; predictions are computed in float64.
 
     device : {"auto", "cpu", "cuda"}, default="auto"
-        Where to train; "auto" takes a GPU where there is one. A model trained there predicts anywhere.
+        Where to train; "auto" is a GPU if torch finds one. A model trained there predicts anywhere.
 
     Attributes
     ----------
@@ -159,7 +159,7 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
         Number of epochs.
 
     validation_scores_ : list of float or None
-        Accuracy of the rows held back after each epoch, with `early_stopping`.
+        Accuracy of the rows held back after each epoch, with `early_stopping`. The temperature does not enter it.
 
     best_validation_score_ : float or None
         The best of them.
@@ -206,7 +206,8 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
 
     Let pi be the frequencies of the classes among the training rows, weights included. The probabilities are
     softmax(log pi + (logits - log pi) / T). A network that has learned nothing thus predicts pi, whereas a division
-    of the logits alone would end at equal probabilities. The temperature T minimises the log loss of rows held back,
+    of the logits alone would end at equal probabilities. Unlike a division of the logits, this may change the most
+    probable class, and with it `predict`. The temperature T minimises the log loss of rows held back,
     of each class the last fifth (by weight); `validation_split="random"` holds back random ones. A second network,
     trained as the first but on the other rows, predicts them; `fit` takes 1.8 times as long for it. From 10000 rows
     on "auto" leaves T at 1: networks were hardly overconfident there. With `early_stopping` its validation rows give
@@ -222,7 +223,7 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
     other classes. Where that matters, use `early_stopping` with `X_val` and `y_val`, or `calibration=None`.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
-    arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate; the
+    arrays of numpy. `partial_fit` continues with the moments of the optimiser, at a constant learning rate; the
     moments start anew where `solver` is another.
 
     **Differences from the paper.** AdamW, the cosine schedule, robust scaling, periodic embeddings, ensembles and

@@ -133,7 +133,7 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
         Of training; predictions are computed in float64.
 
     device : {"auto", "cpu", "cuda"}, default="auto"
-        Where to train; "auto" takes a GPU where there is one. A model trained there predicts anywhere.
+        Where to train; "auto" is a GPU if torch finds one. A model trained there predicts anywhere.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
     the settings of few rows.
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
-    arrays of numpy. `partial_fit` goes on with the moments of the optimiser, at a constant learning rate; the
+    arrays of numpy. `partial_fit` continues with the moments of the optimiser, at a constant learning rate; the
     moments start anew where `solver` is another.
 
     **Differences from the paper.** AdamW, the cosine schedule, robust scaling, periodic embeddings, ensembles and

@@ -34,7 +34,7 @@ def test_numbers_and_masks_select_from_every_array():
     assert whole.where(np.ones(20, dtype=bool)) is whole
 
 
-def test_rows_without_weight_go_with_all_they_have():
+def test_rows_without_weight_are_left_out_of_every_array():
     some = made().with_weight()
     assert_together(some)
     assert_array_equal(some.y, np.arange(20)[np.arange(20) % 3 > 0])

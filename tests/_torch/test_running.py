@@ -1,4 +1,4 @@
-"""Statistics of rows that come in call by call, and `partial_fit`, which depends on them."""
+"""Statistics of rows that come in call by call, and `partial_fit`, which uses them."""
 
 import pickle
 
@@ -44,7 +44,7 @@ def stream(model, X, y, start=0, size=64, **kwargs):
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 511, 512, 1500])
-def test_statistics_follow_the_first_rows_and_then_stand(size):
+def test_statistics_follow_the_first_rows_and_are_then_fixed(size):
     weight = RNG.uniform(1.0, 2.0, size=len(X))
     statistics = no_statistics(2)
     fits = []
@@ -102,7 +102,7 @@ def test_a_patched_scaling_leaves_the_constant_at_zero():
     assert (rows.grad[1] > 0).all()
 
 
-def test_the_mean_weight_follows_the_first_rows_and_then_stands():
+def test_the_mean_weight_follows_the_first_rows_and_is_then_fixed():
     mean = MeanWeight().after(None, 100).after(np.full(100, 3.0), 100)
     assert mean.value == 2.0
     settled = mean.after(np.full(400, 2.0), 400)
@@ -239,7 +239,7 @@ def test_a_call_of_rows_without_weight_changes_nothing():
         classifier().partial_fit(X[:9], LABEL[:9], classes=[0, 1], sample_weight=np.zeros(9))
 
 
-GOES_ON = {
+MAY_CHANGE = {
     "activation": "relu",
     "solver": "sgd",
     "alpha": 0.3,
@@ -277,7 +277,7 @@ ANOTHER_NETWORK = {
     "n_ensemble": (2, "another shape .*n_ensemble=2, not 1"),
     "batch_norm": (True, "another shape .*batch_norm=True, not False"),
     "numeric_embedding": ("none", "another shape .*numeric_embedding='none', not 'periodic'"),
-    "scaling": ("standard", "scaling='robust' and cannot go on with 'standard'"),
+    "scaling": ("standard", "scaling='robust' and cannot continue with 'standard'"),
 }
 
 
@@ -287,11 +287,11 @@ def test_every_parameter_may_change_between_calls_or_is_named(make, data):
     known = set(make().get_params())
     tuned_later = {"early_stopping"}  # an error of partial_fit, in any case
     start = make(n_ensemble=1).fit(A, y)
-    for name in known - tuned_later - set(GOES_ON) - set(ANOTHER_NETWORK):
+    for name in known - tuned_later - set(MAY_CHANGE) - set(ANOTHER_NETWORK):
         raise AssertionError(f"say what happens if {name} changes")
-    for name in known & set(GOES_ON):
+    for name in known & set(MAY_CHANGE):
         for way in ("partial_fit", "fit"):
-            model = pickle.loads(pickle.dumps(start)).set_params(**{"warm_start": True, name: GOES_ON[name]})
+            model = pickle.loads(pickle.dumps(start)).set_params(**{"warm_start": True, name: MAY_CHANGE[name]})
             model.partial_fit(A, y)
             getattr(model, way)(A, y)
             assert np.isfinite(model.predict(A)).all()

@@ -114,7 +114,8 @@ def test_only_normalisation_learns_from_entropy():
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     for norm in network.norms:
-        norm.weight.requires_grad_(True), norm.bias.requires_grad_(True)
+        norm.weight.requires_grad_(True)
+        norm.bias.requires_grad_(True)
 
     def entropy(network, batch):
         log_p = F.log_softmax(network(batch.X), dim=-1)

@@ -155,17 +155,17 @@ def test_a_common_factor_of_weights_of_any_size_changes_nothing(make, scaling):
 
 @pytest.mark.parametrize("scaling", ["robust", "standard", None])
 @pytest.mark.parametrize("make", MAKE)
-def test_huge_values_are_predicted_or_refused_in_a_word(make, scaling):
+def test_huge_values_are_predicted_or_refused(make, scaling):
     X, y = IRIS
     rows = np.repeat(X[:1], 5, axis=0)
     rows[1:, 2] = np.finfo(float).max, 1e300, -np.finfo(float).max, -1e300
     model = make(scaling=scaling).fit(X, y)
     for method in ("predict", "predict_proba", "transform"):
         if hasattr(model, method):
-            said = getattr(model, method)(rows)
-            assert np.isfinite(said).all()
+            outputs = getattr(model, method)(rows)
+            assert np.isfinite(outputs).all()
             if scaling == "robust":  # the clip has ended long before
-                assert_allclose(said[[1, 3]], said[[2, 4]], rtol=1e-12)
+                assert_allclose(outputs[[1, 3]], outputs[[2, 4]], rtol=1e-12)
     X = X.copy()
     X[1:3, 2] = np.finfo(float).max, -1e300
     if scaling is None:
@@ -227,7 +227,7 @@ def test_the_default_dtype_and_device_of_torch_do_not_matter():
         more = {"n_ensemble": 2, "mixup_alpha": 0.4, "dropout": 0.1, "batch_norm": True, "early_stopping": True}
         more["validation_split"] = "random"
 
-        def said():
+        def outputs():
             model = STARTUPClassifier((8, 4), **common).fit(X, y, sample_domain=domain)
             yield model.transform(X)
             yield model.pseudo_labels(X)
@@ -239,20 +239,20 @@ def test_the_default_dtype_and_device_of_torch_do_not_matter():
             model = SAMMLPRegressor((8,), dtype="float64", loss="huber", **common, **more).fit(X, y)
             yield model.to_torch()(torch.from_numpy(X)).detach().numpy()
 
-        expected = list(said())
+        expected = list(outputs())
         for dtype in (torch.float64, torch.float16, torch.bfloat16):
             torch.set_default_dtype(dtype)
-            for a, b in zip(expected, said(), strict=True):
+            for a, b in zip(expected, outputs(), strict=True):
                 np.testing.assert_array_equal(a, b)
             assert torch.get_default_dtype() == dtype
         torch.set_default_dtype(torch.float32)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            for a, b in zip(expected, said(), strict=True):
+            for a, b in zip(expected, outputs(), strict=True):
                 np.testing.assert_array_equal(a, b)
         torch.set_default_device("meta")
         with torch.device("cpu"):
             X_t = torch.from_numpy(X)
-        for a, b in zip(expected, said(), strict=True):
+        for a, b in zip(expected, outputs(), strict=True):
             np.testing.assert_array_equal(a, b)
         print("same")
     """

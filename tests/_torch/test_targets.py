@@ -1,4 +1,4 @@
-"""Targets against what they stand for: labels, numbers, quantiles of horizons."""
+"""Targets: labels, numbers, quantiles of horizons."""
 
 import numpy as np
 import pytest

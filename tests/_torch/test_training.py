@@ -94,7 +94,8 @@ def test_stacked_members_are_single_runs(kwargs):
         training = trainer(alone, seed, batch_size=16, max_norm=0.5)
         loss = [training.run_epoch(Rows(X, y)) for _ in range(3)][-1]
         torch.testing.assert_close(losses[k], loss[0], rtol=0, atol=1e-9)
-        together.eval(), alone.eval()
+        together.eval()
+        alone.eval()
         torch.testing.assert_close(together(X)[k], alone(X), rtol=0, atol=1e-9)
 
 
@@ -117,7 +118,7 @@ def test_weights_are_repeated_rows(loss):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
-def test_a_saved_run_goes_on_as_if_it_had_not_been():
+def test_a_saved_run_continues_bit_for_bit():
     X, y = rows(dtype=torch.float32)
     kwargs = {"dtype": torch.float32, "dropout": 0.2, "batch_norm": True}
     whole, first, second = (mlp(0, 1, **kwargs) for _ in range(3))
@@ -206,7 +207,7 @@ def test_early_stopping_keeps_the_best_weights_and_waits():
     assert all(torch.equal(a, b) for a, b in zip(snapshot(network), kept[0], strict=True))
 
 
-def test_a_module_that_knows_no_members_trains_too():
+def test_a_module_without_n_members_trains_too():
     X, y = rows()
     network = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3)).double()
     training = trainer(network, 0, learning_rate=0.05, batch_size=16)

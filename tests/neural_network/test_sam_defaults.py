@@ -71,7 +71,8 @@ def test_temperature_moves_logits_toward_the_frequencies_of_the_classes():
 @pytest.mark.parametrize("share", [0.1, 0.02])
 def test_a_network_trained_on_noise_predicts_the_frequencies_of_the_classes(share):
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(1500, 10)), (rng.random(1500) < share).astype(int)
+    X = rng.normal(size=(1500, 10))
+    y = (rng.random(1500) < share).astype(int)
     model = SAMMLPClassifier((64,), random_state=0, device="cpu").fit(X[:500], y[:500])
     prior = np.full(1000, y[:500].mean())
     assert log_loss(y[500:], model.predict_proba(X[500:])) < log_loss(y[500:], prior) + 0.02
@@ -79,7 +80,8 @@ def test_a_network_trained_on_noise_predicts_the_frequencies_of_the_classes(shar
 
 def test_balanced_classes_are_moved_toward_equal_probabilities():
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(500, 10)), (rng.random(500) < 0.1).astype(int)
+    X = rng.normal(size=(500, 10))
+    y = (rng.random(500) < 0.1).astype(int)
     settings = {"class_weight": "balanced", "random_state": 0, "device": "cpu"}
     p = SAMMLPClassifier((64,), **settings).fit(X, y).predict_proba(rng.normal(size=(500, 10)))
     assert_allclose(p[:, 1], 0.5, atol=0.05)
@@ -143,7 +145,7 @@ def test_rows_of_early_stopping_give_the_temperature_without_a_second_fit():
     )
 
 
-def test_going_on_keeps_the_temperature():
+def test_warm_starts_and_partial_fit_keep_the_temperature():
     X = WINE[0][TRAIN]
     y = WINE[1][TRAIN]
     model = SAMMLPClassifier(**SMALL, warm_start=True).fit(X, y)
@@ -153,7 +155,7 @@ def test_going_on_keeps_the_temperature():
     assert SAMMLPClassifier(**SMALL).partial_fit(X, y, classes=[0, 1, 2]).temperature_ == 1.0
 
 
-def test_going_on_without_calibration_ends_the_temperature():
+def test_warm_starts_and_partial_fit_without_calibration_end_the_temperature():
     X, y = wrong_labels()
     model = SAMMLPClassifier(**TOO_SURE, warm_start=True).fit(X, y)
     assert model.temperature_ > 1.5

@@ -177,7 +177,7 @@ def test_a_radius_of_zero_runs_the_base_optimiser_to_the_bit():
     assert not np.array_equal(weights_of(plain), weights_of(classifier(rho=0.05).fit(X, y)))
 
 
-def test_warm_start_goes_on_with_the_weights():
+def test_warm_start_continues_with_the_weights():
     X, y = WINE
     model = classifier(warm_start=True, max_iter=15).fit(X, y)
     cold = model.loss_curve_[0]
@@ -186,14 +186,14 @@ def test_warm_start_goes_on_with_the_weights():
     assert first < 0.5 * cold
     assert model.loss_curve_[0] < 0.2 * cold
     assert len(model.loss_curve_) == model.n_iter_ == 15
-    with pytest.raises(ValueError, match="another shape than the one to go on with"):
+    with pytest.raises(ValueError, match="another shape than the fitted one"):
         model.set_params(hidden_layer_sizes=(3,)).fit(X, y)
     with pytest.raises(ValueError, match="class 7, which is not among the classes known"):
         model.set_params(hidden_layer_sizes=(16,)).fit(X, np.where(y == 2, 7, y))
 
 
 @pytest.mark.parametrize(("make", "data"), KINDS)
-def test_partial_fit_goes_on_from_a_pickle_as_if_there_had_been_none(make, data):
+def test_partial_fit_continues_from_a_pickle(make, data):
     X, y = data
     order = np.random.default_rng(0).permutation(len(X))
     X = X[order]
