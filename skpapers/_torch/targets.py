@@ -229,7 +229,7 @@ class Numbers(Target):
     def read(self, y: NDArray, owner: str) -> tuple[Self, NDArray]:
         y = column_or_1d(y, warn=True)[:, None] if y.ndim == 1 or y.shape[1] == 1 else y
         if self.n_outputs not in (0, y.shape[1]):
-            raise ValueError(f"y has {y.shape[1]} outputs, the model {self.n_outputs}.")
+            raise ValueError(f"y has {y.shape[1]} outputs, and the model has {self.n_outputs}.")
         largest = np.abs(y).max()
         if largest > LARGEST_TARGET:
             raise ValueError(f"y holds values as large as {largest:.3g}; at most {LARGEST_TARGET:.0e} is possible.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skpapers._fitting import Fitting
 from skpapers._labels import check_labels
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
+from skpapers._warnings import warn_user
 from skpapers.base import DocLinkMixin
 from skpapers.few_shot._calibrated_discriminant import Discriminant, calibrated_discriminant
 from skpapers.few_shot._calibrated_draws import MAX_DRAWN, draw_missing, missing_rows
@@ -415,11 +415,9 @@ class DistributionCalibratedFewShot(
         largest = np.bincount(lenders.codes).max()
         for least in (self.min_base_samples, 2) if by_size else (2,):
             if heaviest < least * (1 - 1e-9) and largest >= least:
-                warnings.warn(
+                warn_user(
                     f"By weight no class has {least} rows, though by number some have: weights stand for repeated "
-                    "rows, so scale them to a mean of 1.",
-                    UserWarning,
-                    stacklevel=2,
+                    "rows, so scale them to a mean of 1."
                 )
                 break
 

@@ -1,6 +1,5 @@
 """Which rows are of the source and which of the target, the sign of `sample_domain`; and which have no label."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from skpapers._labels import check_labels, label_values, missing_labels
+from skpapers._warnings import warn_user
 
 
 def source_rows(sample_domain: Any, X: Any) -> NDArray[np.bool_]:
@@ -82,9 +82,7 @@ def _warn_of_minus_one(y: Any) -> None:
         return
     others = np.unique(values[values != -1])
     if others.size and np.all(others >= 0) and np.all(others == np.floor(others)) and others.tolist() != [1]:
-        warnings.warn(
+        warn_user(
             "y has the label -1, and no other negative label. -1 is treated as a class. If it marks rows without a "
-            "label, set unlabeled=-1. If it is a class, set unlabeled=np.nan to avoid this warning.",
-            UserWarning,
-            stacklevel=3,
+            "label, set unlabeled=-1. If it is a class, set unlabeled=np.nan to avoid this warning."
         )

@@ -51,7 +51,7 @@ def test_the_network_sees_numbers_in_their_own_units():
     location, scale = target.units()
     assert_allclose(encoded * scale + location, Y)
     assert target.score(encoded, Rows(X, y)) == 0.0
-    with pytest.raises(ValueError, match="y has 1 outputs, the model 2"):
+    with pytest.raises(ValueError, match="y has 1 outputs, and the model has 2"):
         target.read(Y[:, 0], "Net")
 
 

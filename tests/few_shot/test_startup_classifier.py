@@ -101,9 +101,10 @@ class TestRoles:
     @pytest.mark.parametrize(
         "y", [TRUTH % 3 - 1, (TRUTH % 3 - 1).astype(float), pd.Series(TRUTH % 3 - 1, dtype="Int64")]
     )
-    def test_minus_one_among_others_warns_unless_it_is_said_to_be_a_class(self, y):
-        with pytest.warns(UserWarning, match="y has the label -1, and no other negative label"):
+    def test_minus_one_among_others_warns_unless_nan_is_the_mark(self, y):
+        with pytest.warns(UserWarning, match="y has the label -1, and no other negative label") as found:
             startup().fit(X, y)
+        assert found[0].filename == __file__
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert_array_equal(startup(unlabeled=np.nan).fit(X, y).classes_, [-1, 0, 1])
