@@ -14,6 +14,7 @@ FEWEST_HELD = 4  # number of validation rows of early stopping below which no te
 MANY_ROWS = 10_000  # rows from which the automatic settings leave a network hardly overconfident
 HOTTEST = 1000.0
 PSEUDO_ROWS = 0.5
+LEAST_FACTOR = 0.5  # of 1 / temperature: less would cost weak signals more than it gains on noise
 
 
 def rows_held_back(y: NDArray, weight: NDArray | None, order: NDArray) -> tuple[NDArray, NDArray]:
@@ -61,8 +62,8 @@ def fit_temperature(logits: NDArray, y: NDArray, weight: NDArray | None, prior: 
     The loss is convex in 1 / temperature: bisection of its derivative. Half a row with the probabilities of the prior
     is added to the targets, as in Platt's scaling: a network that is right on all of few rows may err on the next. Let
     m be the gain in log loss over the prior, and s its standard error. 1 / temperature is shrunk by the factor
-    max(0, 1 - (s / m)^2), as a mean is by James and Stein: a network trained on noise gains by chance, and loses
-    as much on other rows.
+    max(1/2, 1 - (s / m)^2), much as a mean is by James and Stein: a network trained on noise gains by chance, and
+    loses as much on other rows.
 
     Parameters
     ----------
@@ -89,8 +90,8 @@ def fit_temperature(logits: NDArray, y: NDArray, weight: NDArray | None, prior: 
     gain = inverse * of_class - logsumexp(inverse * logits + log_prior, axis=1)
     mean = weight @ gain
     square_error = (weight**2) @ (gain - mean) ** 2
-    shrunk = inverse * max(0.0, 1.0 - square_error / mean**2) if mean > 0 else 0.0
-    return float(1.0 / max(shrunk, 1.0 / HOTTEST))
+    factor = max(LEAST_FACTOR, 1.0 - square_error / mean**2) if mean > 0 else LEAST_FACTOR
+    return float(1.0 / max(inverse * factor, 1.0 / HOTTEST))
 
 
 def _best_inverse(logits: NDArray, targets: NDArray, weight: NDArray, log_prior: NDArray) -> float:

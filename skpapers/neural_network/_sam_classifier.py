@@ -214,7 +214,7 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
     the temperature, without a second network. Half a row with the probabilities pi is added to them, since a network
     that is right on all of few rows may be wrong on the next. If the rows are weak evidence that the network is
     better than pi, T is larger: with m the mean gain in log loss over pi and s its standard error, 1 / T is multiplied
-    by max(0, 1 - (s / m)^2). T is never below 1. It is 1 for fewer than 20 rows, or for fewer than 4 validation rows
+    by max(1/2, 1 - (s / m)^2). T is never below 1. It is 1 for fewer than 20 rows, or for fewer than 4 validation rows
     of `early_stopping`.
 
     Only a fit from new weights fits T. `partial_fit` and a warm start change the weights and keep T, which may

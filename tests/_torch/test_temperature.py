@@ -97,6 +97,23 @@ def test_logits_that_say_nothing_are_divided_by_much():
     assert fit_temperature(np.array([9.0, 9.0, 9.0]), np.array([0, 0, 0]), None, EVEN[2]) == HOTTEST
 
 
+def test_weak_evidence_at_most_doubles_the_temperature():
+    ratios = []
+    for n in (30, 30, 30, 30, 10_000):
+        logits, y = drawn(n, EVEN[2], 6.0, seed=len(ratios))
+        share = 0.5 / n
+
+        def loss(inverse, logits=logits, y=y, share=share):
+            p = log_softmax(inverse * logits, axis=1)
+            return -(1.0 - share) * p[np.arange(len(y)), y].mean() - share * p.mean()
+
+        best = minimize_scalar(loss, bounds=(1e-3, 1.0), method="bounded", options={"xatol": 1e-9}).x
+        ratios.append(best * fit_temperature(logits, y, None, EVEN[2]))
+    assert_allclose(max(ratios), 2.0, rtol=1e-3)
+    assert_allclose(ratios[-1], 1.0, rtol=1e-2)
+    assert min(ratios) > 0.999
+
+
 def test_no_information_and_huge_logits_are_numbers():
     assert 1.0 <= fit_temperature(np.zeros((10, 3)), np.arange(10) % 3, None, EVEN[3]) <= HOTTEST
     logits = np.array([1e9, -1e9, 1e9, 1e9])
