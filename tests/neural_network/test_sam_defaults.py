@@ -68,6 +68,23 @@ def test_temperature_moves_logits_toward_the_frequencies_of_the_classes():
     assert_array_equal(again.predict_proba(WINE[0]), model.predict_proba(WINE[0]))
 
 
+@pytest.mark.parametrize(("n_classes", "n_ensemble"), [(2, 1), (2, 2), (3, 2)])
+def test_probabilities_of_ensembles_and_modules_have_the_temperature(n_classes, n_ensemble):
+    X, y = wrong_labels()
+    X = X[y < n_classes]
+    y = y[y < n_classes]
+    settings = {**TOO_SURE, "n_ensemble": n_ensemble}
+    model = SAMMLPClassifier(**settings).fit(X, y)
+    assert model.temperature_ > 1.2
+    log_prior = np.log(shares(y))
+    of_members = np.log(SAMMLPClassifier(**settings, calibration=None).fit(X, y).predict_proba(WINE[0]))
+    expected = softmax(log_prior + (of_members - log_prior) / model.temperature_, axis=1)
+    assert_allclose(model.predict_proba(WINE[0]), expected, atol=1e-9)
+    logits = logits_of(model, WINE[0])
+    logits = np.column_stack([np.zeros(len(logits)), logits]) if n_classes == 2 else logits
+    assert_allclose(softmax(logits, axis=1), expected, atol=1e-9)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.02])
 def test_a_network_trained_on_noise_predicts_the_frequencies_of_the_classes(share):
     rng = np.random.default_rng(0)
@@ -128,21 +145,21 @@ def test_random_rows_are_held_back_only_if_asked_for_and_by_the_seed():
     assert random.loss_curve_ == last.loss_curve_
 
 
-def test_rows_of_early_stopping_give_the_temperature_without_a_second_fit():
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_rows_of_early_stopping_give_the_temperature_without_a_second_fit(class_weight):
     X, y = load_breast_cancer(return_X_y=True)
-    held = slice(300, 450)
-    model = SAMMLPClassifier(**SMALL, early_stopping=True, class_weight="balanced")
-    model.fit(X[:300], y[:300], X_val=X[held], y_val=y[held])
-    raw = SAMMLPClassifier(**SMALL, early_stopping=True, class_weight="balanced", calibration=None)
-    logits = logits_of(raw.fit(X[:300], y[:300], X_val=X[held], y_val=y[held]), X[held])  # equal weights: prior 1/2
-    weight = np.where(y[held] == 1, 1 / (y[held] == 1).sum(), 1 / (y[held] == 0).sum())
-
-    def loss(temperature):
-        return np.average(np.logaddexp(0.0, (1 - 2 * y[held]) * logits / temperature), weights=weight)
-
-    assert model.temperature_ < 1.05 or loss(model.temperature_) < min(
-        loss(1.5 * model.temperature_), loss(model.temperature_ / 1.5)
-    )
+    y = np.where(np.random.default_rng(0).random(len(y)) < 0.2, 1 - y, y)
+    train = slice(0, 150)
+    held = slice(150, 300)
+    validation = {"X_val": X[held], "y_val": y[held]}
+    settings = {**TOO_SURE, "early_stopping": True, "class_weight": class_weight}
+    model = SAMMLPClassifier(**settings).fit(X[train], y[train], **validation)
+    raw = SAMMLPClassifier(**settings, calibration=None).fit(X[train], y[train], **validation)
+    weight = None if class_weight is None else 1.0 / np.bincount(y[held])[y[held]]
+    prior = shares(y[train]) if class_weight is None else np.array([0.5, 0.5])
+    expected = fit_temperature(logits_of(raw, X[held]), y[held], weight, prior)
+    assert expected > 1.05
+    assert model.temperature_ == pytest.approx(expected, rel=1e-9)
 
 
 def test_warm_starts_and_partial_fit_keep_the_temperature():
