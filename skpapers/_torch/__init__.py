@@ -1,6 +1,6 @@
 """What networks of several topics share.
 
-A method on top of it writes what is its own, and nothing else. `tests/_torch/_toys.py` has two complete examples.
+A method adds only what is its own. `tests/_torch/_toys.py` has two complete examples.
 
 ==================================  ==================================================================================
 The method's own                    Where it goes

@@ -49,10 +49,10 @@ class STARTUPClassifier(
 ):
     r"""Classifier for a few labelled rows of new classes, on features learned from other rows (STARTUP).
 
-    For a target task with next to no labels, where there are many labelled rows of another task (the source), whose
-    classes may be others altogether, and many target rows without a label. A teacher learns the source classes; a
-    student learns to agree with the teacher on target rows, and to tell each row from all others; a plain classifier is
-    fitted on the student's features of the labelled target rows. Without target rows it is a network with that
+    Use it for a target task with few labels, if there are many target rows without a label and many labelled rows of
+    another task, the source. The source may have other classes. A teacher learns the source classes. A student learns
+    to agree with the teacher on target rows, and to distinguish each row from all others. A plain classifier is fitted
+    on the student's features of the labelled target rows. Without target rows the model is a network with that
     classifier on top.
 
     Parameters
@@ -93,7 +93,7 @@ class STARTUPClassifier(
         only negative label, unless the labels are -1 and 1.
 
     activation : {"identity", "logistic", "tanh", "relu", "silu", "softplus"}, default="relu"
-        What follows each hidden layer.
+        Activation after each hidden layer.
 
     batch_norm : bool, default=True
         Normalise each hidden layer before its activation, as the paper's networks do: source rows and each view by
@@ -132,7 +132,7 @@ class STARTUPClassifier(
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The classes predicted: those of the labelled target rows; where there are none, those of the source.
+        The classes predicted: those of the labelled target rows or, if there are none, those of the source.
 
     source_classes_ : ndarray of shape (n_source_classes,)
         The classes of the teacher.
@@ -144,7 +144,7 @@ class STARTUPClassifier(
         Mean loss of the teacher in each epoch.
 
     loss_curve_ : list of float
-        Mean loss of the student in each epoch; empty where the student is the teacher.
+        Mean loss of the student in each epoch; empty if the student is the teacher.
 
     student_losses_ : ndarray of shape (n_epochs, 3)
         Its parts, each before its weight: cross-entropy, distillation, self-supervision.
@@ -156,7 +156,7 @@ class STARTUPClassifier(
         Number of features seen during fit.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where the input had them.
+        Names of the features, if the input had them.
 
     See Also
     --------

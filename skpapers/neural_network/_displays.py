@@ -15,7 +15,7 @@ from skpapers.neural_network._sharpness import landscape
 class LossLandscapeDisplay:
     r"""The loss along one or two random directions through the weights of a fitted network.
 
-    To see what :meth:`SAMMLPClassifier.sharpness` measures: of two networks of equal training loss, the one in the
+    It shows what :meth:`SAMMLPClassifier.sharpness` measures: which of two networks of equal training loss lies in the
     wider valley. Use :meth:`from_estimator` rather than the constructor.
 
     Parameters
@@ -103,7 +103,7 @@ class LossLandscapeDisplay:
             Number of directions.
 
         distance : float, default=1.0
-            How far to go each way; at 1 the norm of what is added to a unit's weights is their own.
+            Largest distance in each direction. At 1 what is added to the weights of a unit has their norm.
 
         n_steps : int, default=25
             Places along each direction; an odd number has the weights themselves among them.
@@ -171,8 +171,8 @@ class LossLandscapeDisplay:
 class TrainingCurveDisplay:
     """Training loss and, with early stopping, the validation score, from epoch to epoch.
 
-    To see whether a network had enough epochs, and where early stopping found its best. Use :meth:`from_estimator`
-    rather than the constructor.
+    It shows whether a network had enough epochs, and which epoch early stopping kept. Use :meth:`from_estimator` rather
+    than the constructor.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from skpapers.neural_network._sam_base import SharpnessAware
 class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
     r"""Network for classes, trained to lie in a flat valley of the loss (sharpness-aware minimisation).
 
-    For numeric tables, raw columns included. Flat minima generalise better most of all where labels are noisy; on
-    clean, easy data little is gained over `rho=0`.
+    For numeric tables, raw columns included. Flat minima help most if labels are noisy. On clean, easy data there is
+    little gain over `rho=0`.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
         Width of each hidden layer.
 
     activation : {"identity", "logistic", "tanh", "relu", "silu", "softplus"}, default="silu"
-        What follows each hidden layer.
+        Activation after each hidden layer.
 
     solver : {"adamw", "adam", "sgd"}, default="adamw"
         The base optimiser.
@@ -171,7 +171,7 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
         Number of features seen during fit.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where the input had them.
+        Names of the features, if the input had them.
 
     See Also
     --------
@@ -190,14 +190,14 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
     the gradient at w of the same batch, with the same dropout mask and mixed partners; then w is restored bit for
     bit and the base optimiser takes the step. Members of an ensemble have norms of their own.
 
-    Parameters that :class:`sklearn.neural_network.MLPClassifier` has too mean the same, but for `alpha`, which is
-    not divided by the batch size, and `tol`, which is for `early_stopping` only: without it all `max_iter` epochs
-    are run, since the learning rate falls to 0 over them. `learning_rate`, `power_t` and `max_fun` have no meaning
-    here, nor has the solver "lbfgs"; several labels for a row are not supported.
+    Parameters that :class:`sklearn.neural_network.MLPClassifier` has as well mean the same, with two exceptions:
+    `alpha` is not divided by the batch size, and `tol` is for `early_stopping` only. Without early stopping all
+    `max_iter` epochs are run, since the learning rate falls to 0 over them. There are no parameters
+    `learning_rate`, `power_t` and `max_fun`, and no solver "lbfgs". Several labels for a row are not supported.
 
-    Cost: O(n (4 p h + 16 p + m h^2)) for an epoch with p features and m layers of width h, twice that for the share
-    `sam_fraction` of the steps with `rho` > 0; with `n_ensemble` members of small width less than that many times.
-    Memory: X in float64 and in `dtype`; `predict` takes rows in chunks, and little memory beside X.
+    Cost: O(n (4 p h + 16 p + m h^2)) for an epoch with p features and m layers of width h, and twice that for the share
+    `sam_fraction` of the steps if `rho` > 0. Members of small width cost less together than one after the other.
+    Memory: X in float64 and in `dtype`; `predict` converts X in chunks and needs little more memory than X.
 
     "auto" settings of n rows, with t = log2(n / 4000) between 0 and 1: `batch_size` :math:`64 \cdot 4^t`,
     `learning_rate_init` :math:`0.005 \cdot 3^t`, `max_iter` :math:`60 \cdot 0.6^t`, `sam_fraction` :math:`0.1^t`. A
@@ -224,12 +224,12 @@ class SAMMLPClassifier(SharpnessAware, NetworkClassifier):
 
     A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
     arrays of numpy. `partial_fit` continues with the moments of the optimiser, at a constant learning rate; the
-    moments start anew where `solver` is another.
+    moments restart if `solver` has changed.
 
     **Differences from the paper.** AdamW, the cosine schedule, robust scaling, periodic embeddings, ensembles and
     first steps without the second pass are for tables; the paper trains convolutional networks by SGD. A constant of
-    1e-12 keeps a zero gradient from dividing by zero. Weight decay is applied by the base optimiser and is no part of
-    the inner maximum.
+    1e-12 keeps a zero gradient from dividing by zero. Weight decay is applied by the base optimiser and is not part
+    of the inner maximum.
 
     References
     ----------

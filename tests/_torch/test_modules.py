@@ -49,7 +49,7 @@ def test_gradients_are_those_of_torchs_layers():
 def test_batch_normalisation_is_torchs_for_each_member():
     x = torch.randn(2, 12, 4, dtype=torch.float64, generator=generators(0)[0]) * 3 + 1
     ours = BatchNorm(4, 2, torch.float64)
-    theirs = [nn.BatchNorm1d(4, dtype=torch.float64) for _ in range(2)]
+    theirs = nn.ModuleList(nn.BatchNorm1d(4, dtype=torch.float64) for _ in range(2))
     with torch.no_grad():
         ours.weight.copy_(torch.arange(1.0, 9.0).reshape(2, 4))
         for k, layer in enumerate(theirs):
@@ -59,7 +59,8 @@ def test_batch_normalisation_is_torchs_for_each_member():
     for k, layer in enumerate(theirs):
         torch.testing.assert_close(ours.running_mean[k], layer.running_mean)
         torch.testing.assert_close(ours.running_var[k], layer.running_var)
-    ours.eval(), [layer.eval() for layer in theirs]
+    ours.eval()
+    theirs.eval()
     torch.testing.assert_close(ours(x), torch.stack([t(row) for t, row in zip(theirs, x, strict=True)]))
 
 

@@ -386,7 +386,8 @@ class TestWeights:
 
 class TestFit:
     def test_a_seed_decides_everything_and_nothing_global_is_touched(self):
-        torch.manual_seed(1), np.random.seed(1)  # noqa: NPY002
+        torch.manual_seed(1)
+        np.random.seed(1)  # noqa: NPY002
         state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
         a = fitted()
         b = fitted()
