@@ -19,7 +19,7 @@ def _batches(rows: Rows[Tensor], members: int, length: int | None) -> list[tuple
         part = rows.take(indices)
         if members > 1:
             part = part.apply(lambda values: values.expand(members, *values.shape))
-        batches.append((len(indices) / n, Batch(part.X, part.y, part.weight, indices, ())))
+        batches.append((len(indices) / n, Batch(part.X, part.y, part.weight, indices, (), part.extra)))
     return batches
 
 

@@ -57,6 +57,20 @@ def test_rows_in_batches_have_the_curvature_and_the_landscape_of_all(members):
     np.testing.assert_array_equal(drawn[2], drawn[0])
 
 
+@pytest.mark.parametrize("members", [(0,), (0, 1)])
+def test_batches_have_the_extra_arrays_of_their_rows(members):
+    X, y = rows()
+    weight = torch.linspace(0.2, 1.8, len(X), dtype=X.dtype)
+    weighted = supervised(cross_entropy)
+    network = mlp(*members, activation="tanh")
+
+    def objective(network, batch):
+        return weighted(network, batch.replace(weight=batch.extra["weight"]))
+
+    found = top_eigenvalues(network, objective, Rows(X, y, extra={"weight": weight}), length=7)
+    np.testing.assert_allclose(found, top_eigenvalues(network, weighted, Rows(X, y, weight), length=7), rtol=1e-9)
+
+
 def test_the_largest_eigenvalue_is_not_the_one_of_largest_modulus():
     class Saddle(torch.nn.Module):
         def __init__(self):
