@@ -57,9 +57,10 @@ def merge_equal_rows(X: NDArray[np.float64], y: NDArray, weight: NDArray[np.floa
     n = len(X)
     targets = np.ascontiguousarray(y.reshape(n, -1), dtype=np.float64)
     hashes = _hash_rows(X, X.view(np.uint64), targets, targets.view(np.uint64))
-    ordered = np.sort(hashes)
-    if weight is None and (ordered[1:] != ordered[:-1]).all():
-        return TrainingRows(X, y)
+    if weight is None:
+        ordered = np.sort(hashes)
+        if (ordered[1:] != ordered[:-1]).all():
+            return TrainingRows(X, y)
     order = np.argsort(hashes)
     place, total = _merge(X, targets, np.ones(n) if weight is None else weight, order)
     first = np.empty(len(total), np.intp)

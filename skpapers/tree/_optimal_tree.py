@@ -1,6 +1,5 @@
 """Base of the two optimal trees: the fit around the solver, and predictions in float64."""
 
-import warnings
 from math import ceil, isnan
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
@@ -16,6 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from skpapers._fitting import Fitting
 from skpapers._validation import Interval, check_sample_weight, fit_context
+from skpapers._warnings import warn_user
 from skpapers.base import DocLinkMixin
 from skpapers.tree._equal_rows import TrainingRows, merge_equal_rows
 from skpapers.tree._quant_bnb import solve
@@ -154,7 +154,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             row. Rows of weight 0 are ignored.
 
         check_input : bool, default=True
-            False takes X (float64, C order, no infinity) as it is, unchecked.
+            False takes an array X without infinity, unchecked.
 
         Returns
         -------
@@ -183,6 +183,7 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
             X = validate_data(fitting.blank, X, unread, dtype=np.float64, order="C", ensure_all_finite="allow-nan")
         else:
             X, y = validate_data(fitting.blank, X, y, skip_check_array=True)
+            X = np.ascontiguousarray(X, dtype=np.float64)
         y, about = self._read_target(y)
         check_consistent_length(X, y)
         X, y, weight = _without_weightless(X, y, check_sample_weight(sample_weight, X))
@@ -265,11 +266,10 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         if not solution.proved and not (isnan(gap) and solution.finished):
             limit = f"tol={self.tol:g}" if solution.finished else f"time_limit={self.time_limit:g} s"
             proved = "an unknown gap" if isnan(gap) else f"a gap of {gap:.2%} (lower bound {lower_bound:.6g})"
-            warnings.warn(
+            warn_user(
                 f"{type(self).__name__}: {limit} ended the search at an objective of {objective:.6g} with {proved}; "
                 "a better tree may exist.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
         return {
             "objective_": objective,

@@ -11,7 +11,10 @@ from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_friedman1
 from sklearn.ensemble import AdaBoostClassifier, AdaBoostRegressor, BaggingClassifier, BaggingRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.inspection import partial_dependence
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, export_text, plot_tree
 
 from skpapers.tree import (
@@ -317,6 +320,23 @@ class TestFloat64:
             assert_array_equal(getattr(tree, method)(X, check_input=False), getattr(plain, method)(X))
         with pytest.raises(ValueError, match="expecting 4 features"):
             tree.predict(X[:, :2], check_input=False)
+
+    @pytest.mark.parametrize("n_features", [3, 4])
+    def test_unchecked_rows_of_another_type_are_converted(self, n_features):
+        X, y = load_iris(return_X_y=True)
+        X = X[:, :n_features].astype(np.float32)
+        plain = QuantBnBTree().fit(X, y)
+        tree = QuantBnBTree().fit(np.asfortranarray(X), y, check_input=False)
+        assert_array_equal(tree.tree_.threshold, plain.tree_.threshold)
+
+    def test_warnings_point_at_the_fit_of_a_pipeline(self):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(500, 5))
+        y = rng.normal(size=500)
+        model = make_pipeline(StandardScaler(), QuantBnBTree(3, time_limit=1e-9))
+        with pytest.warns(ConvergenceWarning, match="time_limit") as caught:
+            model.fit(X, y)
+        assert caught[0].filename == __file__
 
 
 def assert_proved(tree):
