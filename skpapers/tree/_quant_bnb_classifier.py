@@ -132,7 +132,9 @@ class QuantBnBTreeClassifier(OptimalTree, DecisionTreeClassifier):
     among equal splits of the last level it is the one of least Gini impurity, then the first feature and threshold.
     Classes that are equally heavy in a leaf, up to 1e-12, have equal probabilities, and the first of them is predicted.
 
-    Cost, memory, rounding, missing values, and tools that see rows in float32: as for :class:`QuantBnBTree`.
+    Cost, memory, rounding, weights, missing values, and tools that see rows in float32: as for :class:`QuantBnBTree`.
+    One difference: errors of rows without weights are whole numbers, and their sums are exact, so equal rows are not
+    merged. Weights instead of repeated rows then give the same objective and number of leaves, but maybe another tree.
     More than two classes cost more, in proportion to their number with "gini", and take 128 bytes a row and thread, 256
     with weights.
 

@@ -129,7 +129,7 @@ class QuantBnBTree(OptimalTree, DecisionTreeRegressor):
     `objective_` is recomputed from the leaves' residuals. A common factor of the weights, or of y with its square in
     `ccp_alpha`, changes nothing; one that is no power of two may choose another of several equally good trees. With
     ``min_samples_leaf=1`` a row of weight k gives the same tree as the row repeated k times: equal rows are merged
-    before the search.
+    before the search. (The exception is a count of errors without weights: see :class:`QuantBnBTreeClassifier`.)
 
     A missing value goes to the better side, learned at each split, and "missing or not" is a split, too. Where no
     training row of a node lacks the feature, missing values follow the larger weight. A column without any value is
