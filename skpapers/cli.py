@@ -117,11 +117,12 @@ def _own_table(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
             found = (
                 f"the columns are {names}" if len(frame.columns) > 1 else f"the only column is {names!r} (see --sep)"
             )
-            raise ValueError(f"--{role.replace('_', '-')}: there is no column {column!r}; {found}.")
+            option = role if role.startswith("metadata ") else role.replace("_", "-")
+            raise ValueError(f"--{option}: there is no column {column!r}; {found}.")
     roles = [options.target, options.weights, *{options.time_column, options.groups, *metadata.values()}]
     given = [column for column in roles if column is not None]
     if len(set(given)) < len(given):
-        raise ValueError("--target, --weights and --time-column, --groups or --metadata must name different columns.")
+        raise ValueError("--target and --weights must each name a column that no other option names.")
     data = {
         "X": frame.drop(columns=[column for column in given if column != options.time_column]),
         "y": frame[options.target],

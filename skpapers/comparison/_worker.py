@@ -144,15 +144,26 @@ class _WithMetadata:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._pipeline, name)
-        if name not in _PREDICTIONS:
+        names = predict_names(self._pipeline, name, self._metadata) if name in _PREDICTIONS else []
+        if not names:
             return found
-        params = {key: self._metadata[key] for key in predict_names(self._pipeline, name, self._metadata)}
+        params = {key: self._metadata[key] for key in names}
 
         @wraps(found)
-        def predict(X: Any) -> Any:
-            return found(X, **params)
+        def predict(X: Any, **own: Any) -> Any:
+            return _predict(self._pipeline, name, X, params | own)
 
         return predict
+
+
+def _predict(model: Any, method: str, X: Any, params: dict[str, Any]) -> Any:
+    """Call a method of the last step with metadata: without routing, `Pipeline.decision_function` refuses them."""
+    if not isinstance(model, Pipeline):
+        return getattr(model, method)(X, **params)
+    for _, step in model.steps[:-1]:
+        if step is not None and step != "passthrough":
+            X = step.transform(X)
+    return _predict(model.steps[-1][1], method, X, params)
 
 
 def _score(table: Table, job: Job, pipeline: Pipeline) -> float:

@@ -95,7 +95,7 @@ class Certified(Base):
 
 
 class Tells(Base):
-    """Fails with what it was given: the place where a test can read it is the note."""
+    """Fail with a message that lists the input: tests read it in the notes."""
 
     def __init__(self, cv=5, scoring=None):
         self.cv = cv
@@ -156,9 +156,12 @@ class Tasks(Base):
     def predict(self, X, task):
         return np.array([self.labels_[name] for name in task])
 
+    def decision_function(self, X, task):
+        return 2.0 * self.predict(X, task) - 1.0
+
 
 class Scaler(TransformerMixin, BaseEstimator):
-    """A transformer with a time limit and a selection, which tells in an error what it was given."""
+    """A transformer with a time limit and a selection. Its error names the parameters that it has."""
 
     def __init__(self, time_limit=None, scoring=None, cv=5, fail=True):
         self.time_limit = time_limit

@@ -46,12 +46,13 @@ def test_the_last_step_of_a_pipeline_proves_and_is_weighted(contests):
     assert "weight=4" in frame["notes"][1]
 
 
-def test_metadata_reach_fit_and_predict(contests):
+@pytest.mark.parametrize("scoring", ["accuracy", "roc_auc"])
+def test_metadata_reach_fit_predict_and_decision_function(contests, scoring):
     contests(("tasks", TASKS, DUMMY), ("in a pipeline", in_a_pipeline(QUIET, TASKS), TREE))
     X = np.zeros((60, 2))
     task = np.array(["a", "b"])[np.arange(60) // 3 % 2]
     y = (task == "b").astype(int)
-    result = compare(X, y, cv=3, metadata={"task": task})
+    result = compare(X, y, cv=3, metadata={"task": task}, scoring=scoring)
     frame = result.to_frame()
     assert frame["notes"].tolist() == ["", ""]
     assert frame["score"].tolist() == [1.0, 1.0]
@@ -60,7 +61,7 @@ def test_metadata_reach_fit_and_predict(contests):
 
 
 def test_metadata_follow_the_rows(contests):
-    """Rows without a target are dropped, and the others stand in the order of time."""
+    """Rows without a target are dropped, and the others are put in the order of time."""
     contests(("tasks", TASKS, DUMMY))
     rng = np.random.default_rng(0)
     time = rng.permutation(80)
