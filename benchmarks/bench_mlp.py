@@ -266,7 +266,7 @@ def raw_column_rows(seeds: int) -> Table:
         found = []
         for seed in range(seeds):
             rng = np.random.RandomState(seed)
-            (X, y) = raw_columns(kind, 1000, rng)
+            X, y = raw_columns(kind, 1000, rng)
             test = raw_columns(kind, 2000, rng)
             X[0, 0] = 9999.0 if "9999" in kind else X[0, 0]
             quantiles = QuantileTransformer(output_distribution="normal", n_quantiles=500)

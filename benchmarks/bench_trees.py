@@ -342,7 +342,8 @@ def leaf_sizes(bench: Bench) -> None:
         if not bench.wants(name):
             continue
         X, y, n_train = load(name)
-        X, y = X[:n_train], y[:n_train]
+        X = X[:n_train]
+        y = y[:n_train]
         kind = QuantBnBTree if y.dtype.kind == "f" else QuantBnBTreeClassifier
         for depth in depths:
             alone = None

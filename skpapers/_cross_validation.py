@@ -1,4 +1,4 @@
-"""What estimators share that choose one parameter by cross-validation: routing, folds, scores, and the choice."""
+"""Shared by estimators that choose a parameter by cross-validation: routing, folds, scores, and the choice."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -129,7 +129,7 @@ def choose(name: str, values: NDArray[np.float64], scores: Sequence[Any]) -> Cho
     UserWarning
         If the mean score of a value is not finite.
     """
-    # one row for each value: sums in the order of GridSearchCV, whose ties are ties here
+    # one row for each value: the sums have the order of GridSearchCV, so that its ties are ties here
     table = np.ascontiguousarray(np.asarray(scores, dtype=np.float64).T)
     mean = table.mean(axis=1)
     if np.all(np.isnan(mean)):
@@ -163,7 +163,7 @@ class CrossValidationMixin:
     n_jobs: int | None
 
     def _default_scoring(self) -> str:
-        """Return the scorer that stands for None."""
+        """Return the name of the scorer for `scoring=None`."""
         raise NotImplementedError
 
     def _scorer(self) -> Any:
@@ -173,7 +173,7 @@ class CrossValidationMixin:
 
     @staticmethod
     def _with_weights(scorer: Any) -> Any:
-        """Let a scorer that nobody gave ask for weights, as it gets them while routing is off."""
+        """Let the default scorer request weights if routing is on; it gets them in any case if routing is off."""
         return scorer.set_score_request(sample_weight=True) if get_config()["enable_metadata_routing"] else scorer
 
     def _route(self, scorer: Any, sample_weight: NDArray[np.float64] | None, params: dict[str, Any]) -> Routed:

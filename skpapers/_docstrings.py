@@ -11,12 +11,12 @@ PLACE = re.compile(r"^( *)\{(\w+)\}$", re.MULTILINE)
 
 
 def filled_docstring(parts: Mapping[str, str]) -> Callable[[Class], Class]:
-    """Return a class decorator that replaces each line of the docstring that is `{name}` by the part of that name.
+    """Return a class decorator that replaces each docstring line `{name}` with the part of that name.
 
     Parameters
     ----------
     parts : mapping of str to str
-        Texts by name. They may stand anywhere in a file: their own indentation is replaced by that of the line.
+        Texts by name. Their common indentation is replaced by that of the line.
 
     Returns
     -------

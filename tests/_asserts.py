@@ -19,12 +19,12 @@ def output(model, X):
 
 
 def assert_same_predictions(a, b, X, *, atol=0.0, X_b=None):
-    """Two fitted estimators say the same, bit for bit unless `atol` is given."""
-    for said_a, said_b in zip(predictions(a, X), predictions(b, X if X_b is None else X_b), strict=True):
-        if atol and np.asarray(said_a).dtype.kind == "f":
-            assert_allclose(said_a, said_b, rtol=0, atol=atol)
+    """Two fitted estimators predict the same, bit for bit unless `atol` is given."""
+    for from_a, from_b in zip(predictions(a, X), predictions(b, X if X_b is None else X_b), strict=True):
+        if atol and np.asarray(from_a).dtype.kind == "f":
+            assert_allclose(from_a, from_b, rtol=0, atol=atol)
         else:
-            assert_array_equal(said_a, said_b)
+            assert_array_equal(from_a, from_b)
 
 
 def assert_unchanged_by(action, estimator):
@@ -37,10 +37,10 @@ def assert_unchanged_by(action, estimator):
 def assert_rows_are_independent(model, X):
     """The prediction of a row alone is that of the row among others."""
     for method in (name for name in METHODS if hasattr(model, name)):
-        said = getattr(model, method)(X)
+        together = getattr(model, method)(X)
         for i in range(min(5, len(X))):
             alone = getattr(model, method)(X[i : i + 1])[0]
             if np.asarray(alone).dtype.kind == "f":
-                assert_allclose(alone, said[i], rtol=0, atol=1e-12)
+                assert_allclose(alone, together[i], rtol=0, atol=1e-12)
             else:
-                assert_array_equal(alone, said[i])
+                assert_array_equal(alone, together[i])

@@ -1,4 +1,4 @@
-"""What the common tests know about one estimator. `tests/<topic>/_cases.py` holds a `Case` for each."""
+"""How the common tests treat one estimator. `tests/<topic>/_cases.py` holds a `Case` for each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -58,6 +58,9 @@ def test_callbacks_score_labels_of_any_type(name):
     y = np.array(["no", "yes"])[y[:60]]
     monitor = ScoringMonitor(scoring="accuracy")
     model = small(name).set_callbacks(monitor).fit(X, y)
-    # the log of the whole fit: a network scales its probabilities after the last epoch
-    (whole,) = (log for log in monitor.get_logs().data if not log["parent_task_id_path"])
+    logs = monitor.get_logs().data
+    # codes instead of the labels would score 0
+    assert min(log["accuracy"] for log in logs) > 0.5
+    # A network scales its probabilities after the last epoch, so that only the whole fit has the score of the model.
+    (whole,) = (log for log in logs if not log["parent_task_id_path"])
     assert whole["accuracy"] == model.score(X, y)

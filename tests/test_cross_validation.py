@@ -1,4 +1,4 @@
-"""What all estimators that choose a parameter by cross-validation do, held against GridSearchCV."""
+"""Estimators that choose a parameter by cross-validation, compared with GridSearchCV."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def table(name):
 
 def parameters(model):
     """Return the values to choose from, in the order of the results."""
-    return getattr(model, "alphas_", None) if hasattr(model, "alphas_") else np.asarray(model.reg_params, dtype=float)
+    return model.alphas_ if hasattr(model, "alphas_") else np.asarray(model.reg_params, dtype=float)
 
 
 class Planned(BaseEstimator):
@@ -84,11 +84,11 @@ def test_every_estimator_has_the_attributes_of_a_grid_search(name):
     results = model.cv_results_
     splits = [results[f"split{i}_test_score"] for i in range(model.n_splits_)]
     parameter = PARAMETER[name]
-    assert model.n_splits_ == 3
+    assert model.n_splits_ == model.cv
     assert set(results) == {
         f"param_{parameter}",
         "params",
-        *(f"split{i}_test_score" for i in range(3)),
+        *(f"split{i}_test_score" for i in range(model.cv)),
         "mean_test_score",
         "std_test_score",
         "rank_test_score",
@@ -109,7 +109,7 @@ def test_folds_come_in_any_form(name):
     expected = small(name).set_params(cv=3).fit(X, y)
     folds = list(splitter.split(X, y))
     masks = [tuple(np.isin(np.arange(len(y)), rows) for rows in fold) for fold in folds]
-    for cv in (splitter, folds, iter(folds), splitter.split(X, y), (fold for fold in folds)):
+    for cv in (splitter, folds, masks, iter(folds), splitter.split(X, y), (fold for fold in folds)):
         model = small(name).set_params(cv=cv).fit(X, y)
         assert_array_equal(model.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"])
     with pytest.raises(ValueError, match="cv gave no split"):
@@ -118,10 +118,6 @@ def test_folds_come_in_any_form(name):
     one = small(name).set_params(cv=folds[:1]).fit(X, y)
     assert one.n_splits_ == 1
     assert_array_equal(one.cv_results_["std_test_score"], 0.0)
-    assert_array_equal(
-        small(name).set_params(cv=[tuple(np.flatnonzero(m) for m in mask) for mask in masks]).fit(X, y).best_score_,
-        expected.best_score_,
-    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -168,7 +164,7 @@ def test_scoring_takes_every_form(name):
 
 
 class Fails:
-    """A scorer that fails or gives NaN in its last fold."""
+    """A scorer that raises an error, or returns NaN for the first model and then rising scores."""
 
     def __init__(self, error=None):
         self.error = error

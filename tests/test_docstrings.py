@@ -59,8 +59,8 @@ def test_documented_defaults_are_the_defaults(name):
     for parameter in NumpyDocString(inspect.getdoc(cls))["Parameters"]:
         default = inspect.signature(cls).parameters[parameter.name].default
         if default is not inspect.Parameter.empty:
-            said = parameter.type.rsplit("default=", 1)[1]
-            assert said.strip('"') == str(default)
+            documented = parameter.type.rsplit("default=", 1)[1]
+            assert documented.strip('"') == str(default)
 
 
 @pytest.mark.parametrize("name", estimator_names())

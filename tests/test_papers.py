@@ -1,4 +1,4 @@
-"""The record of papers agrees with everything that is said about it elsewhere."""
+"""The records of papers agree with the package, the documentation and the claims."""
 
 import inspect
 import re
@@ -88,7 +88,7 @@ def test_contests_pair_estimators_of_the_task(contest):
             assert part.get_params()["random_state"] == 0
 
 
-def test_names_of_contests_tell_them_apart():
+def test_names_of_contests_are_unique():
     assert len({(contest.name, contest.task) for contest in CONTESTS}) == len(CONTESTS)
 
 
@@ -100,7 +100,7 @@ def test_a_spec_builds_what_it_names():
     assert spec.build().estimator is not built.estimator
 
 
-def test_specs_stand_in_lists_and_tuples():
+def test_specs_in_lists_and_tuples_are_built():
     steps = [("scale", Spec("sklearn.preprocessing.StandardScaler")), ("model", Spec("sklearn.linear_model.Ridge"))]
     spec = Spec("sklearn.pipeline.Pipeline", {"steps": steps})
     built = spec.build()

@@ -12,7 +12,7 @@ from tests._asserts import assert_same_predictions
 from tests._instances import small_instances, table_for
 
 INSTANCES = small_instances()
-# The one type of scikit-learn that skops does not know of itself; whatever else needs trust is the package's own.
+# The one type of scikit-learn that skops does not trust by default. All others are those of this package.
 TRUSTED = {"sklearn.tree._tree.Tree"}
 
 

@@ -1,4 +1,4 @@
-"""Estimators on their folds: what they are told besides their rows, and what becomes of their mishaps."""
+"""Estimators on their folds: the arguments they get besides their rows, and the notes on their failures."""
 
 import numpy as np
 import pytest
