@@ -54,8 +54,8 @@ def page() -> str:
     """Return `docs/reproduction.md`, from the stored results alone."""
     parts = [
         "# Reproduction",
-        "Every paper makes claims; here is what became of them on the tables at hand. A claim that does not show is "
-        "said not to show. `python benchmarks/reproduce.py --write` measures everything again and writes this page; "
+        "The claims of each paper, and what was measured for them here. A claim that does not show in the "
+        "measurements is reported as such. `python benchmarks/reproduce.py --write` measures everything again and writes this page; "
         "`python benchmarks/reproduce.py NAME` measures one claim. The tables come from the UCI Machine Learning "
         "Repository and from scikit-learn (`benchmarks/data/README.md`).",
     ]

@@ -1,4 +1,4 @@
-"""Sphinx. Facts about the project stand in pyproject.toml."""
+"""Settings of Sphinx. Facts about the project are in pyproject.toml."""
 
 import sys
 import tomllib

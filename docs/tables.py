@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from skpapers.papers import PAPERS, markdown_table  # noqa: E402
 
-# What is public beside the papers.
+# Public names that belong to no paper.
 OTHERS = {"Comparison": "skpapers.comparison", "compare": "skpapers.comparison"}
 FOLDERS = ("comparison", "datasets")
 

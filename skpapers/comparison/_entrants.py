@@ -81,7 +81,7 @@ def _jobs(entrant: Entrant, problem: Problem) -> Iterator[Job]:
     groups = problem.groups if takes_groups(estimator) and problem.plan.ranks is None else None
     inner = [inner_cv(estimator, problem.plan, train, groups) for train, _ in folds]
     if groups is not None and "cv" in estimator.get_params() and not all(inner):
-        entrant.notes.append("its own folds know no groups where the training rows are of one")
+        entrant.notes.append("its own folds ignore groups if the training rows are all of one group")
     params: dict[str, Any] = time_limits(estimator, _SHARE * entrant.budget / len(folds))
     if problem.scoring is not None:
         selected, all_use_it = selections(estimator, problem.scoring, inner)

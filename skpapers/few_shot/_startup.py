@@ -1,7 +1,29 @@
-"""STARTUP (Phoo, Hariharan): a student learns from a teacher's soft labels of target rows, and from these themselves.
+"""STARTUP: a student network learns from a teacher's probabilities of target rows, and by self-supervision.
 
-The loss of the student is the sum of the paper's three: cross-entropy of source rows, the divergence from the teacher's
-probabilities on target rows, and the SimCLR loss (NT-Xent) of two views of each target row.
+Phoo and Hariharan, "Self-training For Few-shot Transfer Across Extreme Task Differences", ICLR 2021. Source rows x_i
+(i = 1..n_s) have classes y_i. Target rows u_j (j = 1..n_t) need no labels, and their classes may be others. With
+p_f(x) the probabilities of a network f,
+
+    f_0 minimises  1/n_s sum_i -log p_f(x_i)[y_i],                                                                   (1)
+    q_j = p_{f_0}(u_j),                                                                                              (2)
+    f minimises    1/n_s sum_i -log p_f(x_i)[y_i]
+                   + w_d/n_t sum_j (KL(q_j || p_f(u_j1)) + KL(q_j || p_f(u_j2))) / 2
+                   + w_s/n_t sum_j (l_j1 + l_j2) / 2,                                                                (3)
+    l_j1 = -log(exp(s(z_j1, z_j2) / T) / sum_{z != z_j1} exp(s(z_j1, z) / T)).                                       (4)
+
+u_j1 and u_j2 are two random views of u_j, z_j1 and z_j2 the projections of their features by f, and s is the cosine
+similarity. The sum in (4) runs over both views of all rows of the batch; l_j2 is the same with the views exchanged. The
+numbers are those of this file. The official code has w_d = w_s = T = 1, and (4) is the NT-Xent loss of SimCLR.
+
+    step of the paper                                        here
+    -------------------------------------------------------  -----------------------------------------------------------
+    train the teacher f_0 on source rows (1)                 Stages.run (_startup_stages)
+    label the target rows by their probabilities (2)         Stages._run_student (_startup_stages), once
+    start the student from the teacher's hidden layers       FewShotNetwork.start_from
+    two views of each target row                             named_view, given_view (_views)
+    train the student (3)                                    student_epoch; StudentObjective, distillation
+    self-supervision (4)                                     nt_xent, FewShotNetwork.project
+    few-shot classifier on the student's features            Features, Stages.fit_final (_startup_stages)
 """
 
 from collections.abc import Callable

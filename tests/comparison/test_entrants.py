@@ -57,7 +57,7 @@ def test_the_metric_changes_what_a_method_chooses(contests):
 def test_one_group_in_the_training_rows_leaves_the_own_folds_alone(contests):
     splits = [(range(20), range(20, 60)), (range(20, 60), range(20))]
     told = notes(contests, Spec(TELLS), cv=splits, groups=np.repeat([0, 1, 2], 20))
-    assert told.startswith("its own folds know no groups where the training rows are of one; ")
+    assert told.startswith("its own folds ignore groups if the training rows are all of one group; ")
     assert "params={} cv=5 " in told
 
 

@@ -144,7 +144,7 @@ def test_skfolio_splitters():
 
 
 def test_given_splits_name_the_rows_as_given():
-    rows = np.array([2, 1, -1, 0])  # row 2 was dropped, the others stand in reverse order
+    rows = np.array([2, 1, -1, 0])  # row 2 was dropped, the others are in reverse order
     folds = plan([([0, 1, 2], [3])], 3, rows=rows).folds
     same(folds, [([1, 2], [0])])
     same(plan([(np.array([True, True, False, False]), [3])], 3, rows=rows).folds, [([1, 2], [0])])
