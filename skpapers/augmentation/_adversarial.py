@@ -64,7 +64,7 @@ def adversarial_accuracy(
     -----
     The attacks ascend the log loss from the row itself, without a random start, so that the result is deterministic. It
     is an upper bound of the accuracy under the best attack. Trees and other piecewise constant models have no gradient
-    and are refused; that is no sign that they are robust. Cost: one backward pass over the rows a step.
+    and are refused, which does not mean that they are robust. Cost: one backward pass over the rows a step.
 
     References
     ----------

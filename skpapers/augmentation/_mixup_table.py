@@ -44,7 +44,7 @@ def categorical_mask(categorical_features: Any, n_features: int, names: NDArray 
 
 
 def _is_text(column: Any) -> bool:
-    """Whether a column holds something between whose values there is nothing: text, categories, dates."""
+    """Whether a column has values that cannot be averaged: text, categories, dates."""
     if str(getattr(column, "dtype", "")).startswith(("category", "Categorical", "Enum")):
         return True
     values = np.asarray(column)

@@ -1,4 +1,4 @@
-"""The quadratic discriminant with calibrated means and covariances: what rows drawn without end would lead to.
+"""The quadratic discriminant with calibrated means and covariances: the limit of infinitely many drawn rows.
 
 A rare class is the mixture of the distributions that :func:`calibrate` gives its rows; a base class has its own mean
 and covariance, widened alike.

@@ -81,7 +81,7 @@ class DistributionCalibratedFewShot(
         ``LogisticRegression(max_iter=1000)``.
 
     min_base_samples : int, default=20
-        Classes with at least so many rows are base classes, the others rare. Weights count as repeated rows.
+        Classes with at least this many rows are base classes, the others rare. Weights count as repeated rows.
 
     n_neighbors : int, default=2
         Base classes that a row of a rare class learns from (k in Eq. 4), at most all of them.
@@ -163,7 +163,7 @@ class DistributionCalibratedFewShot(
         N\Big(\frac{n x_i + \kappa \bar\mu}{n + \kappa},\; \bar\Sigma + \alpha \frac{\mathrm{tr} \bar\Sigma}{d} I\Big),
         \quad \bar\mu = \frac1k \sum_j \mu_j, \quad \bar\Sigma = \frac1k \sum_j \Sigma_j,
 
-    :math:`\kappa` being `mean_prior`. All depends on the scale of the features: standardise them before. Where a base
+    :math:`\kappa` being `mean_prior`. Distances depend on the scales of features: standardise before. Where a base
     class has no more rows than features, :math:`\Sigma_j` is Ledoit and Wolf's estimate. Without a base class rows keep
     their place and share the covariance within classes; without a rare class, this is the wrapped classifier.
 

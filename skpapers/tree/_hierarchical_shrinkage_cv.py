@@ -202,7 +202,7 @@ class HierarchicalShrinkageRegressorCV(_ShrinkageRegressorMixin, _BaseShrinkageC
         Names of the features, where the input had them.
 
     n_outputs_ : int
-        Number of targets, where the wrapped estimator tells it.
+        Number of targets, if the wrapped estimator has it.
 
     See Also
     --------
@@ -267,8 +267,8 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
         `bootstrap=True`, scores each tree on the rows outside its bag: a single fit in all, and a single split.
 
     scoring : str, callable or None, default=None
-        A scorer of scikit-learn; greater is better. None means `accuracy`. Shrinkage acts on
-        probabilities first: "neg_log_loss" or "roc_auc" tell its values apart more finely.
+        A scorer of scikit-learn; greater is better. None means `accuracy`. Shrinkage changes probabilities more than
+        labels: "neg_log_loss" and "roc_auc" distinguish its values better.
 
     n_jobs : int or None, default=None
         {n_jobs}
@@ -288,7 +288,7 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
         The class labels.
 
     n_classes_ : int or list of int
-        Number of classes, where the wrapped estimator tells it.
+        Number of classes, if the wrapped estimator has it.
 
     feature_importances_ : ndarray of shape (n_features,)
         Impurity-based importances, where the wrapped estimator has them.
@@ -300,7 +300,7 @@ class HierarchicalShrinkageClassifierCV(_ShrinkageClassifierMixin, _BaseShrinkag
         Names of the features, where the input had them.
 
     n_outputs_ : int
-        Number of targets, where the wrapped estimator tells it.
+        Number of targets, if the wrapped estimator has it.
 
     See Also
     --------

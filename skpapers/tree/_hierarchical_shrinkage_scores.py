@@ -26,7 +26,7 @@ class _Answers:
     Parameters
     ----------
     model : tree or forest
-        The unshrunken model: it tells the classes and the tags.
+        The unshrunken model, from which the classes and the tags are read.
 
     values : ndarray of shape (n_samples, n_outputs * n_classes)
         The mean of the shrunken leaf values over the trees, a row for each row that the scorer asks about.
@@ -85,14 +85,14 @@ def _leaf_means(
     X : array-like of shape (n_samples, n_features)
 
     in_bag : list of ndarray of int, default=None
-        Rows that each tree was trained on: it has no say about them.
+        Rows that each tree was trained on. Its predictions of them are not counted.
 
     Returns
     -------
     means : ndarray of shape (n_reg_params, n_rows, n_values)
 
     rows : ndarray of shape (n_rows,)
-        The rows that some tree may speak about; all of them without `in_bag`.
+        The rows with a prediction of at least one tree; all rows without `in_bag`.
     """
     leaves = np.asarray(model.apply(X)).reshape(-1, len(trees))
     n_samples = leaves.shape[0]

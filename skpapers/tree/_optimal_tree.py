@@ -164,9 +164,9 @@ class OptimalTree(DocLinkMixin, CallbackSupportMixin):
         Raises
         ------
         ValueError
-            If X holds infinity, if weights are negative or all 0, if `lookahead` exceeds `max_depth`, or if
-            `monotonic_cst` has another length than X has columns, another value than -1, 0, 1, or meets missing values,
-            several outputs or more than two classes.
+            If X contains infinity, if weights are negative or all 0, or if `lookahead` exceeds `max_depth`. Also if
+            `monotonic_cst` has a length other than `n_features` or a value other than -1, 0 and 1, or is used with
+            missing values, several outputs or more than two classes.
 
         Warns
         -----
