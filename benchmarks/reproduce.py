@@ -55,9 +55,9 @@ def page() -> str:
     parts = [
         "# Reproduction",
         "The claims of each paper, and what was measured for them here. A claim that does not show in the "
-        "measurements is reported as such. `python benchmarks/reproduce.py --write` measures everything again and writes this page; "
-        "`python benchmarks/reproduce.py NAME` measures one claim. The tables come from the UCI Machine Learning "
-        "Repository and from scikit-learn (`benchmarks/data/README.md`).",
+        "measurements is reported as such. `python benchmarks/reproduce.py --write` measures everything again and "
+        "writes this page; `python benchmarks/reproduce.py NAME` measures one claim. The tables come from the UCI "
+        "Machine Learning Repository and from scikit-learn (`benchmarks/data/README.md`).",
     ]
     parts += [section(paper) for paper in PAPERS]
     return "\n\n".join(parts) + "\n"

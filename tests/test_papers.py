@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 CONTESTS = [contest for paper in PAPERS for contest in paper.contests]
 
 
-# As "Eq. (3)", "Eqs. 2 and 3", "Algorithm 1", "Theorem 2.1". A displayed equation that ends in its number, "(3)", counts
-# as well: a file without the paper's numbers gives its equations numbers of its own, and its head says so.
+# As "Eq. (3)", "Eqs. 2 and 3", "Algorithm 1", "Theorem 2.1". A displayed equation that ends in its number, "(3)",
+# counts as well: a file without the paper's numbers gives its equations numbers of its own, and its head says so.
 CITATION = re.compile(
     r"\b(Eqs?\.|Equations?|Algorithms?|Theorem|Proposition|Lemma|Definition)\s+\(?[0-9A-Z]|  \([0-9]+\)$", re.MULTILINE
 )

@@ -71,8 +71,8 @@ def _check_metadata(metadata: Any) -> dict[str, Any]:
     for name in metadata:
         if not isinstance(name, str) or not name.isidentifier() or name in _OWN_NAMES:
             raise ValueError(
-                f"metadata: {name!r} cannot be passed on; a name is that of a parameter of fit, such as "
-                f"'sample_domain' or 'task', and none of {', '.join(_OWN_NAMES)}."
+                f"metadata: {name!r} is no valid name; a name must be that of a parameter of fit, such as "
+                f"'sample_domain' or 'task', other than {', '.join(_OWN_NAMES)}."
             )
     return dict(metadata)
 

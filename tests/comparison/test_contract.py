@@ -92,8 +92,8 @@ def test_methods_that_need_metadata(contests):
     ("metadata", "message"),
     [
         ([1], "metadata must be a dict of names and values per row, got list"),
-        ({"sample_weight": [1] * 60}, "'sample_weight' cannot be passed on; a name is that of a parameter of fit"),
-        ({"not a name": [1] * 60}, "'not a name' cannot be passed on"),
+        ({"sample_weight": [1] * 60}, "'sample_weight' is no valid name; a name must be that of a parameter of fit"),
+        ({"not a name": [1] * 60}, "'not a name' is no valid name"),
         ({"task": [1] * 59}, r"metadata\['task'\] has 59 values, X has 60 rows"),
         ({"task": [None] + [1] * 59}, r"metadata\['task'\] is missing in 1 rows; every row needs a value"),
     ],
