@@ -40,7 +40,8 @@ def test_without_room_there_is_no_attack_and_more_room_never_helps():
 
 
 def test_the_direction_is_the_residual_s():
-    rows, y = X[:50], THREE[:50]
+    rows = X[:50]
+    y = THREE[:50]
     model, rows, losses = read_problem(network(5, 3), rows, y)
     f = model.outputs(rows)
     ratio = losses.residual(f) / losses.ascent(f)
@@ -84,7 +85,8 @@ def test_a_model_that_is_nearly_sure_is_attacked_as_well():
     model.coef_ = model.coef_ * 1e3  # probabilities of one, to the last digit
     assert adversarial_accuracy(model, separable, y, 3.0) == 0.0
     three = LogisticRegression().fit(X, THREE)
-    three.coef_, three.intercept_ = 1e3 * three.coef_, 1e3 * three.intercept_
+    three.coef_ = 1e3 * three.coef_
+    three.intercept_ = 1e3 * three.intercept_
     assert adversarial_accuracy(three, X, THREE, 3.0) < 0.1
 
 

@@ -38,7 +38,8 @@ class TestTheRewritingOfTheLoss:
     @pytest.fixture
     def problem(self):
         rng = np.random.default_rng(0)
-        X, y = rng.normal(size=(12, 3)), np.arange(12) % 3
+        X = rng.normal(size=(12, 3))
+        y = np.arange(12) % 3
         theta = rng.normal(size=(3, 3))
         return X, y, lambda rows: np.tanh(rows @ theta) @ theta  # a smooth model that is not linear
 
@@ -146,7 +147,8 @@ class TestPartners:
     def test_near_partners_follow_the_kernel(self, n_outputs):
         rng = np.random.default_rng(0)
         n, bandwidth = 90, 0.4  # more rows than a block, so that windows matter
-        y, weight = rng.normal(size=(n, n_outputs)) * 7 + 3, rng.uniform(0.0, 2.0, size=n)
+        y = rng.normal(size=(n, n_outputs)) * 7 + 3
+        weight = rng.uniform(0.0, 2.0, size=n)
         weight[5] = 0.0
         mean = np.average(y, axis=0, weights=weight)
         z = (y - mean) / np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weight)) / bandwidth
@@ -172,7 +174,8 @@ class TestPartners:
         assert_allclose(np.bincount(partners) / 30_000, 0.25, atol=0.01)
 
     def test_targets_that_are_all_alike_and_a_row_out_of_reach(self):
-        rng, anchors = np.random.RandomState(0), np.arange(3)
+        rng = np.random.RandomState(0)
+        anchors = np.arange(3)
         for weight in (np.ones(3), np.zeros(3)):  # weights that are all 0 say nothing
             assert set(draw_near_partners(rng, weight, np.repeat(anchors, 50), np.ones((3, 1)), 0.1)) == {0, 1, 2}
         partners = draw_near_partners(rng, np.array([1.0, 1.0, 0.0]), anchors, np.array([[0.0], [1.0], [99.0]]), 0.01)

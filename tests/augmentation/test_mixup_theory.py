@@ -141,7 +141,8 @@ def test_a_linear_network_is_a_linear_model():
     with torch.no_grad():
         module.weight.copy_(torch.tensor(model.coef_))
         module.bias.copy_(torch.tensor(model.intercept_))
-    of_model, of_module = mixup_regularization(model, X, THREE), mixup_regularization(module, X, THREE)
+    of_model = mixup_regularization(model, X, THREE)
+    of_module = mixup_regularization(module, X, THREE)
     for name in ("loss", "r1", "r2", "r3"):
         assert_allclose(of_model[name], of_module[name], rtol=1e-12, atol=1e-14)
 

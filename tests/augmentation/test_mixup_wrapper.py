@@ -59,7 +59,9 @@ class _Records(BaseEstimator):
     """Remembers what it was fitted on, and predicts the first target."""
 
     def _remember(self, X, y, **params):
-        self.X_, self.y_, self.params_ = X, y, params
+        self.X_ = X
+        self.y_ = y
+        self.params_ = params
         return self
 
     def predict(self, X):
@@ -129,13 +131,15 @@ class TestTheRowsThatAreFitted:
         assert len(rows) > 200
 
     def test_the_dominant_label_is_that_of_the_larger_share(self):
-        table, y = np.array([[0.0], [10.0]]), np.array(["low", "high"])
+        table = np.array([[0.0], [10.0]])
+        y = np.array(["low", "high"])
         inner = fitted(PlainClassifier(), table, y, n_augment=200, alpha=1, keep_original=False)
         assert inner.X_.shape == (400, 1)
         assert_array_equal(inner.y_ == "high", inner.X_[:, 0] > 5)
 
     def test_the_hard_label_stays_where_it_was_and_is_noisy(self):
-        table, y = np.array([[0.0], [10.0]]), np.array(["low", "high"])
+        table = np.array([[0.0], [10.0]])
+        y = np.array(["low", "high"])
         inner = fitted(PlainClassifier(), table, y, label_mode="hard", n_augment=4000, alpha=1, keep_original=False)
         assert_array_equal(inner.y_, np.tile(y, 4000))
         share = np.where(inner.y_ == "high", inner.X_[:, 0], 10 - inner.X_[:, 0]) / 10
@@ -352,7 +356,8 @@ class TestCategoricalFeatures:
         inner = fitted(PlainRegressor(), table, y, categorical_features=given, alpha=1)
         assert type(inner.X_) is frame
         assert list(inner.X_.columns) == ["size", "kind"]
-        kinds, sizes = np.asarray(inner.X_["kind"]), np.asarray(inner.X_["size"])
+        kinds = np.asarray(inner.X_["kind"])
+        sizes = np.asarray(inner.X_["size"])
         assert set(kinds) == {"low", "high"}
         assert np.any((sizes > 0.25) & (sizes < 0.75) & ~np.isin(sizes, np.linspace(0.0, 1.0, 40)))
         assert_array_equal(kinds[sizes < 0.2], "low")
@@ -499,7 +504,8 @@ class TestWhatComesThrough:
         ids=lambda estimator: type(estimator).__name__,
     )
     def test_of_regressors(self, estimator):
-        table, y = DIABETES[0][:100], DIABETES[1][:100]
+        table = DIABETES[0][:100]
+        y = DIABETES[1][:100]
         wrapper = MixupWrapper(estimator, random_state=0).fit(table, y)
         assert is_regressor(wrapper)
         assert_array_equal(wrapper.predict(table), wrapper.estimator_.predict(table))
@@ -539,7 +545,8 @@ class TestWhatComesThrough:
 
     def test_tags(self):
         inner = HistGradientBoostingClassifier()
-        tags, of_inner = get_tags(MixupWrapper(inner)), get_tags(inner)
+        tags = get_tags(MixupWrapper(inner))
+        of_inner = get_tags(inner)
         assert tags.input_tags.allow_nan
         assert tags.classifier_tags == of_inner.classifier_tags
         assert get_tags(MixupWrapper(RandomForestRegressor())).target_tags.multi_output
@@ -594,7 +601,10 @@ class TestWeights:
         weight = np.where(y == 0, 0.0, np.random.default_rng(0).integers(0, 3, size=150))
         weighs = weight > 0
         order = np.random.default_rng(1).permutation(150)  # the rows without weight stand among the others
-        table, y, weight, weighs = table[order], y[order], weight[order], weighs[order]
+        table = table[order]
+        y = y[order]
+        weight = weight[order]
+        weighs = weighs[order]
         wrapper = MixupWrapper(estimator, random_state=0, **params).fit(table, y, sample_weight=weight)
         without = MixupWrapper(estimator, random_state=0, **params)
         without.fit(table[weighs], y[weighs], sample_weight=weight[weighs])
@@ -678,7 +688,8 @@ class TestFitParameters:
         assert_array_equal(inner.params_["groups"], np.tile(groups, 3))
 
     def test_routing(self):
-        weight, groups = np.arange(1.0, 7.0), np.arange(6)
+        weight = np.arange(1.0, 7.0)
+        groups = np.arange(6)
         with sklearn.config_context(enable_metadata_routing=True):
             asked = WeightedClassifier().set_fit_request(sample_weight=True, groups=True)
             wrapper = MixupWrapper(asked, random_state=0, n_augment=1)

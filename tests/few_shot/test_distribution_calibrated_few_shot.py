@@ -35,7 +35,10 @@ class Records(ClassifierMixin, BaseEstimator):
     """Remembers what it was fitted on."""
 
     def fit(self, X, y, sample_weight=None):
-        self.X_, self.y_, self.weight_, self.classes_ = X, y, sample_weight, np.unique(y)
+        self.X_ = X
+        self.y_ = y
+        self.weight_ = sample_weight
+        self.classes_ = np.unique(y)
         return self
 
     def predict(self, X):
@@ -85,9 +88,11 @@ class TestTheRowsThatAreFitted:
 
     def test_draws_have_the_calibrated_moments(self):
         fitted = model(Records(), n_generate=50_000, mean_prior=2.0, alpha=0.3).fit(X, Y)
-        rare, drawn = fitted.calibrated_labels_, fitted.estimator_.X_[len(X) :]
+        rare = fitted.calibrated_labels_
+        drawn = fitted.estimator_.X_[len(X) :]
         for label in "de":
-            of, part = rare == label, drawn[fitted.estimator_.y_[len(X) :] == label]
+            of = rare == label
+            part = drawn[fitted.estimator_.y_[len(X) :] == label]
             means = fitted.calibrated_means_[of]
             S = fitted.calibrated_covariances_[of].mean(axis=0) + np.cov(means.T, ddof=0)
             scale = np.sqrt(np.diag(S).max())
@@ -133,7 +138,8 @@ class TestTheRowsThatAreFitted:
 
     def test_the_order_of_the_rows_does_not_matter(self):
         order = np.random.default_rng(1).permutation(len(X))
-        a, b = model(Records()).fit(X, Y), model(Records()).fit(X[order], Y[order])
+        a = model(Records()).fit(X, Y)
+        b = model(Records()).fit(X[order], Y[order])
         assert_allclose(a.estimator_.X_[len(X) :], b.estimator_.X_[len(X) :], rtol=1e-10)
         assert_array_equal(a.calibrated_labels_, b.calibrated_labels_)
 
@@ -304,7 +310,8 @@ class TestWeights:
         rows = np.repeat(np.arange(len(X)), times)
         for kwargs in ({}, PAPER, {"method": "closed_form"}):
             exact = model(LogisticRegression(solver="newton-cholesky", tol=1e-10), min_base_samples=25, **kwargs)
-            weighted, repeated = clone(exact).fit(X, Y, sample_weight=times), exact.fit(X[rows], Y[rows])
+            weighted = clone(exact).fit(X, Y, sample_weight=times)
+            repeated = exact.fit(X[rows], Y[rows])
             assert_array_equal(weighted.base_classes_, repeated.base_classes_)
             assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-8)
 
@@ -319,7 +326,8 @@ class TestWeights:
 
     def test_rows_of_weight_zero_are_not_there(self):
         weight = np.where(Y == "d", 0, 1)
-        a, b = model().fit(X, Y, sample_weight=weight), model().fit(X[Y != "d"], Y[Y != "d"])
+        a = model().fit(X, Y, sample_weight=weight)
+        b = model().fit(X[Y != "d"], Y[Y != "d"])
         assert_array_equal(a.classes_, b.classes_)
         assert_array_equal(a.predict_proba(X), b.predict_proba(X))
 
@@ -459,7 +467,8 @@ class TestEffect:
 
     def gain(self, m, **kwargs):
         digits, labels = load_digits(return_X_y=True)
-        digits, gains = digits / 16, []
+        digits = digits / 16
+        gains = []
         for seed in range(3):
             rng = np.random.default_rng(seed)
             rare = rng.permutation(10)[:5]

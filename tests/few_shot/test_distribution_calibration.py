@@ -34,7 +34,8 @@ def some_base(n_classes=6, n=30, d=4, seed=0):
 
 def papers_loop(X, codes, support, k, alpha):
     """Algorithm 1, lines 1 to 5, and Equations 1, 2, 4, 5 and 6, written out."""
-    means, covariances = [], []
+    means = []
+    covariances = []
     for c in range(codes.max() + 1):
         rows = [X[i] for i in range(len(X)) if codes[i] == c]
         mean = sum(rows) / len(rows)
@@ -62,7 +63,8 @@ class TestTheEquations:
 
     def test_the_prior_counts_as_so_many_rows(self):
         X, codes = some_base()
-        base, support = group(X, codes, np.ones(len(X))), RNG.normal(scale=2, size=(5, 4))
+        base = group(X, codes, np.ones(len(X)))
+        support = RNG.normal(scale=2, size=(5, 4))
         shots = np.array([1.0, 2.0, 2.0, 4.0, 1e9])
         found = calibrate(base, support, shots, 2, 1.5, 0.0, "diag")
         prior = base.mean[found.nearest].mean(axis=1)
@@ -125,7 +127,8 @@ class TestStatistics:
 
     @pytest.mark.parametrize(("n", "d"), [(30, 4), (5, 9)])
     def test_weights_are_repeated_rows(self, n, d):
-        X, times = RNG.normal(size=(n, d)), RNG.integers(1, 4, size=n)
+        X = RNG.normal(size=(n, d))
+        times = RNG.integers(1, 4, size=n)
         repeated = np.repeat(X, times, axis=0)
         mean = repeated.mean(axis=0)
         weighted = covariance(X - mean, times.astype(float))
@@ -140,7 +143,8 @@ class TestStatistics:
 
     def test_a_class_of_a_single_row_has_the_covariance_within_classes(self):
         X, codes = some_base(3, 12)
-        X, codes = np.vstack([X, [[9.0, 9, 9, 9]]]), np.append(codes, 3)
+        X = np.vstack([X, [[9.0, 9, 9, 9]]])
+        codes = np.append(codes, 3)
         classes = group(X, codes, np.ones(len(X)))
         alone, own = class_covariances(classes, np.array([3, 1]))
         within = sum(11 * np.cov(X[codes == c].T) for c in range(3)) / 33
@@ -206,5 +210,6 @@ class TestDraws:
         assert of_one_class(7, [1] * 5).sum() == 7
         assert_array_equal(of_one_class(10, [1, 3, 1]), [2, 6, 2])
         assert_array_equal(of_one_class(0, [1] * 3), [0, 0, 0])
-        weight, codes = np.array([1.0, 1.0, 3.0, 1.0]), np.array([0, 1, 1, 2])
+        weight = np.array([1.0, 1.0, 3.0, 1.0])
+        codes = np.array([0, 1, 1, 2])
         assert_array_equal(share_out(np.array([5, 8, 0]), weight, codes), [5, 2, 6, 0])

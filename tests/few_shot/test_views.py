@@ -39,8 +39,10 @@ def test_exchange_takes_values_of_the_same_column():
 
 @pytest.mark.parametrize("name", sorted(NAMED))
 def test_named_views_are_new_each_time_and_repeat_with_the_generator(name):
-    view, drawn = named_view(name), generator()
-    first, second = view(X, drawn), view(X, drawn)
+    view = named_view(name)
+    drawn = generator()
+    first = view(X, drawn)
+    second = view(X, drawn)
     assert first.shape == X.shape
     assert first.dtype == X.dtype
     assert not torch.equal(first, second)

@@ -41,8 +41,10 @@ def draw_weight(rng, n):
 def draw(seed):
     """Return a model, X, y and weights."""
     rng = np.random.default_rng(seed)
-    criterion, depth = CRITERIA[rng.integers(4)], int(rng.integers(1, 4))
-    n, p = int(rng.integers(1, 13)), int(rng.integers(1, 4))
+    criterion = CRITERIA[rng.integers(4)]
+    depth = int(rng.integers(1, 4))
+    n = int(rng.integers(1, 13))
+    p = int(rng.integers(1, 4))
     X = (
         rng.integers(0, rng.integers(1, 7), size=(n, p)).astype(float)
         if rng.random() < 0.8
@@ -64,7 +66,8 @@ def draw(seed):
         y = y * rng.choice([1.0, 0.1, 1e-6]) + rng.choice([0.0, 0.0, 0.3, 1e9, 1.7e18], size=y.shape[1])
         unit = np.ptp(y, axis=0).max() ** 2
         params["ccp_alpha"] *= unit / 8 if unit else 1.0
-        model, y = QuantBnBTree(depth, **params), y[:, 0] if criterion == "squared_error" else y
+        model = QuantBnBTree(depth, **params)
+        y = y[:, 0] if criterion == "squared_error" else y
     else:
         y = rng.integers(0, rng.integers(2, 5), size=n)
         model = QuantBnBTreeClassifier(depth, criterion=criterion, **params)
@@ -79,8 +82,11 @@ def problem_of(model, X, y, weight):
     """Return the same problem as the enumeration sees it, and the total weight times the number of outputs."""
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=float)
     kept = weight > 0
-    X, y, weight = X[kept], y[kept], weight[kept]
-    loss, outputs = "squared_error", 1
+    X = X[kept]
+    y = y[kept]
+    weight = weight[kept]
+    loss = "squared_error"
+    outputs = 1
     if model.criterion == "squared_error":
         target = y.reshape(len(y), -1)
         target = target - target[:1]
@@ -178,7 +184,8 @@ def main():
     parser.add_argument("fits", nargs="?", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     args = parser.parse_args()
-    start, bad = time.process_time(), 0
+    start = time.process_time()
+    bad = 0
     for seed in range(args.first, args.first + args.fits):
         try:
             check(seed)

@@ -40,7 +40,10 @@ class _Enumeration:
         if not self.constrained:
             self.cuts = list(dict.fromkeys((0, left) for _, left in self.cuts))
         self.slack = 1e-9 * float(np.ptp(target)) if loss == "squared_error" else 1e-9
-        self._leaf, self._best, self._front, self._by_leaves = {}, {}, {}, {}
+        self._leaf = {}
+        self._best = {}
+        self._front = {}
+        self._by_leaves = {}
 
     def leaf(self, rows):
         """Return the objective and the value of one leaf (the value is needed for monotonic constraints only)."""
@@ -93,7 +96,8 @@ class _Enumeration:
                     sign = self.monotonic_cst[feature]
                     for cost_l, low_l, high_l, leaves_l in self.front(left, depth - 1):
                         for cost_r, low_r, high_r, leaves_r in self.front(right, depth - 1):
-                            rises, falls = high_l <= low_r + self.slack, low_l >= high_r - self.slack
+                            rises = high_l <= low_r + self.slack
+                            falls = low_l >= high_r - self.slack
                             if sign == 0 or (sign == 1 and rises) or (sign == -1 and falls):
                                 ends = min(low_l, low_r), max(high_l, high_r)
                                 trees.add((cost_l + cost_r, *ends, leaves_l + leaves_r))
@@ -166,7 +170,8 @@ def optimal_objective_of_depth_two(X, target, weight=None, *, loss, min_samples_
     least = losses(sums.sum(axis=0, keepdims=True))[0] + leaf_cost
     for x in X.T:
         for value in np.unique(x)[:-1]:
-            left, right = np.flatnonzero(x <= value), np.flatnonzero(x > value)
+            left = np.flatnonzero(x <= value)
+            right = np.flatnonzero(x > value)
             if min(len(left), len(right)) >= min_samples_leaf:
                 least = min(least, best_split(left) + best_split(right))
     return float(least)
@@ -211,7 +216,8 @@ def rows_of_nodes(solution, X):
 
 def depth_of_nodes(solution):
     """Return the depth of every node; fails where the arrays are not one tree in depth-first order."""
-    left, right = solution.children_left, solution.children_right
+    left = solution.children_left
+    right = solution.children_right
     depth = np.full(len(left), -1)
     seen = []
 
@@ -252,13 +258,15 @@ def _check_arrays(solution):
 def _check_split(x, weight, threshold, missing_go_to_left, node):
     """The threshold of one split is the canonical one for its rows, and so is the side of NaN."""
     missing = np.isnan(x)
-    below, above = x[~missing & (x <= threshold)], x[~missing & (x > threshold)]
+    below = x[~missing & (x <= threshold)]
+    above = x[~missing & (x > threshold)]
     if not len(below) or not len(above):
         assert missing.any(), f"node {node}: a split leaves one side empty"
         assert threshold == math.inf, f"node {node}: NaN against the rest has threshold {threshold}"
         assert not missing_go_to_left, f"node {node}: NaN against the rest sends NaN left"
         return
-    lower, upper = below.max(), above.min()
+    lower = below.max()
+    upper = above.min()
     middle = lower / 2 + upper / 2
     if lower < middle < upper:
         assert abs(threshold - middle) <= 2 * np.spacing(max(abs(lower), abs(upper))), (
@@ -267,7 +275,8 @@ def _check_split(x, weight, threshold, missing_go_to_left, node):
     else:
         assert threshold == lower, f"node {node}: threshold {threshold!r} where the middle rounds, {lower!r}, {upper!r}"
     if not missing.any():
-        weight_left, weight_right = weight[x <= threshold].sum(), weight[x > threshold].sum()
+        weight_left = weight[x <= threshold].sum()
+        weight_right = weight[x > threshold].sum()
         if abs(weight_left - weight_right) > 1e-9 * weight.sum() or weight_left == weight_right:
             assert missing_go_to_left == (weight_left >= weight_right), f"node {node}: NaN goes with the lighter side"
 
@@ -329,7 +338,8 @@ def _check_monotone(solution, rows, target, weight, loss, monotonic_cst):
         """Return the values of the leaves under a node, checking the splits on the way."""
         if solution.children_left[node] == -1:
             return [leaf_value(target[rows[node]], weight[rows[node]], loss)]
-        left, right = values(solution.children_left[node]), values(solution.children_right[node])
+        left = values(solution.children_left[node])
+        right = values(solution.children_right[node])
         sign = monotonic_cst[solution.feature[node]]
         assert sign != 1 or max(left) <= min(right) + slack, f"node {node} falls: {left}, {right}"
         assert sign != -1 or min(left) >= max(right) - slack, f"node {node} rises: {left}, {right}"

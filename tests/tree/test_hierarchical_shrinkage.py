@@ -18,11 +18,14 @@ def fitted_tree(kind, seed=0, weighted=False):
     X = rng.normal(size=(80, 4)).round(1)
     weight = rng.integers(1, 4, size=80).astype(float) if weighted else None
     if kind == "classes":
-        y, model = rng.integers(0, 3, size=80), DecisionTreeClassifier(random_state=0)
+        y = rng.integers(0, 3, size=80)
+        model = DecisionTreeClassifier(random_state=0)
     elif kind == "outputs":
-        y, model = rng.normal(size=(80, 2)), DecisionTreeRegressor(random_state=0)
+        y = rng.normal(size=(80, 2))
+        model = DecisionTreeRegressor(random_state=0)
     else:
-        y, model = X[:, 0] + rng.normal(size=80), DecisionTreeRegressor(random_state=0)
+        y = X[:, 0] + rng.normal(size=80)
+        model = DecisionTreeRegressor(random_state=0)
     return model.fit(X, y, weight).tree_, X
 
 
@@ -94,7 +97,8 @@ def test_equals_ridge_regression_on_the_stump_features(reg_param, weighted):
 
 def test_inner_nodes_from_leaves():
     tree, _ = fitted_tree("number", weighted=True)
-    left, right = tree.children_left, tree.children_right
+    left = tree.children_left
+    right = tree.children_right
     leaf = left == -1
     blank_weight = np.where(leaf, tree.weighted_n_node_samples, np.nan)
     blank_value = np.where(leaf[:, np.newaxis], tree.value[:, :, 0], np.nan)

@@ -204,7 +204,8 @@ def test_weights_are_used_in_the_fits_and_in_the_scores():
         repeated = HierarchicalShrinkageClassifierCV(cv=folds_of_copies, scoring=scoring).fit(X[copies], y[copies])
         assert_allclose(weighted.cv_results_["mean_test_score"], repeated.cv_results_["mean_test_score"], rtol=1e-10)
         assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-12)
-    targets, by_number = NUMBERS[1], np.random.default_rng(1).uniform(0.1, 3, size=len(NUMBERS[1]))
+    targets = NUMBERS[1]
+    by_number = np.random.default_rng(1).uniform(0.1, 3, size=len(NUMBERS[1]))
     one = HierarchicalShrinkageRegressorCV(cv=3).fit(NUMBERS[0], targets, sample_weight=by_number)
     fold = next(iter(KFold(3).split(targets)))
     tree = DecisionTreeRegressor(random_state=0).fit(NUMBERS[0][fold[0]], targets[fold[0]], by_number[fold[0]])

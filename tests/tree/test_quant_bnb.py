@@ -62,8 +62,10 @@ def draw(kind, setting, depth, seed):
     n_max, p_max, level_max = SHAPES[depth][rng.integers(len(SHAPES[depth]))]
     monotonic = setting == "monotonic" or (everything and kind in ("number", "two_classes") and rng.random() < 0.5)
     if monotonic and depth > 2:
-        n_max, p_max = min(n_max, 16), min(p_max, 3)
-    n, p = int(rng.integers(4, n_max + 1)), int(rng.integers((p_max + 1) // 2, p_max + 1))
+        n_max = min(n_max, 16)
+        p_max = min(p_max, 3)
+    n = int(rng.integers(4, n_max + 1))
+    p = int(rng.integers((p_max + 1) // 2, p_max + 1))
     columns = []
     for _ in range(p):
         levels = np.sort(rng.normal(size=rng.integers(2, level_max + 1)))
@@ -95,7 +97,8 @@ def check_optimal(X, target, weight, settings, **how):
     """The solver's tree is admissible, as good as the best of all trees, and proved to be so."""
     solution = solve(X, target, weight, **settings, **how)
     check_solution(solution, X, target, weight, **settings)
-    optimum, slack = optimal_objective(X, target, weight, **settings), slack_of(X, target, weight, settings)
+    optimum = optimal_objective(X, target, weight, **settings)
+    slack = slack_of(X, target, weight, settings)
     assert abs(solution.objective - optimum) <= slack, f"objective {solution.objective!r}, optimum {optimum!r}"
     assert solution.finished
     assert solution.proved
@@ -119,7 +122,8 @@ def check_same_tree(a, b):
 
 
 def gap_of(solution):
-    missing, all_of_it = solution.objective - solution.lower_bound, solution.root_loss - solution.lower_bound
+    missing = solution.objective - solution.lower_bound
+    all_of_it = solution.root_loss - solution.lower_bound
     return missing / all_of_it if all_of_it > 0 else 0.0
 
 
@@ -127,7 +131,8 @@ def table(name, *, train=False, outputs=slice(1)):
     """Return X, target and loss of a table of the benchmarks."""
     X, y, n_train = tables.load(name)
     if train:
-        X, y = X[:n_train], y[:n_train]
+        X = X[:n_train]
+        y = y[:n_train]
     if y.dtype.kind == "i":
         return np.ascontiguousarray(X), y.astype(np.int64), "misclassification"
     return np.ascontiguousarray(X), np.ascontiguousarray(y.reshape(len(y), -1)[:, outputs]), "squared_error"
@@ -170,7 +175,8 @@ def draw_with_large_leaves(kind, weighted, depth, seed):
     """Return a problem whose best trees would isolate wild rows, if leaves did not need so many."""
     rng = np.random.default_rng([KINDS.index(kind), weighted, depth, seed])
     n = int(rng.integers(60, 250)) if depth == 2 else int(rng.integers(20, 60))
-    p, levels = int(rng.integers(1, 4)), int(rng.choice([6, 1000] if depth == 2 else [4, 8]))
+    p = int(rng.integers(1, 4))
+    levels = int(rng.choice([6, 1000] if depth == 2 else [4, 8]))
     X = np.floor(rng.random((n, p)) * levels)
     target = draw_target(rng, kind, X)
     if kind in ("number", "outputs"):
@@ -232,7 +238,8 @@ def test_bounds_hold_when_the_search_ends_early(kind, how):
             X, target, weight, settings = draw(kind, setting, 3, 60 + seed)
             solution = solve(X, target, weight, **settings, **how)
             check_solution(solution, X, target, weight, **settings)
-            optimum, slack = optimal_objective(X, target, weight, **settings), slack_of(X, target, weight, settings)
+            optimum = optimal_objective(X, target, weight, **settings)
+            slack = slack_of(X, target, weight, settings)
             assert solution.lower_bound - slack <= optimum <= solution.objective + slack, (setting, seed)
             assert solution.proved == (solution.lower_bound == solution.objective)
             if solution.finished:
@@ -270,7 +277,8 @@ EDGES = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", EDGES)
 def test_edges(name, kind, depth):
-    X, y = np.array(EDGES[name][0]), EDGES[name][1]
+    X = np.array(EDGES[name][0])
+    y = EDGES[name][1]
     target, loss = as_target(kind, y)
     for weight in (None, np.linspace(0.5, 1.5, len(X))):
         for min_samples_leaf in (1, 2):
@@ -351,9 +359,11 @@ def test_a_constraint_against_the_data_costs_and_one_along_it_does_not(kind, min
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 3)).round(1)
     rising = X[:, 0] + 0.3 * rng.normal(size=300)
-    target, loss = (rising[:, np.newaxis], "squared_error")
+    target = rising[:, np.newaxis]
+    loss = "squared_error"
     if kind == "two_classes":
-        target, loss = (rising > 0).astype(np.int64), "misclassification"
+        target = (rising > 0).astype(np.int64)
+        loss = "misclassification"
     settings = {"loss": loss, "max_depth": 2, "min_samples_leaf": min_samples_leaf}
     objective = {}
     for sign in (-1, 0, 1):
@@ -443,7 +453,8 @@ class TestInvariance:
         expected = self.objective(X, target, loss, depth, weight, min_samples_leaf=4)
         for seed in range(3):
             rng = np.random.default_rng(seed)
-            rows, columns = rng.permutation(150), rng.permutation(4)
+            rows = rng.permutation(150)
+            columns = rng.permutation(4)
             X_other = np.ascontiguousarray(X[np.ix_(rows, columns)])
             found = self.objective(X_other, target[rows], loss, depth, weight[rows], min_samples_leaf=4)
             assert found == pytest.approx(expected, rel=1e-9)
@@ -490,7 +501,8 @@ def test_looser_settings_are_never_worse(kind, min_samples_leaf):
     X, target, loss = medium(kind, n=150, levels=9)
     settings = {"loss": loss, "min_samples_leaf": min_samples_leaf}
     root = objective_scale(X, target, None, loss)
-    sizes, costs = (60, 20, 5, 1), (9.0, 2.0, 0.5, 0.0)
+    sizes = (60, 20, 5, 1)
+    costs = (9.0, 2.0, 0.5, 0.0)
     by_depth = [solve(X, target, None, **settings, max_depth=depth) for depth in (1, 2, 3)]
     by_size = [solve(X, target, None, loss=loss, max_depth=2, min_samples_leaf=size) for size in sizes]
     by_cost = [solve(X, target, None, **settings, max_depth=2, leaf_cost=cost) for cost in costs]
@@ -541,7 +553,8 @@ def test_input_is_read_and_never_written(kind):
 
 def check_rolling(solution, X, target, weight, lookahead, max_depth, **settings):
     """Every split is the first of an optimal tree of depth `lookahead` for its rows, and so is every leaf."""
-    rows, level = rows_of_nodes(solution, X), depth_of_nodes(solution)
+    rows = rows_of_nodes(solution, X)
+    level = depth_of_nodes(solution)
 
     def best(inside, depth):
         part = None if weight is None else weight[inside]
@@ -752,7 +765,8 @@ def test_a_rolling_search_without_time_solves_the_root_at_most(lookahead):
 def test_missing_values_to_come_go_left_between_equal_weights():
     # sums that are equal, in an order of addition in which their running difference is not 0
     weight = np.array([0.1, 0.1, 0.1, 0.2, 0.3, 0.2])
-    X, target = np.array([[0.0], [1.0]] * 3), np.array([0, 1] * 3)
+    X = np.array([[0.0], [1.0]] * 3)
+    target = np.array([0, 1] * 3)
     assert solve(X, target, weight, loss="misclassification", max_depth=1).missing_go_to_left[0]
 
 
@@ -769,7 +783,8 @@ def test_monotonic_thresholds_are_judged_in_steps(monkeypatch):
     monkeypatch.setattr("skpapers.tree._quant_bnb_problem.BUDGET", 1)
     monkeypatch.setattr("skpapers.tree._quant_bnb_clock.PERIOD", 0.0)
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(300, 3)), rng.normal(size=(300, 1))
+    X = rng.normal(size=(300, 3))
+    y = rng.normal(size=(300, 1))
     found = {}
     for sign in (0, 1):
         calls = []
@@ -803,7 +818,8 @@ def test_reports_close_in_on_the_answer(kind, n_jobs):
 
 def test_a_small_problem_reports_too():
     calls = []
-    X, target = np.array([[0.0], [1.0]]), np.array([[0.0], [1.0]])
+    X = np.array([[0.0], [1.0]])
+    target = np.array([[0.0], [1.0]])
     solve(X, target, None, loss="squared_error", max_depth=1, report=lambda *call: calls.append(call))
     assert calls[-1][:3] == pytest.approx((0.0, 0.0, 0.0))
 
@@ -841,9 +857,11 @@ def test_a_last_value_that_most_rows_have(kind, share):
     signal = np.nan_to_num(X[:, 0] < -30).astype(np.int64) + np.nan_to_num(X[:, 1] < -20).astype(np.int64)
     weight = rng.random(n) + 0.5 if kind == "weighted" else None
     if kind in ("number", "weighted", "missing"):
-        target, loss = signal[:, np.newaxis] + 0.1 * rng.normal(size=(n, 1)), "squared_error"
+        target = signal[:, np.newaxis] + 0.1 * rng.normal(size=(n, 1))
+        loss = "squared_error"
     else:
-        target, loss = (signal > 0).astype(np.int64) if kind == "two_classes" else signal, "misclassification"
+        target = (signal > 0).astype(np.int64) if kind == "two_classes" else signal
+        loss = "misclassification"
     settings = {"loss": loss, "max_depth": 2}
     solution = solve(X, target, weight, **settings)
     check_solution(solution, X, target, weight, **settings)
@@ -855,7 +873,8 @@ def test_a_last_value_that_most_rows_have(kind, share):
 def test_more_open_intervals_than_there_is_room_for():
     """Noise closes next to nothing: the narrowest intervals are taken when room runs out."""
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(20_000, 2)), rng.normal(size=(20_000, 1))
+    X = rng.normal(size=(20_000, 2))
+    y = rng.normal(size=(20_000, 1))
     solution = solve(X, y, None, loss="squared_error", max_depth=2)
     check_solution(solution, X, y, None, loss="squared_error", max_depth=2)
     assert solution.finished
@@ -863,7 +882,8 @@ def test_more_open_intervals_than_there_is_room_for():
 
 def test_more_columns_than_rows():
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(60, 4500)), rng.normal(size=(60, 1))
+    X = rng.normal(size=(60, 4500))
+    y = rng.normal(size=(60, 1))
     settings = {"loss": "squared_error", "max_depth": 3}
     solution = solve(X, y, None, **settings, time_limit=0.5)
     check_solution(solution, X, y, None, **settings)
@@ -885,7 +905,8 @@ def test_no_thread_outlives_an_exception():
 
 def test_a_constant_target_is_a_leaf():
     rng = np.random.default_rng(0)
-    X, weight = rng.normal(size=(500, 5)), rng.random(500) + 0.1
+    X = rng.normal(size=(500, 5))
+    weight = rng.random(500) + 0.1
     solution = solve(X, np.full((500, 1), 0.1), weight, loss="squared_error", max_depth=3)
     assert solution.finished
     assert solution.feature.tolist() == [-2]

@@ -30,7 +30,9 @@ def fill(outer):
 
 
 def test_memory_is_shared_and_its_owners_are_left_alone():
-    numbers, more, whole = np.zeros(5), np.arange(10.0).reshape(2, 5), np.ones(5, np.int64)
+    numbers = np.zeros(5)
+    more = np.arange(10.0).reshape(2, 5)
+    whole = np.ones(5, np.int64)
     before = [sys.getrefcount(a) for a in (numbers, more, whole)]
     for _ in range(3):
         assert fill(Outer(Pair(numbers, more, 2.0), whole)) == 20.0

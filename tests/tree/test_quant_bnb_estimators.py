@@ -55,7 +55,8 @@ class TestObjective:
     @pytest.mark.parametrize("seed", range(3))
     def test_squared_error(self, depth, missing, seed):
         X, y, _, weight = small_table(seed, missing=missing)
-        alpha, total = 0.3, weight.sum()
+        alpha = 0.3
+        total = weight.sum()
         tree = QuantBnBTree(depth, ccp_alpha=alpha, min_samples_leaf=2).fit(X, y, weight)
         least = optimal_objective(
             X, y[:, None], weight, loss="squared_error", max_depth=depth, min_samples_leaf=2, leaf_cost=alpha * total
@@ -81,7 +82,8 @@ class TestObjective:
     def test_misclassification(self, n_classes, missing, seed):
         X, _, codes, weight = small_table(seed, missing=missing)
         codes = np.minimum(codes, n_classes - 1)
-        alpha, total = 0.02, weight.sum()
+        alpha = 0.02
+        total = weight.sum()
         tree = QuantBnBTreeClassifier(2, ccp_alpha=alpha).fit(X, codes, weight)
         least = optimal_objective(X, codes, weight, loss="misclassification", max_depth=2, leaf_cost=alpha * total)
         assert tree.objective_ == pytest.approx(least / total, rel=1e-9)
@@ -94,7 +96,8 @@ class TestObjective:
     def test_gini(self, n_classes, seed):
         X, _, codes, weight = small_table(seed)
         codes = np.minimum(codes, n_classes - 1)
-        alpha, total = 0.02, weight.sum()
+        alpha = 0.02
+        total = weight.sum()
         tree = QuantBnBTreeClassifier(2, criterion="gini", ccp_alpha=alpha).fit(X, codes, weight)
         one_hot = gini_target(codes)
         least = optimal_objective(X, one_hot, weight, loss="squared_error", max_depth=2, leaf_cost=alpha * total)
@@ -108,9 +111,11 @@ class TestObjective:
     @pytest.mark.parametrize("criterion", ["squared_error", "misclassification", "gini"])
     def test_monotonic_constraints(self, sign, criterion):
         X, y, codes, _ = small_table(5)
-        cst, binary = [sign, 0], np.minimum(codes, 1)
+        cst = [sign, 0]
+        binary = np.minimum(codes, 1)
         if criterion == "squared_error":
-            tree, target = QuantBnBTree(2, monotonic_cst=cst).fit(X, y), y[:, np.newaxis]
+            tree = QuantBnBTree(2, monotonic_cst=cst).fit(X, y)
+            target = y[:, np.newaxis]
         else:
             tree = QuantBnBTreeClassifier(2, criterion=criterion, monotonic_cst=cst).fit(X, binary)
             target = binary if criterion == "misclassification" else binary[:, np.newaxis].astype(float)
@@ -208,7 +213,8 @@ class TestWeights:
 
     def test_class_weights_are_row_weights(self):
         X, y = load_iris(return_X_y=True)
-        X, y = X[20:], y[20:]
+        X = X[20:]
+        y = y[20:]
         balanced = (len(y) / (3 * np.bincount(y)))[y]
         for class_weight, weight in (("balanced", balanced), ({0: 1, 1: 3, 2: 0.5}, np.array([1, 3, 0.5])[y])):
             by_class = QuantBnBTreeClassifier(class_weight=class_weight).fit(X, y)
@@ -235,7 +241,8 @@ class TestWeights:
         X, y = make_friedman1(300, random_state=0)
         weight = np.random.default_rng(0).uniform(0.1, 1.0, size=len(y))
         for w in (None, weight, weight * 1e300):
-            one, many = QuantBnBTree().fit(X, y, w), QuantBnBTree().fit(X, scale * y, w)
+            one = QuantBnBTree().fit(X, y, w)
+            many = QuantBnBTree().fit(X, scale * y, w)
             assert_array_equal(one.tree_.threshold, many.tree_.threshold)
             assert_allclose(many.predict(X) / scale, one.predict(X), rtol=1e-12)
             assert_allclose(many.feature_importances_, one.feature_importances_, rtol=1e-9)
@@ -257,7 +264,8 @@ class TestWeights:
 
     @pytest.mark.parametrize("offset", [1e9, -1e15, 1e300])
     def test_values_that_differ_in_the_last_digits(self, offset):
-        X, y = np.arange(6.0)[:, np.newaxis], np.full(6, offset)
+        X = np.arange(6.0)[:, np.newaxis]
+        y = np.full(6, offset)
         y[3:] = np.nextafter(offset, np.inf)
         tree = QuantBnBTree(2).fit(X, y)
         assert tree.tree_.node_count == 3
@@ -266,7 +274,8 @@ class TestWeights:
         assert_proved(tree)
 
     def test_targets_of_the_whole_range(self):
-        X, y = np.arange(4.0)[:, np.newaxis], np.array([-1.7e308, -1.7e308, 1.7e308, 1.7e308])
+        X = np.arange(4.0)[:, np.newaxis]
+        y = np.array([-1.7e308, -1.7e308, 1.7e308, 1.7e308])
         tree = QuantBnBTree(2).fit(X, y)
         assert_array_equal(tree.predict(X), y)
         assert tree.feature_importances_ == 1.0
@@ -276,7 +285,8 @@ class TestWeights:
     def test_weights_that_rounding_loses_are_no_error(self, kind):
         for seed in range(10):
             rng = np.random.default_rng(seed)
-            X, y = rng.normal(size=(30, 2)), rng.integers(0, 2, size=30)
+            X = rng.normal(size=(30, 2))
+            y = rng.integers(0, 2, size=30)
             tree = kind(3).fit(X, y, rng.choice([1e-20, 1.0], size=30))
             assert np.isfinite(tree.objective_)
 
@@ -287,7 +297,8 @@ class TestFloat64:
         """The tools that see float32, `tree_` itself among them, cannot tell these rows apart; the estimator can."""
         X = offset + step * np.arange(8.0)[:, np.newaxis]
         y = np.array([0, 0, 1, 1, 1, 2, 2, 2])
-        classifier, regressor = QuantBnBTreeClassifier(2).fit(X, y), QuantBnBTree(2).fit(X, y)
+        classifier = QuantBnBTreeClassifier(2).fit(X, y)
+        regressor = QuantBnBTree(2).fit(X, y)
         assert classifier.objective_ == 0.0
         assert_array_equal(classifier.predict(X), y)
         assert_array_equal(classifier.predict_proba(X), np.eye(3)[y])
@@ -307,7 +318,8 @@ class TestFloat64:
 
     def test_the_kind_of_sparse_matrix_is_scikit_learns(self):
         X, y = load_iris(return_X_y=True)
-        cart, tree = DecisionTreeClassifier(max_depth=2).fit(X, y), QuantBnBTreeClassifier().fit(X, y)
+        cart = DecisionTreeClassifier(max_depth=2).fit(X, y)
+        tree = QuantBnBTreeClassifier().fit(X, y)
         for interface in ("spmatrix", "sparray"):
             with sklearn.config_context(sparse_interface=interface):
                 assert type(tree.decision_path(X)) is type(cart.decision_path(X))
@@ -352,7 +364,8 @@ class TestCertificate:
     def test_a_single_leaf(self):
         for seed in range(10):
             rng = np.random.default_rng(seed)
-            X, y = rng.normal(size=(300, 3)), rng.normal(size=300)
+            X = rng.normal(size=(300, 3))
+            y = rng.normal(size=300)
             number = QuantBnBTree(2, ccp_alpha=1.1 * y.var()).fit(X, y)  # a second leaf costs more than it can save
             assert number.objective_ == pytest.approx(2.1 * y.var())
             classes = QuantBnBTreeClassifier(2, ccp_alpha=0.6, class_weight="balanced").fit(X, y > 0)
@@ -371,7 +384,8 @@ class TestCertificate:
 
     def test_targets_of_little_signal(self):
         rng = np.random.default_rng(0)
-        X, y = rng.normal(size=(20_000, 2)).round(1), rng.normal(size=20_000)
+        X = rng.normal(size=(20_000, 2)).round(1)
+        y = rng.normal(size=20_000)
         assert_proved(QuantBnBTree(2, min_samples_leaf=0.05).fit(X, y))
 
     def test_weights_that_do_not_sum_up_exactly(self):
@@ -382,7 +396,8 @@ class TestCertificate:
 
     @pytest.mark.parametrize("kind", [QuantBnBTree, QuantBnBTreeClassifier])
     def test_an_optimum_of_no_loss(self, kind):
-        X, weight = np.arange(8.0)[:, np.newaxis], np.full(8, 0.1) * np.arange(1, 9)
+        X = np.arange(8.0)[:, np.newaxis]
+        weight = np.full(8, 0.1) * np.arange(1, 9)
         for y in (np.zeros(8), X[:, 0] // 2, X[:, 0] // 4):
             tree = kind(2).fit(X, y, weight)
             assert tree.objective_ == 0.0
@@ -407,7 +422,8 @@ class TestFewestLeaves:
         ids=["misclassification", "gini", "squared_error"],
     )
     def test_pure_nodes_are_not_split(self, model, depth):
-        X, y = np.arange(4.0)[:, np.newaxis], np.array([0, 0, 1, 1])
+        X = np.arange(4.0)[:, np.newaxis]
+        y = np.array([0, 0, 1, 1])
         for weight in (None, [0.1, 0.2, 0.3, 0.7]):
             for alpha in (0.0, 1e-9):
                 tree = clone(model).set_params(max_depth=depth, ccp_alpha=alpha).fit(X, y, weight)
@@ -421,7 +437,8 @@ class TestFewestLeaves:
         assert tree.objective_ == 6 / 150
 
     def test_a_cost_of_leaves_that_equals_what_they_save(self):
-        X, y = np.arange(6.0)[:, np.newaxis], np.array([0, 0, 0, 0, 0, 1])
+        X = np.arange(6.0)[:, np.newaxis]
+        y = np.array([0, 0, 0, 0, 0, 1])
         for weight in (None, np.full(6, 0.1), [0.1, 0.2, 0.3, 0.1, 0.2, 0.1]):
             share = np.average(y, weights=weight)
             assert QuantBnBTreeClassifier(2, ccp_alpha=share).fit(X, y, weight).get_n_leaves() == 1
@@ -530,10 +547,14 @@ class TestTools:
     def test_shrinkage(self, kind):
         if kind == "regressor":
             X, y = load_diabetes(return_X_y=True)
-            tree, shrink, say = QuantBnBTree(2), HierarchicalShrinkageRegressor, "predict"
+            tree = QuantBnBTree(2)
+            shrink = HierarchicalShrinkageRegressor
+            say = "predict"
         else:
             X, y = load_iris(return_X_y=True)
-            tree, shrink, say = QuantBnBTreeClassifier(2), HierarchicalShrinkageClassifier, "predict_proba"
+            tree = QuantBnBTreeClassifier(2)
+            shrink = HierarchicalShrinkageClassifier
+            say = "predict_proba"
         assert_unchanged_by(lambda: shrink(tree, reg_param=9).fit(X, y), tree)
         shrunken = shrink(tree, reg_param=9).fit(X, y)
         assert type(shrunken.estimator_) is type(tree)
@@ -635,7 +656,8 @@ class TestBadInput:
 @pytest.mark.parametrize("labels", [[-1, 1, 5], ["x", "y", "z"], [0.0, 2.0, 4.0]], ids=str)
 def test_labels_are_names(labels):
     X, y = load_iris(return_X_y=True)
-    plain, named = QuantBnBTreeClassifier().fit(X, y), QuantBnBTreeClassifier().fit(X, np.array(labels)[y])
+    plain = QuantBnBTreeClassifier().fit(X, y)
+    named = QuantBnBTreeClassifier().fit(X, np.array(labels)[y])
     assert_array_equal(named.predict(X), np.array(labels)[plain.predict(X)])
     assert_array_equal(named.predict_proba(X), plain.predict_proba(X))
 

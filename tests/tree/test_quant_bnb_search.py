@@ -16,7 +16,8 @@ def test_rows_keep_their_order_and_the_last_one_of_each_value_is_marked(missing)
     X = np.stack([rng.permutation(n), rng.integers(0, 6, size=n), rng.integers(0, 2, size=n)], axis=1).astype(float)
     X[rng.random(X.shape) < missing] = np.nan
     columns = make_columns(X)
-    label, val = rng.integers(0, 9, size=n).astype(np.uint16), rng.normal(size=(n, 2))
+    label = rng.integers(0, 9, size=n).astype(np.uint16)
+    val = rng.normal(size=(n, 2))
     rows = Rows(columns.order, np.arange(n, dtype=np.int32), label, val)
     for f in range(len(columns.column)):
         for start in range(n):

@@ -109,14 +109,17 @@ def test_values_of_huge_and_tiny_targets(scale, weighted):
 
 
 def test_classes_whose_weights_differ_by_rounding_are_tied():
-    X, codes = np.zeros((3, 1)), np.array([1, 1, 0])
+    X = np.zeros((3, 1))
+    codes = np.array([1, 1, 0])
     for weight in ([0.1, 0.2, 0.3], [1.0, 2.0, 3.0]):
         share = describe_classification(X, codes, 2, np.array(weight), LEAF, "gini").value[0, 0]
         assert share[0] == share[1]
 
 
 def test_impurities_of_a_class_that_weighs_little():
-    X, codes, weight = np.zeros((2, 1)), np.array([0, 1]), np.array([1.0, 1e-20])
+    X = np.zeros((2, 1))
+    codes = np.array([0, 1])
+    weight = np.array([1.0, 1e-20])
     for criterion, impurity in (("misclassification", 1e-20), ("gini", 2e-20)):
         facts = describe_classification(X, codes, 2, weight, LEAF, criterion)
         assert_allclose(facts.impurity, impurity, rtol=1e-12)
