@@ -47,10 +47,18 @@ def topics() -> list[str]:
     )
 
 
+def _replaced(pattern: str, new: str, text: str) -> str:
+    """Replace what a pattern matches. Without a match the test of the tables would pass whatever the file holds."""
+    text, count = re.subn(pattern, lambda _: new, text, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"the file has {count} places for its table; {pattern} must match once.")
+    return text
+
+
 def readme(text: str) -> str:
     """Return the README with its table of papers."""
-    marks = re.compile(r"(<!-- papers:begin -->\n).*?(\n<!-- papers:end -->)", re.DOTALL)
-    return marks.sub(lambda found: found[1] + markdown_table() + found[2], text)
+    pattern = r"(?<=<!-- papers:begin -->\n).*?(?=\n<!-- papers:end -->)"
+    return _replaced(pattern, markdown_table(), text)
 
 
 def api(text: str) -> str:
@@ -79,7 +87,7 @@ def typed_names(text: str) -> str:
     modules = OTHERS | {name: module for paper in PAPERS for name, module in paper.modules.items()}
     lines = [f"    from skpapers import {name} as {name}\n" for name in sorted([*topics(), *FOLDERS, "papers"])]
     lines += [f"    from {modules[n]} import {n} as {n}\n" for n in sorted(modules, key=lambda n: (modules[n], n))]
-    return re.sub(r"(?<=if TYPE_CHECKING:\n)(    .*\n)+", "".join(lines), text)
+    return _replaced(r"(?<=if TYPE_CHECKING:\n)(    [^\n]*\n)+", "".join(lines), text)
 
 
 TABLES: dict[str, Callable[[str], str]] = {

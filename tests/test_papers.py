@@ -128,6 +128,12 @@ def test_tables_follow_from_the_records(file):
     assert TABLES[file](text) == text, "`make tables` rewrites the tables"
 
 
+@pytest.mark.parametrize("file", ["README.md", "skpapers/__init__.py"])
+def test_a_file_without_the_place_of_its_table_is_an_error(file):
+    with pytest.raises(ValueError, match="0 places for its table"):
+        TABLES[file]("nothing\n")
+
+
 def test_the_readme_example_runs():
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert blocks
