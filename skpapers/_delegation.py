@@ -12,13 +12,13 @@ def available_if_inside(method: str) -> Callable[[Callable], Any]:
     Parameters
     ----------
     method : str
-        Name of the method of the estimator that ``self._inside()`` returns: the fitted one after `fit`, and the one
-        that will be fitted before.
+        Name of a method of the estimator that ``self._inside()`` returns. After `fit` this is the fitted estimator,
+        before it the one that `fit` will use.
 
     Returns
     -------
     decorator : callable
-        It makes the method raise AttributeError otherwise, so that `hasattr` says no.
+        Without such a method, access raises an AttributeError, so that `hasattr` returns False.
     """
 
     def is_inside(self: Any) -> bool:
