@@ -77,10 +77,13 @@ def _add_scores(XT, sign, move, weight, intercept, z, r):
         w0 = move[j]
         for k in range(n):
             z[k] += x0[k] * w0
+    for k in range(n):
+        r[k] += z[k] if sign[k] > 0 else 0.0
+    # On its own: LLVM does not vectorise a loop that also stores if its arrays are within 256 bytes of each other, and
+    # would then add in another order.
     mean = 0.0
     total = 0.0
     for k in range(n):
-        r[k] += z[k] if sign[k] > 0 else 0.0
         mean += weight[k] * r[k]
         total += weight[k]
     if intercept:

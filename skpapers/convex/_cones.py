@@ -56,9 +56,12 @@ def _most_violated(XT, lengths, sign, w, least, products):
 def _append(C, K, right, a, X, sign, row, i):
     """Make signed row `row` the i-th one of C, with its products with the others and with -a."""
     side = float(sign[row])
-    along = 0.0
     for j in range(X.shape[1]):
         C[i, j] = side * X[row, j]
+    # On its own: LLVM does not vectorise a loop that also stores if its arrays are within 256 bytes of each other, and
+    # would then add in another order.
+    along = 0.0
+    for j in range(X.shape[1]):
         along -= C[i, j] * a[j]
     right[i] = along
     for k in range(i + 1):
@@ -145,6 +148,7 @@ def project(a, X, XT, lengths, sign, border, enough, w):
             if known:
                 break
             border[size] = row
+            gamma[size] = 0.0  # not that of a row that left
             _append(C, K, right, a, X, sign, row, size)
             size += 1
         while size:

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import nnls
 
-from skpapers.convex._cones import project, violation
+from skpapers.convex._cones import _append, project, violation
 
 
 def setting(n, d, seed):
@@ -62,3 +62,22 @@ def test_directions_inside_stay_and_the_polar_cone_goes_to_zero():
     assert not projected(polar, X, lengths, sign)[1].any()
     if (C @ g >= 0).all():
         assert_allclose(projected(g, X, lengths, sign)[1], g)
+
+
+@pytest.mark.parametrize("d", [4, 8, 12, 20])
+def test_sums_do_not_depend_on_where_arrays_are_in_memory(d):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(1, d))
+    values = rng.normal(size=d)
+    found = set()
+    for between in range(40):
+        memory = np.zeros(3 * d + 80)
+        before = memory[:d]
+        C = memory[d + between : 2 * d + between].reshape(1, d)
+        after = memory[2 * d + 2 * between : 3 * d + 2 * between]
+        for a in (before, after):
+            a[:] = values
+            right = np.zeros(1)
+            _append(C, np.zeros((1, 1)), right, a, x, np.ones(1, dtype=np.int8), 0, 0)
+            found.add(right[0])
+    assert len(found) == 1
