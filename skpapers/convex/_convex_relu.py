@@ -1,19 +1,22 @@
 """Convex ReLU networks: the convex programs of two-layer ReLU and gated ReLU networks, and column generation.
 
 Mishkin, Sahiner and Pilanci, "Fast Convex Optimization for Two-Layer ReLU Networks: Equivalent Model Classes and Cone
-Decompositions" (ICML 2022). For patterns D_i = diag(1(X g_i > 0)) the programs are (C-GReLU and C-ReLU of the paper)
+Decompositions" (ICML 2022). For patterns D_i = diag(1(X g_i > 0)) the programs, C-GReLU and C-ReLU in the paper, are
 
-    minimise F(sum_i D_i X w_i) + alpha sum_i ||w_i||,
-    minimise F(sum_i D_i X (v_i - u_i)) + alpha sum_i (||v_i|| + ||u_i||),  (2 D_i - I) X v_i >= 0, the same for u_i.
+    minimise F(sum_i D_i X w_i) + alpha sum_i ||w_i||,                                                               (1)
+    minimise F(sum_i D_i X (v_i - u_i)) + alpha sum_i (||v_i|| + ||u_i||)
+    subject to (2 D_i - I) X v_i >= 0, (2 D_i - I) X u_i >= 0.                                                       (2)
+
+The numbers are those of this file.
 
 | step of the paper                         | function                                              |
 |-------------------------------------------|-------------------------------------------------------|
 | sample gates, keep their distinct D_i     | `_gates.patterns`                                     |
-| solve C-GReLU or C-ReLU on the sample     | `_sampled_program.solve`                              |
-| R-FISTA                                   | `_fista.fista`, `_newton_squared.newton_squared`      |
-| augmented Lagrangian for C-ReLU           | replaced: `_block_descent.py`, `_interior_point.py`   |
+| solve (1) or (2) on the sample            | `_sampled_program.solve`                              |
+| R-FISTA for (1)                           | `_fista.fista`, `_newton_squared.newton_squared`      |
+| augmented Lagrangian for (2)              | replaced: `_block_descent.py`, `_interior_point.py`   |
 | optimal neurons of the non-convex problem | `_networks.balanced`                                  |
-| cone decomposition of a gated network     | `_export.cone_decomposition`                          |
+| cone decomposition: (1) to (2)            | `_export.cone_decomposition`                          |
 | an active set of patterns                 | `refine` below, which also finds patterns of its own  |
 
 The data go from `_convex_relu_data.prepare` (rows, scaled) and `sample_program` (a `Program`) through `refine` or

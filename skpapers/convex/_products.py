@@ -67,7 +67,8 @@ def unpack(B: Bits, n: int) -> NDArray[np.uint8]:
 
 def adjoint(B: Bits, X: Array, U: Array) -> Array:
     """Return A' U as an array of shape (P, d, c): X' D_i U for every pattern."""
-    (d, c) = (X.shape[1], U.shape[1])
+    d = X.shape[1]
+    c = U.shape[1]
     P = B.shape[1]
     left = np.repeat(np.arange(d), c)
     right = np.tile(np.arange(c), d)
@@ -130,7 +131,8 @@ class Operator:
         return Z
 
     def adjoint(self, U: Array) -> Array:
-        (d, c) = (self.X.shape[1], U.shape[1])
+        d = self.X.shape[1]
+        c = U.shape[1]
         S = self.B.shape[1]
         A = np.zeros((S, d * c))
         for rows, D in self.parts():

@@ -102,10 +102,10 @@ class Tells(Base):
         self.scoring = scoring
 
     def fit(self, X, y, sample_weight=None, **params):
-        told = {name: len(value) for name, value in params.items()}
+        lengths = {name: len(value) for name, value in params.items()}
         weight = None if sample_weight is None else float(np.sum(sample_weight))
         raise ValueError(
-            f"X={X.shape}:{X.sum():.9g} y={len(y)} weight={weight} params={told} cv={self.cv} scoring={self.scoring}"
+            f"X={X.shape}:{X.sum():.9g} y={len(y)} weight={weight} params={lengths} cv={self.cv} scoring={self.scoring}"
         )
 
 

@@ -109,9 +109,9 @@ def test_preprocessing_never_sees_the_test_fold(contests):
     poisoned.loc[40:, "x"] = 1e9
     poisoned.loc[40:, "z"] = np.nan
     poisoned.loc[40:, "c"] = "poison"
-    told = [compare(table, y, cv=splits).to_frame()["notes"][0] for table in (X, poisoned)]
-    assert told[0].startswith("failed: ValueError: X=(40, ")
-    assert told[0] == told[1]
+    notes = [compare(table, y, cv=splits).to_frame()["notes"][0] for table in (X, poisoned)]
+    assert notes[0].startswith("failed: ValueError: X=(40, ")
+    assert notes[0] == notes[1]
 
 
 def test_time_orders_the_rows_and_reaches_inner_folds(contests):

@@ -34,9 +34,9 @@ def test_the_metric_reaches_a_selection_that_has_none(contests):
 
 def test_out_of_bag_rows_cannot_be_scored_by_a_plain_callable(contests):
     forest = Spec(TELLS, {"cv": "oob"})
-    told = notes(contests, forest, scoring=plain)
-    assert "scoring=None" in told
-    assert told.startswith("its own selection does not use plain; ")
+    found = notes(contests, forest, scoring=plain)
+    assert "scoring=None" in found
+    assert found.startswith("its own selection does not use plain; ")
     assert "scoring=balanced_accuracy" in notes(contests, forest, scoring="balanced_accuracy")
     # forward folds take the place of the out-of-bag rows
     assert "scoring=<function plain" in notes(contests, forest, scoring=plain, cv="time")
@@ -56,9 +56,9 @@ def test_the_metric_changes_what_a_method_chooses(contests):
 
 def test_one_group_in_the_training_rows_leaves_the_own_folds_alone(contests):
     splits = [(range(20), range(20, 60)), (range(20, 60), range(20))]
-    told = notes(contests, Spec(TELLS), cv=splits, groups=np.repeat([0, 1, 2], 20))
-    assert told.startswith("its own folds ignore groups if the training rows are all of one group; ")
-    assert "params={} cv=5 " in told
+    found = notes(contests, Spec(TELLS), cv=splits, groups=np.repeat([0, 1, 2], 20))
+    assert found.startswith("its own folds ignore groups if the training rows are all of one group; ")
+    assert "params={} cv=5 " in found
 
 
 def test_scores_are_averaged_over_the_folds_that_both_completed(contests):

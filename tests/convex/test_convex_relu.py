@@ -207,7 +207,7 @@ def test_column_generation_lowers_the_objective_and_certifies_the_larger_program
     assert after < before
 
 
-def test_a_step_limit_is_kept_and_told():
+def test_a_step_limit_is_kept_and_reported():
     program = make_program("log", relu=True)
     found = solve(program, 0.01 * alpha_max(program), tol=1e-12, max_iter=2)
     assert not found.converged

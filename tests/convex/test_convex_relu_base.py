@@ -163,7 +163,7 @@ def test_a_warm_start_takes_fewer_steps_to_the_same_objective():
     assert model.fit(X[:, :3], y).gates_.shape[0] == 4  # other columns: as if it had never been fitted
 
 
-def test_a_gap_that_stays_open_is_told():
+def test_a_gap_that_stays_open_is_a_warning():
     X, y = load_diabetes(return_X_y=True)
     model = ConvexReLURegressor(alpha=0.02, n_refine=0, max_iter=2, random_state=0)
     with pytest.warns(ConvergenceWarning, match=r"max_iter=2 ended the fit at a relative duality gap of .*tol=0.001"):
@@ -405,7 +405,7 @@ def test_a_time_limit_leaves_a_network_and_a_true_bound(name, activation, time_l
     assert time_limit > 1e-9 or not model.converged_
 
 
-def test_a_time_limit_is_told_and_a_long_one_changes_nothing():
+def test_a_time_limit_is_a_warning_and_a_long_one_changes_nothing():
     X, y = load_diabetes(return_X_y=True)
     model = ConvexReLURegressor(alpha=0.05, n_gates=40, random_state=0, time_limit=1e-9)
     with pytest.warns(ConvergenceWarning, match="time_limit=1e-09 s ended the fit at a relative duality gap of"):

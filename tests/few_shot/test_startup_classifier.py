@@ -474,7 +474,7 @@ class TestFit:
                 broken.fit(X, Y, sample_domain=DOMAIN)
             assert_same_predictions(broken, model, X)
 
-    def test_nan_of_the_student_is_told(self):
+    def test_nan_of_the_student_is_an_error(self):
         settings = {"batch_norm": False, "distill_weight": 1e300, "dtype": "float32"}
         with pytest.raises(ValueError, match="of the student"):
             fitted(**settings)

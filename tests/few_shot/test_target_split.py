@@ -142,9 +142,9 @@ def test_missing_labels_of_any_type_mark_rows_that_always_train(kind):
         "objects": np.array(values, dtype=object),
         "polars": pl.Series(values),
     }[kind]
-    told = [(list(train), list(test)) for train, test in splits(2, y, unlabeled=np.nan)]
+    found = [(list(train), list(test)) for train, test in splits(2, y, unlabeled=np.nan)]
     right = [(list(train), list(test)) for train, test in splits(2, np.where(gap, -1, codes), unlabeled=-1)]
-    assert told == right
+    assert found == right
     with pytest.raises(ValueError, match="Input y contains NaN"):
         splits(2, y)
 

@@ -238,21 +238,21 @@ class TestProgress:
     def test_callbacks_get_every_report(self, say):
         class Recorder:
             def __init__(self):
-                self.told = []
+                self.seen = []
                 self.fitted = None
 
             def setup(self, estimator, context):
-                self.told.append(context.max_subtasks)
+                self.seen.append(context.max_subtasks)
 
             def on_fit_task_begin(self, estimator, context):
                 pass
 
             def on_fit_task_end(self, estimator, context, *, metadata=None, fitted_estimator=None):
-                self.told.append((context.task_name, metadata))
+                self.seen.append((context.task_name, metadata))
                 self.fitted = fitted_estimator
 
             def teardown(self, estimator, context):
-                self.told.append("teardown")
+                self.seen.append("teardown")
 
         recorder = Recorder()
         say(reports=self.REPORTS)
@@ -261,7 +261,7 @@ class TestProgress:
             ("search", {"objective": best * UNIT / 8, "lower_bound": bound * UNIT / 8, "gap": gap, "seconds": seconds})
             for best, bound, gap, seconds in self.REPORTS
         ]
-        assert recorder.told == [None, *steps, ("fit", {}), "teardown"]
+        assert recorder.seen == [None, *steps, ("fit", {}), "teardown"]
         assert_same_predictions(recorder.fitted, tree, X)
         assert recorder.fitted.objective_ == tree.objective_
 
