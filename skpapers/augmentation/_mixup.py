@@ -1,8 +1,9 @@
 """Mixup: which rows are mixed, in which shares, and which label the mixture gets.
 
-A mixture is x = lambda x_i + (1 - lambda) x_j. Its label is mixed the same way, which for losses of the form
-h(f) - y f means two rows of weights lambda and 1 - lambda ("soft"). Lemma 3.1 of the theory paper rewrites the same
-expected loss with the label y_i alone ("hard"), once lambda follows Beta(alpha + 1, alpha).
+`plan_rows` draws rows, shares and labels, and `mix` makes the mixtures x = lambda x_i + (1 - lambda) x_j. A label is
+mixed the same way, which for losses of the form h(f) - y f means two rows of weights lambda and 1 - lambda ("soft").
+Lemma 3.1 of the theory paper rewrites the same expected loss with the label y_i alone ("hard"), once lambda follows
+Beta(alpha + 1, alpha).
 """
 
 from dataclasses import dataclass, replace

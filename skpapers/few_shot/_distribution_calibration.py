@@ -1,7 +1,9 @@
 """Distribution calibration: the classes that have few rows borrow means and covariances from those that have many.
 
 Equations and Algorithm 1 are those of Yang, Liu and Xu, "Free Lunch for Few-shot Learning: Distribution Calibration",
-ICLR 2021. x is a support row (of a class with few rows), mu_i and Sigma_i belong to base class i.
+ICLR 2021. x is a support row (of a class with few rows), mu_i and Sigma_i belong to base class i. `calibrate` is the
+calibration of all support rows; `calibrate_means` and `spread` are the mean and the covariance of Eq. 6, and `draw`
+draws the rows.
 """
 
 from typing import NamedTuple

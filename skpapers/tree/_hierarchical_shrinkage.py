@@ -1,6 +1,7 @@
 """Hierarchical Shrinkage (Agarwal, Tan, Ronen, Singh, Yu; ICML 2022).
 
-For a row x whose path runs from the root t_0 to the leaf t_L, with node means m(t) and node weights N(t), Eq. 3 reads
+`shrink_path` returns the shrunken values of a tree for many lambdas, and `_sweep` computes them. For a row x whose path
+runs from the root t_0 to the leaf t_L, with node means m(t) and node weights N(t), Eq. 3 reads
 
     f(x) = m(t_0) + sum_{l=1}^{L} (m(t_l) - m(t_{l-1})) / (1 + lambda / N(t_{l-1})).
 

@@ -15,6 +15,7 @@ rows between the quantiles a and b. Step by step, with the names of the official
 
     step of the paper                                        here
     -------------------------------------------------------  -----------------------------------------------------------
+    QuantBnB_2D: branch and bound on trees of depth 2        run_two (_quant_bnb_depth_two)
     sort every feature once                                  make_columns (_quant_bnb_columns)
     AL: root feature, interval, child features still open    Two.open_*, Two.live (_quant_bnb_layout); Frame.interval
                                                              (_quant_bnb_search_layout)
