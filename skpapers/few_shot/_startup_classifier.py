@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import with_callbacks
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils import indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
@@ -359,7 +360,8 @@ class STARTUPClassifier(
         scaling = Scaling(self.scaling).fitted(rows.X, rows.weight)
 
         stages = Stages(self, fitting, roles, scaling, source_classes, weight_name)
-        labelled = safe_indexing(rows_given, roles.labelled.extra["number"])  # with the names of the columns
+        (frame,) = indexable(rows_given)  # callbacks score rows with the names of the columns
+        labelled = safe_indexing(frame, roles.labelled.extra["number"])
         fitting.begin(labelled, roles.labelled.y, stages.n_steps)
         stages.run()
         return fitting.publish(stages.fitted(silent=False))
