@@ -80,7 +80,7 @@ class Paper:
         The publication.
 
     code : str or None
-        URL of the official code, None if there is none.
+        URL of the official code, or None for a paper without code.
 
     algorithm : str
         Path of the algorithm file from the project's root. Its text cites equations or algorithms by their numbers.

@@ -232,3 +232,18 @@ def test_verbose_prints_one_line_a_step(capsys):
     assert all(line.endswith(" s") for line in lines)
     Mean(2).fit(X, Y)
     assert not capsys.readouterr().out
+
+
+def test_a_silent_step_prints_nothing(capsys):
+    fitting = Fitting(Mean(verbose=1))
+    with fitting.step("epoch", 1, silent=True) as step:
+        step.figures = {"loss": 0.5}
+    assert not capsys.readouterr().out
+
+
+def test_callbacks_detached_during_a_resumed_fit_stay_detached():
+    model = Mean().fit(X, Y).set_callbacks(Recorder())
+    fitting = Fitting(model, resume=True)
+    model.set_callbacks()
+    fitting.publish({})
+    assert not hasattr(model, "_skl_callbacks")
