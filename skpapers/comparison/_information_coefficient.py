@@ -51,6 +51,11 @@ def _places(values: Floats, dates: Codes) -> tuple[Floats, Floats]:
     return first, last
 
 
+def centred_ranks(values: Floats, dates: Codes) -> Floats:
+    """Return the rank of each value among its date, ties averaged, minus the mean rank."""
+    return np.mean(_places(values, dates), axis=0) - (np.bincount(dates)[dates] - 1) / 2
+
+
 def _sums(values: Floats, dates: Codes, n_dates: int) -> Floats:
     return np.bincount(dates, weights=values, minlength=n_dates).astype(np.float64, copy=False)
 
@@ -71,9 +76,8 @@ def rank_information_coefficients(prediction: Floats, target: Floats, dates: Cod
     """
     counts = np.bincount(dates)
     n_dates = len(counts)
-    middle = (counts[dates] - 1) / 2
-    r = np.mean(_places(prediction, dates), axis=0) - middle
-    s = np.mean(_places(target, dates), axis=0) - middle
+    r = centred_ranks(prediction, dates)
+    s = centred_ranks(target, dates)
     covariance = _sums(r * s, dates, n_dates)
     spread_r = _sums(r * r, dates, n_dates)
     spread_s = _sums(s * s, dates, n_dates)
