@@ -30,6 +30,16 @@ class Spec:
         module, name = self.path.rsplit(".", 1)
         return getattr(import_module(module), name)(**{key: _built(value) for key, value in self.kwargs.items()})
 
+    @property
+    def code(self) -> str:
+        """A Python expression that builds the estimator, with the names of packages.
+
+        Estimators of this package go by their short names: ``"skpapers.SAMMLPRegressor(random_state=0)"``.
+        """
+        package, _, rest = self.path.partition(".")
+        path = f"skpapers.{rest.rpartition('.')[2]}" if package == "skpapers" else self.path
+        return f"{path}({', '.join(f'{key}={_written(value)}' for key, value in self.kwargs.items())})"
+
 
 def _built(value: Any) -> Any:
     """Return a value with an estimator in the place of every Spec."""
@@ -38,6 +48,17 @@ def _built(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(_built(item) for item in value)
     return value
+
+
+def _written(value: Any) -> str:
+    """Return the expression of a value, in which every Spec is the expression of its estimator."""
+    if isinstance(value, Spec):
+        return value.code
+    if type(value) is list:
+        return f"[{', '.join(map(_written, value))}]"
+    if type(value) is tuple:
+        return f"({', '.join(map(_written, value))}{',' * (len(value) == 1)})"
+    return repr(value)
 
 
 @dataclass(frozen=True)
@@ -53,11 +74,15 @@ class Contest:
         The task both estimators solve.
 
     method, baseline : Spec
-        The estimators, with equal random states.
+        The estimators, with equal random states. The baseline is what one would use in place of the method: trained to
+        the end, scaled and regularised like it.
 
     needs : tuple of str, default=()
         Names of per-row values, such as ``"sample_domain"``, without which the method has no meaning. It is left out of
         comparisons that do not have them.
+
+    baseline_name : str, default=""
+        Short name of the baseline, which says how it differs from the method: "CART, depth 2".
     """
 
     name: str
@@ -65,6 +90,7 @@ class Contest:
     method: Spec
     baseline: Spec
     needs: tuple[str, ...] = ()
+    baseline_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,13 +167,32 @@ class Paper:
         return f"docs/guide/{self.key}.md"
 
 
+# Leaf sizes of a single tree, the regularisation that depends on neither the scale of the target nor its noise.
+_LEAF_SIZES = (1, 3, 10, 30, 100, 300)
+_CART_CV = "CART, leaf size by CV"
+
+
+def _cart_cv(kind: str) -> Spec:
+    """Return a single tree as one would use it: fully grown trees overfit, so the leaf size is cross-validated."""
+    cart = Spec(f"sklearn.tree.DecisionTree{kind}", {"random_state": 0})
+    grid = {"min_samples_leaf": list(_LEAF_SIZES)}
+    return Spec("sklearn.model_selection.GridSearchCV", {"estimator": cart, "param_grid": grid})
+
+
+def _kinds() -> tuple[tuple[str, str], ...]:
+    """Return each task with the end of its estimators' names."""
+    return (("classification", "Classifier"), ("regression", "Regressor"))
+
+
 def _shrinkage_contests() -> Iterator[Contest]:
-    for task, kind in (("classification", "Classifier"), ("regression", "Regressor")):
+    for task, kind in _kinds():
         hs = f"skpapers.tree.HierarchicalShrinkage{kind}CV"
         tree = Spec(f"sklearn.tree.DecisionTree{kind}", {"random_state": 0})
         forest = Spec(f"sklearn.ensemble.RandomForest{kind}", {"n_jobs": -1, "random_state": 0})
-        yield Contest("HS tree", task, Spec(hs, {"estimator": tree}), tree)
-        yield Contest("HS forest", task, Spec(hs, {"estimator": forest, "cv": "oob"}), forest)
+        yield Contest("HS tree", task, Spec(hs, {"estimator": tree}), _cart_cv(kind), baseline_name=_CART_CV)
+        yield Contest(
+            "HS forest", task, Spec(hs, {"estimator": forest, "cv": "oob"}), forest, baseline_name="RandomForest"
+        )
 
 
 def _optimal_tree_contests() -> Iterator[Contest]:
@@ -156,40 +201,56 @@ def _optimal_tree_contests() -> Iterator[Contest]:
         ("regression", "QuantBnBTree", "Regressor"),
     ):
         for name, kwargs in (("optimal tree", {"max_depth": 2}), ("lookahead tree", {"max_depth": 6, "lookahead": 2})):
-            cart = Spec(f"sklearn.tree.DecisionTree{kind}", {"max_depth": kwargs["max_depth"], "random_state": 0})
-            yield Contest(name, task, Spec(f"skpapers.tree.{method}", kwargs), cart)
+            depth = kwargs["max_depth"]
+            cart = Spec(f"sklearn.tree.DecisionTree{kind}", {"max_depth": depth, "random_state": 0})
+            yield Contest(
+                name, task, Spec(f"skpapers.tree.{method}", kwargs), cart, baseline_name=f"CART, depth {depth}"
+            )
 
 
 def _sam_contests() -> Iterator[Contest]:
-    for task, kind in (("classification", "Classifier"), ("regression", "Regressor")):
+    for task, kind in _kinds():
         method = f"skpapers.neural_network.SAMMLP{kind}"
         settings = {"random_state": 0, "device": "cpu"}
-        yield Contest("SAM network", task, Spec(method, settings), Spec(method, {"rho": 0.0, **settings}))
+        plain = Spec(method, {"rho": 0.0, **settings})
+        yield Contest("SAM network", task, Spec(method, settings), plain, baseline_name="SAM network, rho=0")
 
 
 def _mixup_contests() -> Iterator[Contest]:
-    for task, kind in (("classification", "Classifier"), ("regression", "Regressor")):
+    for task, kind in _kinds():
         tree = Spec(f"sklearn.tree.DecisionTree{kind}", {"random_state": 0})
         mixed = {"estimator": tree, "alpha": 1.0, "random_state": 0}
-        yield Contest("mixup tree", task, Spec("skpapers.augmentation.MixupWrapper", mixed), tree)
+        method = Spec("skpapers.augmentation.MixupWrapper", mixed)
+        yield Contest("mixup tree", task, method, _cart_cv(kind), baseline_name=_CART_CV)
 
 
 def _startup_contests() -> Iterator[Contest]:
     method = Spec("skpapers.few_shot.STARTUPClassifier", {"random_state": 0, "device": "cpu"})
     network = {"hidden_layer_sizes": (128, 64), "rho": 0.0, "random_state": 0, "device": "cpu"}
     # a table has one domain: what is compared is the teacher with the final classifier, and a plain network
-    yield Contest(
-        "STARTUP teacher", "classification", method, Spec("skpapers.neural_network.SAMMLPClassifier", network)
-    )
+    plain = Spec("skpapers.neural_network.SAMMLPClassifier", network)
+    yield Contest("STARTUP teacher", "classification", method, plain, baseline_name="MLP (128, 64)")
 
 
 def _convex_contests() -> Iterator[Contest]:
-    for task, kind in (("classification", "Classifier"), ("regression", "Regressor")):
-        mlp = Spec(f"sklearn.neural_network.MLP{kind}", {"max_iter": 1000, "random_state": 0})
+    for task, kind in _kinds():
+        # The same kind of network, trained by Adam: it scales inputs and target, and rows held back end training. The
+        # comparison gives it the last rows for that if the rows are in the order of time.
+        network = {
+            "hidden_layer_sizes": (100,),
+            "activation": "relu",
+            "numeric_embedding": "none",
+            "rho": 0.0,
+            "early_stopping": True,
+            "validation_split": "random",
+            "random_state": 0,
+            "device": "cpu",
+        }
+        mlp = Spec(f"skpapers.neural_network.SAMMLP{kind}", network)
         # gated, since ReLU networks of small alphas take minutes on large tables
         params = {"activation": "gated_relu", "alphas": 5, "eps": 0.01, "random_state": 0}
         method = Spec(f"skpapers.convex.ConvexReLU{kind}CV", params)
-        yield Contest("convex gated ReLU", task, method, mlp)
+        yield Contest("convex gated ReLU", task, method, mlp, baseline_name="MLP (100,), early stopping")
 
 
 PAPERS: tuple[Paper, ...] = (

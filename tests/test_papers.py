@@ -8,6 +8,7 @@ from pathlib import Path
 from runpy import run_path
 
 import pytest
+import sklearn
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 import skpapers
@@ -104,6 +105,29 @@ def test_specs_in_lists_and_tuples_are_built():
     assert spec.build()[1] is not built[1]
     voting = Spec("sklearn.ensemble.VotingRegressor", {"estimators": [("a", built), ("b", spec)], "weights": (1, 2)})
     assert voting.build().weights == (1, 2)
+
+
+@pytest.mark.parametrize("contest", CONTESTS, ids=lambda c: f"{c.name}-{c.task}")
+def test_the_code_of_a_contest_builds_its_estimators(contest):
+    for spec in (contest.method, contest.baseline):
+        for module in re.findall(r"[\w.]+(?=\.\w+\()", spec.code):
+            import_module(module)
+        built = eval(spec.code, {"skpapers": skpapers, "sklearn": sklearn})
+        assert repr(built) == repr(spec.build())
+
+
+def test_the_code_of_tuples_and_lists():
+    spec = Spec("a.B", {"x": (Spec("skpapers.tree.C"),), "y": [1, "z"], "z": (1, (2, 3))})
+    assert spec.code == "a.B(x=(skpapers.C(),), y=[1, 'z'], z=(1, (2, 3)))"
+
+
+def test_baselines_have_names_of_their_own():
+    """Two contests may share a baseline, and then its name; a name never stands for two estimators."""
+    for task in ("classification", "regression"):
+        specs = {}
+        for contest in (contest for contest in CONTESTS if contest.task == task):
+            assert contest.baseline_name
+            assert specs.setdefault(contest.baseline_name, contest.baseline) == contest.baseline
 
 
 def test_a_paper_without_code_and_with_several_topics():
