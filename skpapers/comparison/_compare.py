@@ -233,8 +233,8 @@ def compare(
     >>> X, y = load_raisin(return_X_y=True, as_frame=True)
     >>> result = compare(X[:200], y[:200], methods=["HS tree"], cv=2)
     >>> result.to_frame()[["method", "baseline", "notes"]]
-        method                baseline notes
-    0  HS tree  DecisionTreeClassifier
+        method      baseline notes
+    0  HS tree  GridSearchCV
     """
     n_workers = _workers(n_jobs)
     if time_budget is not None and (not isinstance(time_budget, Real) or not time_budget > 0):
