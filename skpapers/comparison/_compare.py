@@ -164,9 +164,9 @@ def compare(
 
     groups : array of shape (n_samples,), default=None
         Rows that belong together. If `cv` is None or a number and there is no time, the rows of one group never
-        straddle training and test, nor in an estimator's own cross-validation. With a time the windows are cut by time
-        alone, and a splitter of your own gets the groups and does what it does with them; a note counts the folds with
-        rows of one group on both sides.
+        straddle training and test, nor in an estimator's own cross-validation. With windows in time, training rows of
+        groups that have test rows are left out. A splitter of your own gets the groups and does what it does with
+        them; a note counts the folds with rows of one group on both sides.
 
     sample_weight : array of shape (n_samples,), default=None
         Weights for fit, where an estimator takes them, and for the metric.

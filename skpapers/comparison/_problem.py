@@ -13,8 +13,9 @@ from sklearn.compose import ColumnTransformer
 
 from skpapers.comparison import _roles
 from skpapers.comparison._scoring import choose_scorer
-from skpapers.comparison._splits import Folds, Plan, make_plan
+from skpapers.comparison._splits import Plan, Windows, make_plan
 from skpapers.comparison._tables import clean_features, preprocessing, to_frame
+from skpapers.comparison._windows import Folds
 
 # What compare passes to fit by arguments of its own.
 _OWN_NAMES = ("X", "y", "sample_weight", "groups")
@@ -124,17 +125,16 @@ def _time_notes(folds: Folds, cv: Any, ranks: np.ndarray | None, time_name: str,
     return notes + [f"{future} if {' or '.join(late)} orders them"] * bool(late)
 
 
-def _group_notes(plan: Plan, cv: Any, groups: np.ndarray | None) -> list[str]:
-    """Note folds that have rows of one group on both sides."""
+def _group_notes(plan: Plan, groups: np.ndarray | None) -> list[str]:
+    """Note folds that have rows of one group on both sides, or training rows left out because of their group."""
     if groups is None:
         return []
-    notes = []
-    if plan.ranks is not None and (cv is None or isinstance(cv, str)):
-        notes.append("groups are not used: the windows are split by time")
+    if plan.groups is not None:
+        return ["training rows of groups with test rows are left out"]
     straddling = sum(bool(np.isin(groups[train], groups[test]).any()) for train, test in plan.folds)
-    if straddling:
-        notes.append(f"rows of one group are in training and in test in {straddling} of {len(plan.folds)} folds")
-    return notes
+    if not straddling:
+        return []
+    return [f"rows of one group are in training and in test in {straddling} of {len(plan.folds)} folds"]
 
 
 def _class_notes(y: np.ndarray, task: str, n_folds: int) -> list[str]:
@@ -183,14 +183,22 @@ def make_problem(
     features, kinds, notes = clean_features(frame.iloc[kept].reset_index(drop=True))
     scorer, metric, weightable = choose_scorer(scoring, task, labels)
     plan = make_plan(
-        cv, features, labels, task, ranks=ranks, gap=int(gap), groups=group_codes, rows=rows, time_name=time_name
+        cv,
+        features,
+        labels,
+        task,
+        ranks=ranks,
+        groups=group_codes,
+        rows=rows,
+        windows=Windows(gap=int(gap)),
+        time_name=time_name,
     )
     if len(kept) < n_given:
         notes.append(f"dropped, target missing: {n_given - len(kept)} of {n_given} rows")
     if weights is not None and not weightable:
         notes.append(f"{metric} does not take sample weights: scores are unweighted")
     notes += doubts + _time_notes(plan.folds, cv, ranks, time_name, features[kinds["dates"]])
-    notes += _group_notes(plan, cv, group_codes) + _class_notes(labels, task, len(plan.folds))
+    notes += _group_notes(plan, group_codes) + _class_notes(labels, task, len(plan.folds))
     return Problem(
         frame=features,
         y=labels,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
@@ -14,11 +14,23 @@ from sklearn.model_selection import (
     KFold,
     StratifiedGroupKFold,
     StratifiedKFold,
-    TimeSeriesSplit,
 )
 
-N_FOLDS = 5
-Folds = list[tuple[np.ndarray, np.ndarray]]
+from skpapers.comparison._purging import N_INNER, PurgedSplit, forward_split, purge, rows_of_gap, without_groups
+from skpapers.comparison._windows import (
+    N_BLOCKS,
+    N_FOLDS,
+    N_TESTED,
+    Folds,
+    combinatorial_folds,
+    default_embargo,
+    time_folds,
+    walk_forward_folds,
+    walk_forward_sizes,
+)
+
+IN_TIME = ("time", "walk-forward", "purged")
+_KNOWN = "it must be a number of folds, 'time', 'walk-forward', 'purged', a splitter or splits"
 
 
 @dataclass(frozen=True)
@@ -30,43 +42,55 @@ class Plan:
     folds : list of (train, test) arrays of row numbers
     name : str
     ranks : ndarray of shape (n_rows,) or None
-        Ranks of the timestamps; given when training rows come before test rows, also inside a training fold.
+        Ranks of the timestamps, ascending; given if estimators must not train on the future inside a training fold.
     gap : int
         Distinct timestamps between training and test rows.
+    label_end : ndarray of shape (n_rows,) or None
+        The rank at which the label of each row is known; it may lie beyond the last. None without `ranks`, and if
+        labels are known at once.
+    groups : ndarray of shape (n_rows,) or None
+        Groups whose rows are not on both sides of a window in time.
     """
 
     folds: Folds
     name: str
     ranks: np.ndarray | None = None
     gap: int = 0
+    label_end: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
 
-def time_folds(ranks: np.ndarray, gap: int = 0, n_splits: int = N_FOLDS, time_name: str = "") -> Folds:
-    """Expanding windows over distinct timestamps: all rows of a timestamp fall on the same side.
+@dataclass(frozen=True)
+class Windows:
+    """What the user says about time, in distinct timestamps. None: not given.
 
-    `time_name` is the source of the ranks, for the error message if there are too few.
+    `label_end` has the rank at which each label is known; `horizon` is what made it, None if it was given per row.
     """
-    n_times = int(ranks.max()) + 1
-    if n_times - gap - n_splits * (n_times // (n_splits + 1)) <= 0 or n_times <= n_splits:
-        raise ValueError(
-            f"{time_name}{': ' * bool(time_name)}cv='time' with gap={gap} needs more distinct timestamps for "
-            f"{n_splits} windows; there are {n_times}. Choose another time (--time-column) or a number of folds (--cv)."
-        )
-    windows = TimeSeriesSplit(n_splits, gap=gap).split(np.arange(n_times))
-    return [(np.flatnonzero(np.isin(ranks, train)), np.flatnonzero(np.isin(ranks, test))) for train, test in windows]
 
+    gap: int = 0
+    horizon: int | None = None
+    label_end: np.ndarray | None = None
+    embargo: int | None = None
+    train_size: int | None = None
+    step: int | None = None
 
-def rows_of_gap(ranks: np.ndarray, gap: int) -> int:
-    """Return the gap in rows that keeps `gap` whole timestamps, and no part of another, between the two sides."""
-    counts = np.bincount(ranks)
-    counts = counts[counts > 0]
-    window = np.ones(min(gap + 1, len(counts)), dtype=np.int64)
-    return int(np.convolve(counts, window, mode="valid").max()) - 1
+    def distance(self) -> int:
+        """Return the timestamps that no training row before a test window may be from."""
+        return max(self.gap, self.horizon or 0)
+
+    def __str__(self) -> str:
+        if self.label_end is None:
+            return f"gap {self.gap}"
+        purged = "purged by label ends" if self.horizon is None else f"horizon {self.horizon}"
+        return f"gap {self.gap}, {purged}" if self.gap else purged
 
 
 def _count(cv: Any) -> int:
     if isinstance(cv, bool) or cv < 2:
-        raise ValueError(f"cv={cv!r} is not a number of folds; it must be 2 or more, 'time', a splitter or splits.")
+        raise ValueError(
+            f"cv={cv!r} is not a number of folds; it must be 2 or more, 'time', 'walk-forward', "
+            "'purged', a splitter or splits."
+        )
     return int(cv)
 
 
@@ -110,7 +134,7 @@ def _given_folds(cv: Any, X: Any, y: np.ndarray, groups: np.ndarray | None, rows
     elif isinstance(cv, Iterable) and not isinstance(cv, str):
         splits = cv
     else:
-        raise ValueError(f"cv={cv!r} is unknown; it must be a number of folds, 'time', a splitter or splits.")
+        raise ValueError(f"cv={cv!r} is unknown; {_KNOWN}.")
     folds = []
     for number, split in enumerate(splits, start=1):
         if not isinstance(split, tuple | list) or len(split) != 2:
@@ -126,6 +150,52 @@ def _given_folds(cv: Any, X: Any, y: np.ndarray, groups: np.ndarray | None, rows
     return folds
 
 
+def _windows_in_time(
+    cv: str, ranks: np.ndarray, windows: Windows, groups: np.ndarray | None, time_name: str
+) -> tuple[Folds, str]:
+    """Return the folds of a name in `IN_TIME` and what they are called."""
+    distance = windows.distance()
+    n_times = int(ranks.max()) + 1
+    embargo = windows.embargo or 0
+    if cv == "time":
+        folds = time_folds(ranks, distance, time_name=time_name)
+        name = f"{len(folds)} expanding windows in time"
+    elif cv == "walk-forward":
+        folds = walk_forward_folds(ranks, distance, windows.train_size, windows.step, time_name)
+        n_train, n_test = walk_forward_sizes(n_times, distance, windows.train_size, windows.step)
+        name = f"{len(folds)} rolling windows in time, {n_train} timestamps to train, {n_test} to test"
+    else:
+        folds = combinatorial_folds(ranks, time_name)
+        embargo = default_embargo(n_times) if windows.embargo is None else embargo
+        name = f"{len(folds)} combinatorial folds in time, {N_TESTED} of {N_BLOCKS} blocks tested, embargo {embargo}"
+    return purged_folds(folds, ranks, windows, groups, embargo), f"{name}, {windows}"
+
+
+def purged_folds(
+    folds: Folds, ranks: np.ndarray, windows: Windows, groups: np.ndarray | None, embargo: int | None = None
+) -> Folds:
+    """Return the folds without training rows that a test row's label, gap, embargo or group excludes."""
+    embargo = (windows.embargo or 0) if embargo is None else embargo
+    # a gap is a label of that length, for the sake of folds that also train on rows after their test rows
+    ends = ranks + windows.gap if windows.gap else None
+    purged = []
+    for number, (train, test) in enumerate(folds, start=1):
+        kept = purge(train, test, ranks, windows.label_end, embargo)
+        kept = kept if ends is None else purge(kept, test, ranks, ends)
+        if not len(kept):
+            raise ValueError(
+                f"No training row of fold {number} is left: every label overlaps those of its test rows ({windows})."
+            )
+        kept = without_groups(kept, test, groups)
+        if not len(kept):
+            raise ValueError(
+                f"groups: every training row of fold {number} is of a group that has test rows. With a time, rows of "
+                "one group are not on both sides; name assets as assets (--assets), which may be on both."
+            )
+        purged.append((kept, test))
+    return purged
+
+
 def make_plan(
     cv: Any,
     X: Any,
@@ -133,26 +203,48 @@ def make_plan(
     task: str,
     *,
     ranks: np.ndarray | None,
-    gap: int,
     groups: np.ndarray | None,
     rows: np.ndarray,
+    windows: Windows,
     time_name: str = "",
 ) -> Plan:
     """Choose the folds. The rows are in time order if `ranks` are given; `rows` maps given rows to ordered ones."""
-    if gap and (isinstance(cv, Integral) or (cv is None and ranks is None)):
-        raise ValueError("gap keeps distance in time; it needs cv='time', a time column or a splitter.")
-    if isinstance(cv, str) and cv != "time":
-        raise ValueError(f"cv={cv!r} is unknown; it must be a number of folds, 'time', a splitter or splits.")
-    if isinstance(cv, Integral) or (cv is None and ranks is None):
+    cv = "time" if cv is None and ranks is not None else cv
+    if isinstance(cv, str) and cv not in IN_TIME:
+        raise ValueError(f"cv={cv!r} is unknown; {_KNOWN}.")
+    _check_windows(cv, windows)
+    if cv is None or isinstance(cv, Integral):
         return _counted_folds(N_FOLDS if cv is None else _count(cv), y, task, groups)
     order = np.arange(len(y)) if ranks is None else ranks
-    if cv is None or isinstance(cv, str):
-        folds = time_folds(order, gap, time_name=time_name)
-        return Plan(folds, f"{len(folds)} expanding windows in time, gap {gap}", order, gap)
+    if isinstance(cv, str):
+        folds, name = _windows_in_time(cv, order, windows, groups, time_name)
+        return Plan(folds, name, order, windows.gap, windows.label_end, groups)
     folds = _given_folds(cv, X, y, groups, rows)
     name = f"{len(folds)} folds ({type(cv).__name__ if hasattr(cv, 'split') else 'given splits'})"
+    if windows.label_end is not None or windows.embargo:
+        # a gap of one's own splitter is its own affair
+        folds = purged_folds(folds, order, replace(windows, gap=0), None)
+        name += f", {windows}"
     forward = all(order[train].max() < order[test].min() for train, test in folds)
-    return Plan(folds, name, order if forward or ranks is not None else None, gap)
+    if ranks is None and windows.label_end is None and not forward:
+        return Plan(folds, name, None, windows.gap)
+    return Plan(folds, name, order, windows.gap, windows.label_end)
+
+
+def _check_windows(cv: Any, windows: Windows) -> None:
+    """Refuse options that the folds do not use."""
+    given = {
+        "gap": bool(windows.gap),
+        "horizon": windows.horizon is not None,
+        "label_end": windows.label_end is not None,
+        "embargo": windows.embargo is not None,
+    }
+    if cv is None or isinstance(cv, Integral):
+        for name in (name for name, is_given in given.items() if is_given):
+            raise ValueError(f"{name} keeps distance in time; it needs cv='time', a time column or a splitter.")
+    for name in ("train_size", "step"):
+        if cv != "walk-forward" and getattr(windows, name) is not None:
+            raise ValueError(f"{name} is the length of a rolling window; it needs cv='walk-forward'.")
 
 
 def inner_cv(estimator: BaseEstimator, plan: Plan, train: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
@@ -161,13 +253,13 @@ def inner_cv(estimator: BaseEstimator, plan: Plan, train: np.ndarray, groups: np
     if not names:
         return {}
     if plan.ranks is not None:
-        gap = rows_of_gap(plan.ranks[train], plan.gap)
-        free = len(train) - gap
-        n_splits = max(2, min(N_FOLDS, free - 1))
-        # scikit-learn sizes its test sets as if there were no gap; where that leaves no training rows, smaller ones do
-        size = None if free > n_splits * (len(train) // (n_splits + 1)) else max(1, free // (n_splits + 1))
-        return dict.fromkeys(names, TimeSeriesSplit(n_splits, gap=gap, test_size=size))
+        ranks = plan.ranks[train]
+        if plan.label_end is None and plan.groups is None:
+            return dict.fromkeys(names, forward_split(len(train), rows_of_gap(ranks, plan.gap)))
+        ends = ranks if plan.label_end is None else plan.label_end[train]
+        within = None if plan.groups is None else plan.groups[train]
+        return dict.fromkeys(names, PurgedSplit(ranks, ends, plan.gap, within))
     if groups is not None and "cv" in names:
         n_groups = len(np.unique(groups[train]))
-        return {"cv": GroupKFold(min(N_FOLDS, n_groups))} if n_groups > 1 else {}
+        return {"cv": GroupKFold(min(N_INNER, n_groups))} if n_groups > 1 else {}
     return {}

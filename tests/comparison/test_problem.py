@@ -129,13 +129,11 @@ def test_groups_on_both_sides():
     assert problem({}, cv=3, groups=groups).notes == ()
     splits = [(range(30), range(30, 60)), (range(20), range(20, 60))]
     assert problem({}, cv=splits, groups=np.arange(N) // 30).notes == (note.format("1 of 2"),)
-    assert problem({"day": DAYS}, groups=groups).notes[1:] == (
-        "groups are not used: the windows are split by time",
-        note.format("5 of 5"),
+    assert problem({"day": DAYS}, groups=np.arange(N) // 4).notes[1:] == (
+        "training rows of groups with test rows are left out",
     )
-    assert problem({"day": DAYS}, groups=np.arange(N)).notes[1:] == (
-        "groups are not used: the windows are split by time",
-    )
+    with pytest.raises(ValueError, match="groups: every training row of fold 1 is of a group that has test rows"):
+        problem({"day": DAYS}, groups=groups)
 
 
 @pytest.mark.parametrize("write", ["%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d %b %Y", "%Y%m%d", "%b %d, %Y %H:%M"])

@@ -13,54 +13,21 @@ from sklearn.model_selection import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
-from skpapers.comparison._splits import Plan, inner_cv, make_plan, time_folds
+from skpapers.comparison._purging import PurgedSplit
+from skpapers.comparison._splits import Plan, Windows, inner_cv, make_plan
+from skpapers.comparison._windows import time_folds
+from tests.comparison._asserts import same
+from tests.comparison._panels import embargoed, overlap, panel
 
 
-def panel(rng, n_times, most):
-    """Return the ranks of a panel with 1 to `most` rows per timestamp, in time order."""
-    return np.repeat(np.arange(n_times), rng.integers(1, most + 1, n_times))
-
-
-def plan(cv, n=60, *, ranks=None, gap=0, groups=None, task="regression", y=None, rows=None):
+def plan(cv, n=60, *, ranks=None, groups=None, task="regression", y=None, rows=None, **windows):
     """Return the plan of `n` rows."""
     y = np.arange(float(n)) if y is None else y
     rows = np.arange(n) if rows is None else rows
-    return make_plan(cv, np.zeros((n, 2)), y, task, ranks=ranks, gap=gap, groups=groups, rows=rows)
-
-
-def same(folds, others):
-    """Assert that two lists of folds hold the same rows."""
-    others = list(others)
-    assert len(folds) == len(others)
-    for (train, test), (other_train, other_test) in zip(folds, others, strict=True):
-        np.testing.assert_array_equal(train, other_train)
-        np.testing.assert_array_equal(test, other_test)
-
-
-@pytest.mark.parametrize("gap", [0, 1, 3])
-@pytest.mark.parametrize("most", [1, 7])
-@pytest.mark.parametrize("seed", range(5))
-def test_windows_never_train_on_the_future(seed, most, gap):
-    rng = np.random.default_rng(seed)
-    ranks = panel(rng, int(rng.integers(12, 40)), most)
-    folds = time_folds(ranks, gap)
-    assert len(folds) == 5
-    for train, test in folds:
-        assert ranks[train].max() + gap < ranks[test].min()
-        assert not set(ranks[train]) & set(ranks[test])
-        # whole timestamps on both sides, and nothing between them but the gap
-        assert np.isin(ranks, ranks[train]).sum() == len(train)
-        assert np.isin(ranks, ranks[test]).sum() == len(test)
-        assert ranks[test].min() - ranks[train].max() == gap + 1
-    tested = np.concatenate([test for _, test in folds])
-    assert len(tested) == len(np.unique(tested))
-    assert tested.max() == len(ranks) - 1
-
-
-@pytest.mark.parametrize("gap", [0, 2])
-def test_windows_equal_time_series_split_on_distinct_times(gap):
-    same(time_folds(np.arange(47), gap), TimeSeriesSplit(5, gap=gap).split(np.zeros(47)))
-    same(plan("time", 47, gap=gap).folds, TimeSeriesSplit(5, gap=gap).split(np.zeros(47)))
+    if "horizon" in windows:
+        windows["label_end"] = (np.arange(n) if ranks is None else ranks) + windows["horizon"]
+    X = np.zeros((n, 2))
+    return make_plan(cv, X, y, task, ranks=ranks, groups=groups, rows=rows, windows=Windows(**windows))
 
 
 @pytest.mark.parametrize("gap", [0, 1, 4])
@@ -153,7 +120,12 @@ def test_given_splits_name_the_rows_as_given():
 @pytest.mark.parametrize(
     ("cv", "options", "message"),
     [
-        ("weekly", {}, "cv='weekly' is unknown; it must be a number of folds, 'time', a splitter or splits"),
+        (
+            "weekly",
+            {},
+            "cv='weekly' is unknown; it must be a number of folds, 'time', 'walk-forward', 'purged', a "
+            "splitter or splits",
+        ),
         (1, {}, "cv=1 is not a number of folds"),
         (True, {}, "cv=True is not a number of folds"),
         (3.5, {}, "cv=3.5 is unknown"),
@@ -174,5 +146,94 @@ def test_given_splits_name_the_rows_as_given():
     ],
 )
 def test_errors(cv, options, message):
+    with pytest.raises(ValueError, match=message):
+        plan(cv, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"cv": "time", "horizon": 4}, "5 expanding windows in time, horizon 4"),
+        ({"cv": "time", "horizon": 2, "gap": 4}, "5 expanding windows in time, gap 4, horizon 2"),
+        (
+            {"cv": "walk-forward", "horizon": 3, "train_size": 20, "step": 8},
+            "4 rolling windows in time, 20 timestamps to train, 8 to test, horizon 3",
+        ),
+        (
+            {"cv": "purged", "horizon": 3, "embargo": 2},
+            "15 combinatorial folds in time, 2 of 6 blocks tested, embargo 2, horizon 3",
+        ),
+        ({"cv": "purged", "gap": 2}, "15 combinatorial folds in time, 2 of 6 blocks tested, embargo 0, gap 2"),
+    ],
+)
+def test_no_label_of_a_panel_overlaps_that_of_a_test_row(options, name):
+    ranks = panel(np.random.default_rng(0), 60, 3)
+    found = plan(ranks=ranks, n=len(ranks), **options)
+    assert found.name == name
+    length = max(options.get("horizon", 0), options.get("gap", 0))
+    ends = ranks + length
+    for train, test in found.folds:
+        assert len(train) > 0
+        assert not any(overlap(i, j, ranks, ends) for i in train for j in test)
+        embargo = options.get("embargo", 0)
+        dropped = np.setdiff1d(np.arange(len(ranks)), [*train, *test])
+        if options["cv"] == "purged":  # and no other row is lost
+            for i in dropped:
+                assert any(overlap(i, j, ranks, ends) or embargoed(i, j, ranks, ends, embargo) for j in test)
+
+
+def test_rolling_windows_keep_their_length_beside_a_horizon():
+    found = plan("walk-forward", horizon=5, train_size=20, step=10)
+    assert [len(train) for train, _ in found.folds] == [20, 20, 20]
+
+
+def test_label_ends_of_single_rows():
+    ranks = np.arange(60)
+    ends = ranks.copy()
+    ends[3] = 59
+    found = plan("time", label_end=ends)
+    assert found.name == "5 expanding windows in time, purged by label ends"
+    assert all(3 not in train and 2 in train for train, _ in found.folds)
+    inner = inner_cv(LassoCV(), found, np.arange(40), None)["cv"]
+    assert isinstance(inner, PurgedSplit)
+    assert all(3 not in train and 2 in train for train, _ in inner.split(np.zeros(40)))
+
+
+def test_a_splitter_of_ones_own_is_purged_by_labels_alone():
+    folds = plan(KFold(3), horizon=4, gap=9).folds
+    for (train, test), (all_train, all_test) in zip(folds, KFold(3).split(np.zeros(60)), strict=True):
+        np.testing.assert_array_equal(test, all_test)
+        assert set(all_train) - set(train) == {i for i in all_train if any(abs(i - j) <= 4 for j in test)}
+    embargoed = plan(KFold(3), embargo=2).folds[0][0]
+    np.testing.assert_array_equal(embargoed, np.arange(22, 60))
+
+
+def test_rows_of_one_group_are_not_on_both_sides_of_a_window():
+    groups = np.arange(60) // 7
+    found = plan("time", groups=groups)
+    full = plan("time")
+    for (train, test), (all_train, all_test) in zip(found.folds, full.folds, strict=True):
+        np.testing.assert_array_equal(test, all_test)
+        assert set(train) == {i for i in all_train if groups[i] not in groups[test]}
+    inner = inner_cv(LassoCV(), found, np.arange(40), None)["cv"]
+    for train, test in inner.split(np.zeros(40)):
+        assert not set(groups[train]) & set(groups[test])
+    with pytest.raises(ValueError, match=r"^groups: every training row of fold 1 .* name assets as assets"):
+        plan("time", groups=np.arange(60) % 4)
+
+
+@pytest.mark.parametrize(
+    ("cv", "options", "message"),
+    [
+        (5, {"horizon": 2}, "horizon keeps distance in time; it needs cv='time'"),
+        (None, {"label_end": np.arange(60)}, "label_end keeps distance in time"),
+        (None, {"embargo": 0}, "embargo keeps distance in time"),
+        ("time", {"train_size": 20}, "train_size is the length of a rolling window; it needs cv='walk-forward'"),
+        ("purged", {"step": 2}, "step is the length of a rolling window"),
+        ("purged", {"horizon": 60}, "No training row of fold 1 is left: every label overlaps"),
+        ("time", {"label_end": np.full(60, 60)}, r"No training row of fold 1 is left.*\(purged by label ends\)"),
+    ],
+)
+def test_errors_of_windows(cv, options, message):
     with pytest.raises(ValueError, match=message):
         plan(cv, **options)
