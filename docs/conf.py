@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 import skpapers
-from skpapers.papers import markdown_table
+from skpapers.papers import table
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -28,7 +28,7 @@ numpydoc_show_class_members = False
 
 myst_enable_extensions = ["colon_fence", "dollarmath", "substitution"]
 myst_heading_anchors = 3
-myst_substitutions = {"papers": markdown_table()}
+myst_substitutions = {"papers": table().to_markdown(folder="")}
 nb_execution_mode = "force"
 nb_execution_excludepatterns = ["notebooks/*"]  # `make docs` has executed them, several at a time
 nb_execution_raise_on_error = True

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from skpapers.papers import PAPERS, markdown_table  # noqa: E402
+from skpapers.papers import PAPERS, table  # noqa: E402
 
 # Public names that belong to no paper.
 OTHERS = {"Comparison": "skpapers.comparison", "compare": "skpapers.comparison"}
@@ -38,6 +38,22 @@ FOLDER = """
 {names}
 ```
 """
+GUIDE = """# Guide
+
+[Compare the methods](compare.md) on a table of your own first: it says in one screen which of them beat what you would
+use anyway. The pages below say of each method how it works, when it helps and when it does not.
+
+| You have, or want | Guide page | Estimators | Claims, measured here |
+|---|---|---|---|
+{rows}
+
+```{{toctree}}
+:hidden:
+:maxdepth: 1
+
+{pages}
+```
+"""
 
 
 def topics() -> list[str]:
@@ -58,7 +74,7 @@ def _replaced(pattern: str, new: str, text: str) -> str:
 def readme(text: str) -> str:
     """Return the README with its table of papers."""
     pattern = r"(?<=<!-- papers:begin -->\n).*?(?=\n<!-- papers:end -->)"
-    return _replaced(pattern, markdown_table(), text)
+    return _replaced(pattern, table().to_markdown(), text)
 
 
 def api(text: str) -> str:
@@ -77,9 +93,22 @@ def _folder(path: str) -> Iterator[str]:
 
 
 def guide(text: str) -> str:
-    """Return the index of the guide: a page for each paper, and that of compare."""
-    pages = [*(Path(paper.guide).stem for paper in PAPERS), "compare"]
-    return "\n".join(["# Guide", "", "```{toctree}", ":maxdepth: 1", "", *pages, "```", ""])
+    """Return the index of the guide: which method is for whom, and a page for each paper."""
+    rows = [
+        f"| {paper.use} | [{page_title(paper.guide)}]({Path(paper.guide).name}) | "
+        f"{', '.join(f'`{name}`' for name in paper.estimator_names)} | {paper.verdict} |"
+        for paper in PAPERS
+    ]
+    pages = ["compare", "compare_files", *(Path(paper.guide).stem for paper in PAPERS)]
+    return GUIDE.format(rows="\n".join(rows), pages="\n".join(pages))
+
+
+def page_title(path: str) -> str:
+    """Return the first heading of a page."""
+    match = re.search(r"^# (.+)$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+    if match is None:
+        raise ValueError(f"{path} has no heading.")
+    return match[1]
 
 
 def typed_names(text: str) -> str:

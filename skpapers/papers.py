@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
+
+from skpapers._paper_table import PaperRow, PaperTable
+
+Shows = Literal["shows", "mixed", "does not show"]
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,11 @@ class Paper:
     contests : tuple of Contest
         The rows of a comparison. Empty for a transformer alone, and if the method equals its baseline on most tables.
 
-    reproduction : tuple of str
-        Names of the claims in ``benchmarks/reproduce.py``.
+    reproduction : dict of str to {"shows", "mixed", "does not show"}
+        The claims in ``benchmarks/reproduce.py``, and whether they show in the stored measurements.
+
+    use : str
+        What one would use the estimators for, in a few words.
 
     functions : tuple of str, default=()
         Public functions as ``"topic.function"``, importable from the same places.
@@ -140,7 +147,8 @@ class Paper:
     algorithm: str
     estimators: tuple[str, ...]
     contests: tuple[Contest, ...]
-    reproduction: tuple[str, ...]
+    reproduction: dict[str, Shows]
+    use: str
     functions: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     time_budget: float = 1800.0
@@ -155,6 +163,12 @@ class Paper:
         """The module of every public name."""
         paths = (path.rpartition(".") for path in self.estimators + self.functions + self.aliases)
         return {name: f"skpapers.{topic}" for topic, _, name in paths}
+
+    @property
+    def verdict(self) -> Shows:
+        """Whether the paper's claims show here: all of them, none, or something between."""
+        found = set(self.reproduction.values())
+        return found.pop() if len(found) == 1 else "mixed"
 
     @property
     def notebook(self) -> str:
@@ -269,7 +283,11 @@ PAPERS: tuple[Paper, ...] = (
             "tree.HierarchicalShrinkageRegressorCV",
         ),
         contests=tuple(_shrinkage_contests()),
-        reproduction=("hs_test_score", "hs_shap_variance"),
+        reproduction={
+            "hs_test_score": "shows",
+            "hs_shap_variance": "mixed",
+        },
+        use="a tree or forest whose leaves have few rows: better scores and probabilities without a new fit",
     ),
     Paper(
         key="convex_relu",
@@ -286,13 +304,14 @@ PAPERS: tuple[Paper, ...] = (
             "convex.ConvexReLURegressorCV",
         ),
         contests=tuple(_convex_contests()),
-        reproduction=(
-            "convex_relu_objective",
-            "convex_relu_same_model",
-            "convex_relu_profile",
-            "convex_relu_accuracy",
-            "convex_relu_sampling",
-        ),
+        reproduction={
+            "convex_relu_objective": "shows",
+            "convex_relu_same_model": "mixed",
+            "convex_relu_profile": "shows",
+            "convex_relu_accuracy": "mixed",
+            "convex_relu_sampling": "mixed",
+        },
+        use="a small neural network that is trained to its optimum, without a learning rate",
         functions=("convex.convex_relu_path",),
     ),
     Paper(
@@ -305,12 +324,13 @@ PAPERS: tuple[Paper, ...] = (
         algorithm="skpapers/tree/_quant_bnb.py",
         estimators=("tree.QuantBnBTree", "tree.QuantBnBTreeClassifier"),
         contests=tuple(_optimal_tree_contests()),
-        reproduction=(
-            "quant_bnb_train_objective",
-            "quant_bnb_test_score",
-            "quant_bnb_lookahead",
-            "quant_bnb_shrinkage",
-        ),
+        reproduction={
+            "quant_bnb_train_objective": "shows",
+            "quant_bnb_test_score": "shows",
+            "quant_bnb_lookahead": "does not show",
+            "quant_bnb_shrinkage": "mixed",
+        },
+        use="a small tree that must be read, with a proof that no tree of its depth fits better",
         aliases=("tree.QuantBnBTreeRegressor",),
     ),
     Paper(
@@ -323,7 +343,10 @@ PAPERS: tuple[Paper, ...] = (
         algorithm="skpapers/neural_network/_sam.py",
         estimators=("neural_network.SAMMLPClassifier", "neural_network.SAMMLPRegressor"),
         contests=tuple(_sam_contests()),
-        reproduction=("sam_label_noise",),
+        reproduction={
+            "sam_label_noise": "shows",
+        },
+        use="a network for a table, above all if some of its labels are wrong",
     ),
     Paper(
         key="mixup",
@@ -335,7 +358,11 @@ PAPERS: tuple[Paper, ...] = (
         algorithm="skpapers/augmentation/_mixup.py",
         estimators=("augmentation.MixupWrapper",),
         contests=tuple(_mixup_contests()),
-        reproduction=("mixup_tree_r2", "mixup_fgsm"),
+        reproduction={
+            "mixup_tree_r2": "shows",
+            "mixup_fgsm": "shows",
+        },
+        use="few rows and a model that overfits; a network that must withstand small attacks",
         functions=(
             "augmentation.adversarial_accuracy",
             "augmentation.mixup_loss",
@@ -352,7 +379,11 @@ PAPERS: tuple[Paper, ...] = (
         algorithm="skpapers/few_shot/_distribution_calibration.py",
         estimators=("few_shot.DistributionCalibratedFewShot",),
         contests=(),  # without rare classes it is its own baseline
-        reproduction=("dc_rare_classes", "dc_episodes"),
+        reproduction={
+            "dc_rare_classes": "shows",
+            "dc_episodes": "shows",
+        },
+        use="classes with very few labels beside classes with many",
     ),
     Paper(
         key="startup",
@@ -364,16 +395,38 @@ PAPERS: tuple[Paper, ...] = (
         algorithm="skpapers/few_shot/_startup.py",
         estimators=("few_shot.STARTUPClassifier",),
         contests=tuple(_startup_contests()),
-        reproduction=("startup_one_shot",),
+        reproduction={
+            "startup_one_shot": "shows",
+        },
+        use="a domain with few labels and many rows without, and a labelled domain with other classes",
     ),
 )
 
 
-def markdown_table(papers: Sequence[Paper] = PAPERS) -> str:
-    """Return the README's table of papers."""
-    rows = ["| paper | venue | estimators | algorithm |", "|---|---|---|---|"]
-    for paper in papers:
-        names = ", ".join(f"`{name}`" for name in paper.estimator_names)
-        code = "" if paper.code is None else f" ([code]({paper.code}))"
-        rows.append(f"| [{paper.title}]({paper.url}){code} | {paper.venue} | {names} | `{paper.algorithm}` |")
-    return "\n".join(rows)
+def table(papers: Sequence[Paper] = PAPERS) -> PaperTable:
+    """Return the list of papers: what each is for, its estimators, and whether its claims show here.
+
+    It shows itself on a terminal and in a notebook; ``python -m skpapers papers`` prints it.
+
+    Examples
+    --------
+    >>> from skpapers import papers
+    >>> print(papers.table().to_text(80).splitlines()[2])
+      for      a tree or forest whose leaves have few rows: better scores and
+    """
+    return PaperTable(tuple(_row(paper) for paper in papers))
+
+
+def _row(paper: Paper) -> PaperRow:
+    shows = sum(verdict == "shows" for verdict in paper.reproduction.values())
+    counted = f": {shows} of {len(paper.reproduction)} shown" if paper.verdict == "mixed" else ""
+    return PaperRow(
+        key=paper.key,
+        title=paper.title,
+        venue=paper.venue,
+        url=paper.url,
+        code=paper.code,
+        use=paper.use,
+        names=paper.estimator_names,
+        verdict=paper.verdict + counted,
+    )

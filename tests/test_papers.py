@@ -1,6 +1,7 @@
 """The records of papers agree with the package, the documentation and the claims."""
 
 import inspect
+import json
 import re
 from dataclasses import replace
 from importlib import import_module
@@ -13,7 +14,7 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 import skpapers
 from benchmarks import reproduce
-from skpapers.papers import PAPERS, Spec, markdown_table
+from skpapers.papers import PAPERS, Spec, table
 
 ROOT = Path(__file__).parents[1]
 CONTESTS = [contest for paper in PAPERS for contest in paper.contests]
@@ -51,8 +52,10 @@ class TestEveryPaper:
         registered = [name for name, claim in reproduce.CLAIMS.items() if claim.paper == paper.key]
         assert sorted(registered) == sorted(paper.reproduction)
         page = (ROOT / "docs/reproduction.md").read_text()
-        for name in paper.reproduction:
+        for name, shows in paper.reproduction.items():
             assert name in page
+            stored = json.loads((reproduce.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+            assert stored["shows"] == shows, f"benchmarks/results/{name}.json and skpapers/papers.py differ"
 
     def test_its_estimators_cite_it(self, paper):
         for name in paper.estimator_names:
@@ -135,7 +138,17 @@ def test_a_paper_without_code_and_with_several_topics():
     paper = replace(PAPERS[0], code=None, **names)
     assert paper.estimator_names == ("A", "B")
     assert paper.modules == {"A": "skpapers.tree", "B": "skpapers.convex", "c": "skpapers.convex", "D": "skpapers.tree"}
-    assert "code" not in markdown_table([paper])
+    assert "code" not in table([paper]).to_markdown()
+
+
+def test_the_verdict_of_a_paper():
+    def verdict(*shows):
+        return replace(PAPERS[0], reproduction={str(n): word for n, word in enumerate(shows)}).verdict
+
+    assert verdict("shows", "shows") == "shows"
+    assert verdict("shows", "does not show") == "mixed"
+    assert verdict("mixed") == "mixed"
+    assert verdict("does not show", "does not show") == "does not show"
 
 
 TABLES = run_path(str(ROOT / "docs" / "tables.py"))["TABLES"]
