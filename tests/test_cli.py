@@ -12,6 +12,9 @@ import pytest
 import skpapers
 from skpapers import cli
 from skpapers.comparison import Comparison
+from skpapers.comparison._problem import make_problem
+from skpapers.comparison._records import Fits
+from tests.comparison._estimators import numbers
 
 
 def result(**changes):
@@ -33,7 +36,11 @@ def result(**changes):
             "notes": ["", "failed: ValueError: [no]"],
         }
     ).assign(**changes)
-    return Comparison(frame, frame[["method"]], "classification", "accuracy", "5 folds", 100, 3, ("beware",))
+    X, y = numbers(100)
+    absent = dict.fromkeys(["cv", "time", "groups", "sample_weight", "metadata", "scoring"])
+    problem = make_problem(X[:, :3], y, task="auto", gap=0, **absent)
+    made = type("Made", (Comparison,), {"frame": frame})
+    return made(problem, (), Fits({}, {}), notes=("beware",))
 
 
 @pytest.fixture
@@ -179,7 +186,7 @@ def test_print_fits_the_width(calls, table, capsys, monkeypatch, width):
     assert captured.err == ""
     lines = captured.out.splitlines()
     assert max(map(len, lines)) <= (width or 120)
-    assert lines[0].startswith("table.csv | 100 rows, 3 columns | classification | 5 folds | accuracy")
+    assert lines[0].startswith("table.csv | 100 rows, 3 columns | classification | 5 folds (StratifiedKFold")
     for piece in ("0.88 ± 0.01", "DecisionTreeClassifier", "+0.08", "[-0.02, +0.18]", "B: failed: ValueError: [no]"):
         assert piece.replace("0.88 ± 0.01", "0.876 ± 0.012") in captured.out
     assert "Note: beware." in captured.out

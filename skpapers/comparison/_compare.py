@@ -2,103 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from textwrap import shorten
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from joblib import cpu_count
 
-from skpapers.comparison._contract import fit_paths
-from skpapers.comparison._entrants import Entrant, build_entrants, run_entrants
-from skpapers.comparison._problem import Problem, make_problem
-from skpapers.comparison._result import COLUMNS, Comparison
-from skpapers.comparison._statistics import corrected_interval
-from skpapers.papers import PAPERS, Contest, Paper
-
-
-def _contests(task: str) -> list[tuple[Paper, Contest]]:
-    """Return every contest of the task, in the order of the papers."""
-    return [(paper, contest) for paper in PAPERS for contest in paper.contests if contest.task == task]
-
-
-def _chosen(task: str, methods: Sequence[str] | None, metadata: Collection[str]) -> list[tuple[Paper, Contest]]:
-    """Return the contests that the user named, of those whose metadata are given."""
-    fitting = _contests(task)
-    contests = [(paper, contest) for paper, contest in fitting if set(contest.needs) <= set(metadata)]
-    if not contests:
-        raise ValueError(f"There is no method for {task}{' without metadata' * bool(fitting)}.")
-    if methods is None:
-        return contests
-    wanted = [methods] if isinstance(methods, str) else list(methods)
-    names = [contest.name for _, contest in contests]
-    unknown = [name for name in wanted if name not in names]
-    for _, contest in fitting:
-        if contest.name in unknown:
-            needed = ", ".join(map(repr, contest.needs))
-            raise ValueError(f"methods: {contest.name!r} needs metadata named {needed}.")
-    if unknown or not wanted:
-        what = f"unknown for {task}: {', '.join(map(str, unknown))}" if unknown else "an empty list"
-        raise ValueError(f"methods: {what}; choose among {', '.join(names)}.")
-    return [(paper, contest) for paper, contest in contests if contest.name in wanted]
-
-
-def _mean(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else np.nan
-
-
-def _row(paper: Paper, contest: Contest, method: Entrant, baseline: Entrant, ratios: np.ndarray) -> dict[str, Any]:
-    """Return the row of one contest; `ratios` are the test rows per training row of the folds."""
-    scores = method.scores()
-    baseline_scores = baseline.scores()
-    both = ~np.isnan(scores - baseline_scores)
-    difference, low, high = corrected_interval((scores - baseline_scores)[both], _mean(ratios[both]))
-    if both.any():
-        scores = scores[both]
-        baseline_scores = baseline_scores[both]
-    known = scores[~np.isnan(scores)]
-    values = (
-        contest.name,
-        shorten(f"{paper.venue}: {paper.title.split(':')[0]}", 70, placeholder="..."),
-        _mean(scores),
-        float(np.std(known, ddof=1)) if len(known) > 1 else np.nan,
-        contest.baseline.path.rsplit(".", 1)[-1],
-        _mean(baseline_scores),
-        difference,
-        low,
-        high,
-        _mean(method.fit_seconds()),
-        _mean(baseline.fit_seconds()),
-        method.certificate(),
-        "; ".join([*method.notes, *(f"baseline {note}" for note in baseline.notes)]),
-    )
-    return dict(zip(COLUMNS, values, strict=True))
-
-
-def _fold_scores(contest: Contest, method: Entrant, baseline: Entrant, problem: Problem) -> pd.DataFrame:
-    folds = problem.plan.folds
-    return pd.DataFrame(
-        {
-            "method": contest.name,
-            "fold": range(len(folds)),
-            "n_train": [len(train) for train, _ in folds],
-            "n_test": [len(test) for _, test in folds],
-            "score": method.scores(),
-            "baseline_score": baseline.scores(),
-            "fit_seconds": method.fit_seconds(),
-            "baseline_fit_seconds": baseline.fit_seconds(),
-        }
-    )
-
-
-def _unused(problem: Problem, entrants: Iterable[Entrant]) -> list[str]:
-    """Name the metadata that no estimator takes."""
-    built = [entrant.estimator for entrant in entrants if entrant.estimator is not None]
-    names = [name for name in problem.metadata if not any(fit_paths(estimator, name) for estimator in built)]
-    return [f"no estimator takes the metadata {name!r}" for name in names]
+from skpapers.comparison._candidates import choose_contests, make_candidates, unused_metadata
+from skpapers.comparison._problem import make_problem
+from skpapers.comparison._result import Comparison
+from skpapers.comparison._run import run_candidates
 
 
 def _workers(n_jobs: int | None) -> int:
@@ -233,8 +146,8 @@ def compare(
     >>> X, y = load_raisin(return_X_y=True, as_frame=True)
     >>> result = compare(X[:200], y[:200], methods=["HS tree"], cv=2)
     >>> result.to_frame()[["method", "baseline", "notes"]]
-        method      baseline notes
-    0  HS tree  GridSearchCV
+        method               baseline notes
+    0  HS tree  CART, leaf size by CV
     """
     n_workers = _workers(n_jobs)
     if time_budget is not None and (not isinstance(time_budget, Real) or not time_budget > 0):
@@ -251,18 +164,10 @@ def compare(
         metadata=metadata,
         scoring=scoring,
     )
-    contests = _chosen(problem.task, methods, problem.metadata)
-    entrants = build_entrants(contests, time_budget)
-    run_entrants(list(entrants.values()), problem, n_workers, verbose)
-    pairs = [(paper, c, entrants[repr(c.method)], entrants[repr(c.baseline)]) for paper, c in contests]
-    ratios = np.array([len(test) / len(train) for train, test in problem.plan.folds])
-    return Comparison(
-        frame=pd.DataFrame([_row(*pair, ratios) for pair in pairs], columns=list(COLUMNS)),
-        fold_scores_=pd.concat([_fold_scores(*pair[1:], problem) for pair in pairs], ignore_index=True),
-        task=problem.task,
-        metric=problem.metric,
-        folds=problem.plan.name,
-        n_rows=len(problem.y),
-        n_columns=problem.frame.shape[1],
-        notes=(*problem.notes, *_unused(problem, entrants.values())),
-    )
+    contests = choose_contests(problem.task, methods, problem.metadata)
+    candidates = make_candidates(contests)
+    seconds = {contest.name: paper.time_budget for paper, contest in contests}
+    budgets = {candidate.name: float(time_budget or max(seconds.values())) for candidate in candidates}
+    fits = run_candidates(candidates, problem, budgets, n_workers, verbose)
+    notes = (*problem.notes, *unused_metadata(problem, candidates))
+    return Comparison(problem, tuple(candidates), fits, notes=notes)

@@ -1,13 +1,12 @@
-"""Jobs in worker processes, each estimator within its budget of seconds.
+"""Jobs in worker processes, each candidate within its budget of seconds.
 
-An estimator that overruns is ended with its process, since Python cannot interrupt a compiled loop. The other
+A candidate that overruns is ended with its process, since Python cannot interrupt a compiled loop. The other
 jobs of the ended processes start again in new ones.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 import tempfile
 import time
@@ -18,10 +17,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 from joblib import cpu_count
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
-from skpapers.comparison._worker import Job, Outcome, Table, first_line, folder_prefix, initialize, run_job
+from skpapers.comparison._records import Key, Outcome
+from skpapers.comparison._worker import Job, Table, first_line, folder_prefix, initialize, run_job
 
 _POLL_SECONDS = 0.1
 _IDLE_SECONDS = 300
@@ -59,29 +60,31 @@ class Jobs:
     Parameters
     ----------
     jobs : sequence of Job
-    budgets : mapping of int to float
-        Seconds for each entrant, over all its folds.
+    budgets : mapping of str to float
+        Seconds for each candidate, over all its folds.
     n_workers : int
     on_done : callable
         Called without arguments once for every job that ends or will never run.
 
     Attributes
     ----------
-    outcomes : dict of (entrant, fold) to Outcome
-    stopped : set of int
-        Entrants that overran their budget.
+    outcomes : dict of Key to Outcome
+    stopped : set of str
+        Candidates that overran their budget.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], budgets: dict[int, float], n_workers: int, on_done: Callable[[], object]
+        self, jobs: Sequence[Job], budgets: dict[str, float], n_workers: int, on_done: Callable[[], object]
     ) -> None:
         self.waiting = list(jobs)
+        names = dict.fromkeys(job.key.candidate for job in jobs)
+        self.numbers = {name: number for number, name in enumerate(names)}
         self.running: dict[Future, Job] = {}
         # jobs that ran when a worker died; each runs again alone, to find the one that ends its worker
-        self.suspects: set[tuple[int, int]] = set()
-        self.outcomes: dict[tuple[int, int], Outcome] = {}
-        self.stopped: set[int] = set()
-        self.spent: dict[int, float] = defaultdict(float)
+        self.suspects: set[Key] = set()
+        self.outcomes: dict[Key, Outcome] = {}
+        self.stopped: set[str] = set()
+        self.spent: dict[str, float] = defaultdict(float)
         self.budgets = budgets
         self.n_workers = n_workers
         self.on_done = on_done
@@ -100,7 +103,7 @@ class Jobs:
             self.folder = Path(folder)
             self.path = str(self.folder / "table.pickle")
             with open(self.path, "wb") as file:
-                pickle.dump(table, file, protocol=pickle.HIGHEST_PROTOCOL)
+                cloudpickle.dump(table, file)  # a metric may be a function of a notebook
             try:
                 while self.waiting or self.running:
                     self._submit()
@@ -111,13 +114,13 @@ class Jobs:
                 raise
 
     def _mark(self, job: Job) -> Path:
-        return self.folder / f"{job.entrant}-{job.fold}"
+        return self.folder / f"{self.numbers[job.key.candidate]}-{job.key.fold}-{job.key.max_rows}"
 
     def _submit(self) -> None:
         """Keep every worker busy with one job; a suspect gets all workers for itself."""
         while self.waiting and len(self.running) < self.n_workers:
-            alone = (self.waiting[0].entrant, self.waiting[0].fold) in self.suspects
-            if self.running and (alone or any((j.entrant, j.fold) in self.suspects for j in self.running.values())):
+            alone = self.waiting[0].key in self.suspects
+            if self.running and (alone or any(j.key in self.suspects for j in self.running.values())):
                 return
             job = self.waiting.pop(0)
             self._mark(job).unlink(missing_ok=True)
@@ -147,12 +150,12 @@ class Jobs:
             if len(died) == 1:
                 self._record(died[0], Outcome(error="its worker process died (out of memory, or a crash)"))
             else:
-                self.suspects |= {(job.entrant, job.fold) for job in died}
+                self.suspects |= {job.key for job in died}
                 self.waiting = died + self.waiting
 
     def _record(self, job: Job, outcome: Outcome) -> None:
-        self.outcomes[job.entrant, job.fold] = outcome
-        self.spent[job.entrant] += outcome.seconds
+        self.outcomes[job.key] = outcome
+        self.spent[job.key.candidate] += outcome.seconds
         self.on_done()
 
     def _elapsed(self, job: Job) -> float:
@@ -164,19 +167,19 @@ class Jobs:
     def _enforce_budgets(self) -> None:
         seconds = dict(self.spent)
         for job in self.running.values():
-            seconds[job.entrant] = seconds.get(job.entrant, 0.0) + self._elapsed(job)
-        unfinished = {job.entrant for job in [*self.waiting, *self.running.values()]}
-        late = {entrant for entrant in unfinished if seconds.get(entrant, 0.0) > self.budgets[entrant]}
+            seconds[job.key.candidate] = seconds.get(job.key.candidate, 0.0) + self._elapsed(job)
+        unfinished = {job.key.candidate for job in [*self.waiting, *self.running.values()]}
+        late = {candidate for candidate in unfinished if seconds.get(candidate, 0.0) > self.budgets[candidate]}
         if not late:
             return
         self.stopped |= late
-        if any(job.entrant in late for job in self.running.values()):
+        if any(job.key.candidate in late for job in self.running.values()):
             self.waiting = list(self.running.values()) + self.waiting
             self._restart()
         for job in self.waiting:
-            if job.entrant in late:
+            if job.key.candidate in late:
                 self.on_done()
-        self.waiting = [job for job in self.waiting if job.entrant not in late]
+        self.waiting = [job for job in self.waiting if job.key.candidate not in late]
 
     def _restart(self) -> None:
         """End the workers; the next job starts new ones."""

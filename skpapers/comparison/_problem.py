@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 
 from skpapers.comparison import _roles
+from skpapers.comparison._records import Metric
 from skpapers.comparison._scoring import choose_scorer
 from skpapers.comparison._splits import Plan, Windows, make_plan
 from skpapers.comparison._tables import clean_features, preprocessing, to_frame
@@ -25,8 +26,9 @@ _OWN_NAMES = ("X", "y", "sample_weight", "groups")
 class Problem:
     """A table ready for cross-validation. Rows without a target are dropped; rows with a time are in its order.
 
-    `scorer` computes the scores; `scoring` is the argument of the user, None by default. `metadata` has an array for
-    each name.
+    The first of the `metrics` decides; `scoring` is the argument of the user, None by default. `classes` are sorted,
+    None for regression. `times` are readable and not features; `assets` name the series of a panel. `metadata` has an
+    array for each name.
     """
 
     frame: pd.DataFrame
@@ -37,10 +39,11 @@ class Problem:
     sample_weight: np.ndarray | None
     metadata: dict[str, np.ndarray]
     preprocessing: ColumnTransformer
-    scorer: Callable[..., float]
+    metrics: tuple[Metric, ...]
     scoring: Any
-    metric: str
-    score_weighted: bool
+    classes: np.ndarray | None
+    times: pd.Series | None
+    assets: np.ndarray | None
     notes: tuple[str, ...]
 
 
@@ -208,9 +211,10 @@ def make_problem(
         sample_weight=weights,
         metadata=per_row,
         preprocessing=preprocessing(features, kinds),
-        scorer=scorer,
+        metrics=(Metric(metric, scorer, metric, weightable=weightable),),
         scoring=scoring,
-        metric=metric,
-        score_weighted=weights is not None and weightable,
+        classes=np.unique(labels) if task == "classification" else None,
+        times=None if times is None else times.iloc[kept].reset_index(drop=True),
+        assets=None,
         notes=tuple(notes),
     )

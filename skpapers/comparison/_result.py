@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from skpapers.comparison._problem import Problem
+from skpapers.comparison._records import Candidate, Fits
+from skpapers.comparison._summary import fold_scores, summarize
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-COLUMNS = (
-    "method",
-    "paper",
-    "score",
-    "sd",
-    "baseline",
-    "baseline_score",
-    "difference",
-    "interval_low",
-    "interval_high",
-    "fit_seconds",
-    "baseline_fit_seconds",
-    "certificate",
-    "notes",
-)
 
 
 @dataclass(frozen=True)
@@ -38,27 +27,38 @@ class Comparison:
 
     Parameters
     ----------
-    frame : DataFrame
-        One row per method, see `to_frame`.
+    problem : Problem
+        The table, the folds and the metrics. A pickled comparison holds the table.
 
+    candidates : tuple of Candidate
+        The estimators.
+
+    fits : Fits
+        The outcomes of all fits.
+
+    command : str, default=""
+        The command that reproduces the comparison.
+
+    notes : tuple of str, default=()
+        What was done to the table, and what to beware of.
+
+    Attributes
+    ----------
     fold_scores_ : DataFrame
-        One row per method and fold: method, fold, n_train, n_test, score, baseline_score, fit_seconds (seconds),
-        baseline_fit_seconds (seconds). NaN where an estimator failed or was stopped.
+        One row for each candidate, fold and metric: candidate, kind, fold, max_rows, n_train, n_test, metric, score,
+        fit_seconds (seconds). NaN where an estimator failed or was stopped.
 
     task : {"classification", "regression"}
         The task that was solved.
 
     metric : str
-        Name of the metric; greater is better.
+        Name of the metric that decides; greater is better.
 
     folds : str
         The cross-validation in words.
 
     n_rows, n_columns : int
         Rows with a target, and features before preprocessing.
-
-    notes : tuple of str, default=()
-        What was done to the table, and what to beware of.
 
     See Also
     --------
@@ -75,13 +75,10 @@ class Comparison:
     ('classification', 'accuracy')
     """
 
-    frame: pd.DataFrame
-    fold_scores_: pd.DataFrame
-    task: str
-    metric: str
-    folds: str
-    n_rows: int
-    n_columns: int
+    problem: Problem = field(repr=False)
+    candidates: tuple[Candidate, ...]
+    fits: Fits = field(repr=False)
+    command: str = ""
     notes: tuple[str, ...] = field(default=())
 
     how_to_read: ClassVar[str] = (
@@ -89,6 +86,41 @@ class Comparison:
         "(Nadeau and Bengio's corrected t): above 0 the method is better, below 0 the baseline; an interval that holds "
         "0 does not decide."
     )
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The table of `to_frame`."""
+        return summarize(self.problem, self.candidates, self.fits)
+
+    @cached_property
+    def fold_scores_(self) -> pd.DataFrame:
+        """The scores of single folds."""
+        return fold_scores(self.problem, self.candidates, self.fits)
+
+    @property
+    def task(self) -> str:
+        """The task."""
+        return self.problem.task
+
+    @property
+    def metric(self) -> str:
+        """The metric that decides."""
+        return self.problem.metrics[0].name
+
+    @property
+    def folds(self) -> str:
+        """The folds in words."""
+        return self.problem.plan.name
+
+    @property
+    def n_rows(self) -> int:
+        """Rows with a target."""
+        return len(self.problem.y)
+
+    @property
+    def n_columns(self) -> int:
+        """Features before preprocessing."""
+        return self.problem.frame.shape[1]
 
     @property
     def title(self) -> str:

@@ -10,9 +10,8 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, wraps
 from pathlib import Path
 from threading import Thread
@@ -25,12 +24,13 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from skpapers.comparison._contract import certificate, parameters_named, predict_names
+from skpapers.comparison._records import Key, Metric, Outcome, Prediction
 
 _QUIET = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
 _PREDICTIONS = ("predict", "predict_proba", "decision_function")
 _WARM_ROWS = 40
 _WATCH_SECONDS = 1.0
-_warm: set[tuple[str, int]] = set()
+_warm: set[tuple[str, str]] = set()
 
 
 @dataclass(frozen=True)
@@ -43,36 +43,22 @@ class Table:
 
     frame: pd.DataFrame
     y: np.ndarray
+    classes: np.ndarray | None
     per_row: dict[str, np.ndarray | None]
     metadata: tuple[str, ...]
     preprocessing: ColumnTransformer
-    score_weighted: bool
+    metrics: tuple[Metric, ...]
 
 
 @dataclass(frozen=True)
 class Job:
-    """An estimator and a fold, with their numbers; `fit_params` maps parameters of fit to names of per-row values."""
+    """An estimator and a fold; `fit_params` maps parameters of fit to names of per-row values."""
 
-    entrant: int
-    fold: int
+    key: Key
     estimator: BaseEstimator
     train: np.ndarray
     test: np.ndarray
     fit_params: dict[str, str]
-    scorer: Callable[..., float]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result of a job: `seconds` in all, `gap` NaN without a certificate, `error` empty without an error."""
-
-    score: float = np.nan
-    fit_seconds: float = np.nan
-    seconds: float = 0.0
-    gap: float = np.nan
-    optimal: bool = False
-    warnings: dict[str, int] = field(default_factory=dict)
-    error: str = ""
 
 
 def initialize(parent: int, temporary: str) -> None:
@@ -123,7 +109,7 @@ def _fit(table: Table, job: Job, estimator: BaseEstimator, rows: np.ndarray) -> 
     return pipeline.fit(table.frame.iloc[rows], table.y[rows], **params)
 
 
-def _warm_up(table: Table, job: Job, key: tuple[str, int]) -> None:
+def _warm_up(table: Table, job: Job, key: tuple[str, str]) -> None:
     """Fit a few rows once in each worker, so that no fit is timed with imports and compilation in it."""
     if key in _warm:
         return
@@ -166,12 +152,28 @@ def _predict(model: Any, method: str, X: Any, params: dict[str, Any]) -> Any:
     return _predict(model.steps[-1][1], method, X, params)
 
 
-def _score(table: Table, job: Job, pipeline: Pipeline) -> float:
+def _scored(table: Table, job: Job, pipeline: Pipeline) -> tuple[dict[str, float], Prediction]:
+    """Return the scores on the test rows by the names of the metrics, and the predictions."""
     per_row = {name: values[job.test] for name, values in table.per_row.items() if values is not None}
     metadata = {name: per_row[name] for name in table.metadata}
-    weights = {"sample_weight": per_row["sample_weight"]} if table.score_weighted else {}
     model = _WithMetadata(pipeline, metadata) if metadata else pipeline
-    return float(job.scorer(model, table.frame.iloc[job.test], table.y[job.test], **weights))
+    X = table.frame.iloc[job.test]
+    y = table.y[job.test]
+    scores = {}
+    for metric in table.metrics:
+        weighted = metric.weightable and "sample_weight" in per_row
+        weights = {"sample_weight": per_row["sample_weight"]} if weighted else {}
+        scores[metric.name] = float(metric.scorer(model, X, y, **weights))
+    return scores, _prediction(table, job, model, X)
+
+
+def _prediction(table: Table, job: Job, model: Any, X: pd.DataFrame) -> Prediction:
+    values = np.asarray(model.predict(X))
+    if table.classes is None or not hasattr(model, "predict_proba"):
+        return Prediction(job.test, values)
+    probabilities = np.zeros((len(job.test), len(table.classes)))
+    probabilities[:, np.searchsorted(table.classes, model.classes_)] = model.predict_proba(X)
+    return Prediction(job.test, values, probabilities)
 
 
 def run_job(path: str, mark: str, job: Job) -> Outcome:
@@ -182,14 +184,14 @@ def run_job(path: str, mark: str, job: Job) -> Outcome:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         Path(mark).touch()
-        _warm_up(table, job, (path, job.entrant))
+        _warm_up(table, job, (path, job.key.candidate))
         caught.clear()
         Path(mark).touch()
         start = time.perf_counter()
         try:
             pipeline = _fit(table, job, job.estimator, job.train)
             fit_seconds = time.perf_counter() - start
-            score = _score(table, job, pipeline)
+            scores, prediction = _scored(table, job, pipeline)
             gap, optimal = certificate(pipeline)
         except Exception as error:
             return Outcome(seconds=time.perf_counter() - start, error=first_line(error))
@@ -199,4 +201,4 @@ def run_job(path: str, mark: str, job: Job) -> Outcome:
         for warning in caught
         if not issubclass(warning.category, _QUIET) and "Found unknown categories" not in str(warning.message)
     )
-    return Outcome(score, fit_seconds, seconds, gap, optimal, dict(names))
+    return Outcome(scores, fit_seconds, seconds, gap, optimal, dict(names), prediction=prediction)

@@ -26,6 +26,11 @@ def pairs(*contests, time_budget=300.0):
     return [(paper, Contest(name, "classification", *rest)) for name, *rest in contests]
 
 
+def scores_of(result, candidate):
+    """Return the scores of a candidate, fold by fold."""
+    return result.fold_scores_.query("candidate == @candidate")["score"].to_numpy()
+
+
 def numbers(n=100, seed=0):
     """Return a table of numbers and two classes that depend on the first."""
     rng = np.random.default_rng(seed)

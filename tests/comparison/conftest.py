@@ -2,7 +2,7 @@
 
 import pytest
 
-from skpapers.comparison import _compare
+from skpapers.comparison import _candidates
 from tests.comparison._estimators import pairs
 
 
@@ -11,6 +11,6 @@ def contests(monkeypatch):
     """Return a function that puts (name, method, baseline) in the place of the papers' contests."""
 
     def use(*contests, **options):
-        monkeypatch.setattr(_compare, "_contests", lambda task: pairs(*contests, **options))
+        monkeypatch.setattr(_candidates, "contests_of", lambda task: pairs(*contests, **options))
 
     return use

@@ -12,18 +12,18 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skpapers.comparison import _compare, _jobs, compare
+from skpapers.comparison import _candidates, _compare, _jobs, compare
 from skpapers.comparison._problem import make_problem
 from skpapers.comparison._statistics import corrected_interval
 from skpapers.papers import Spec
-from tests.comparison._estimators import DUMMY, FLAG, HERE, REGRESSION_TREE, STUMP, TREE, numbers
+from tests.comparison._estimators import DUMMY, FLAG, HERE, REGRESSION_TREE, STUMP, TREE, numbers, scores_of
 
 
 def without_times(result):
     """Return the tables of a comparison without what no two runs share."""
     return (
         result.to_frame().drop(columns=["fit_seconds", "baseline_fit_seconds"]),
-        result.fold_scores_.drop(columns=["fit_seconds", "baseline_fit_seconds"]),
+        result.fold_scores_.drop(columns="fit_seconds"),
     )
 
 
@@ -39,13 +39,13 @@ def test_equals_cross_val_score(contests):
     result = compare(X, y)
     expected = cross_val_score(TREE.build(), X, y, cv=5)
     baseline = cross_val_score(STUMP.build(), X, y, cv=5)
-    np.testing.assert_array_equal(result.fold_scores_["score"], expected)
-    np.testing.assert_array_equal(result.fold_scores_["baseline_score"], baseline)
+    np.testing.assert_array_equal(scores_of(result, "tree"), expected)
+    np.testing.assert_array_equal(scores_of(result, "DecisionTreeClassifier"), baseline)
     row = result.to_frame().iloc[0]
     assert (row["score"], row["sd"]) == pytest.approx((expected.mean(), expected.std(ddof=1)))
     low_high = corrected_interval(expected - baseline, 0.25)
     assert tuple(row[["difference", "interval_low", "interval_high"]]) == pytest.approx(low_high)
-    assert row["paper"] == "VENUE 2000: A Title"
+    assert row["paper"] == "A Title, VENUE 2000"
     assert (row["baseline"], row["certificate"], row["notes"]) == ("DecisionTreeClassifier", "", "")
     assert (result.task, result.metric, result.n_rows, result.n_columns, result.notes) == (
         "classification",
@@ -68,7 +68,7 @@ def test_mixed_columns_equal_the_same_pipeline(contests):
     problem = make_problem(X, y, task="auto", cv=3, time=np.arange(90), gap=0, **absent)
     pipeline = make_pipeline(problem.preprocessing, REGRESSION_TREE.build())
     expected = cross_val_score(pipeline, problem.frame, y, cv=KFold(3), scoring="neg_mean_absolute_error")
-    np.testing.assert_array_equal(result.fold_scores_["score"], expected)
+    np.testing.assert_array_equal(scores_of(result, "tree"), expected)
     assert result.to_frame()["difference"].tolist() == [0.0]
 
 
@@ -83,7 +83,7 @@ def test_a_metric_of_ones_own(contests):
     assert result.metric == "share_of_ones"
     assert result.notes == ("share_of_ones does not take sample weights: scores are unweighted",)
     np.testing.assert_array_equal(
-        result.fold_scores_["score"], cross_val_score(TREE.build(), X, y, cv=2, scoring=share_of_ones)
+        scores_of(result, "tree"), cross_val_score(TREE.build(), X, y, cv=2, scoring=share_of_ones)
     )
 
 
@@ -130,7 +130,7 @@ def test_time_orders_the_rows_and_reaches_inner_folds(contests):
         (np.arange(2 * len(a)), np.arange(2 * b[0], 2 * b[-1] + 2))
         for a, b in TimeSeriesSplit(5, gap=1).split(range(48))
     ]
-    tree = result.fold_scores_.query("method == 'tree'")
+    tree = result.fold_scores_.query("candidate == 'tree'")
     assert tree["n_train"].tolist() == [len(train) for train, _ in splits]
     # the shuffle changes the order of rows within a day only
     expected = cross_val_score(TREE.build(), X, y, cv=splits)
@@ -145,7 +145,7 @@ def test_a_number_of_folds_is_obeyed_although_there_is_a_time(contests):
         "Time column 'day' is not a feature",
         "with cv=3 the folds train on the future of their test rows",
     )
-    np.testing.assert_array_equal(result.fold_scores_["score"], cross_val_score(TREE.build(), X, y, cv=3))
+    np.testing.assert_array_equal(scores_of(result, "tree"), cross_val_score(TREE.build(), X, y, cv=3))
 
 
 def test_skfolio_walks_forward(contests):
@@ -156,7 +156,7 @@ def test_skfolio_walks_forward(contests):
     frame = pd.DataFrame(X, index=pd.date_range("2024-01-01", periods=60))
     result = compare(frame[::-1], y[::-1], cv=walk)
     expected = cross_val_score(TREE.build(), X, y, cv=walk)
-    np.testing.assert_array_equal(result.fold_scores_["baseline_score"], expected)
+    np.testing.assert_array_equal(scores_of(result, "DecisionTreeClassifier"), expected)
     assert "cv=TimeSeriesSplit(gap=0" in result.to_frame()["notes"][0]
     assert result.notes == ("The index of X orders the rows and is not a feature",)
 
@@ -182,7 +182,7 @@ def test_rows_without_a_target_are_dropped_and_splits_still_name_rows_as_given(c
     train = kept[kept < 50]
     test = kept[kept >= 50]
     tree = TREE.build().fit(X[train], y[train])
-    assert result.fold_scores_["score"][0] == pytest.approx(-log_loss(y[test], tree.predict_proba(X[test])))
+    assert scores_of(result, "tree")[0] == pytest.approx(-log_loss(y[test], tree.predict_proba(X[test])))
     assert np.isnan(result.to_frame()["interval_low"][0])
 
 
@@ -222,7 +222,7 @@ def test_a_task_without_methods(contests):
 )
 def test_errors_before_anything_runs(contests, monkeypatch, change, message):
     contests(("tree", TREE, STUMP))
-    monkeypatch.setattr(_compare, "run_entrants", lambda *args: pytest.fail("something ran"))
+    monkeypatch.setattr(_compare, "run_candidates", lambda *args: pytest.fail("something ran"))
     X, y = numbers(20)
     with pytest.raises(ValueError, match=message) as error:
         compare(**({"X": X, "y": y} | change))
@@ -243,4 +243,4 @@ def test_papers_run(tmp_path):
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=Path.cwd(), check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert int(done.stdout) == sum(c.task == "regression" for p in _compare.PAPERS for c in p.contests)
+    assert int(done.stdout) == sum(c.task == "regression" for p in _candidates.PAPERS for c in p.contests)

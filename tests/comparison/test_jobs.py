@@ -1,13 +1,13 @@
 """However the program ends: no worker goes on, and no copy of the table stays."""
 
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,18 +15,20 @@ import torch
 from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import FunctionTransformer
 
+from skpapers.comparison._records import Key, Metric
 from skpapers.comparison._worker import Job, Table, run_job
 from tests.comparison._estimators import FLAG
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 
+THREADS = Metric("threads", lambda *_: torch.get_num_threads(), "threads")
 # The command line with one method, which sleeps.
 PROGRAM = """
 import sys
 from skpapers import cli
-from skpapers.comparison import _compare
+from skpapers.comparison import _candidates
 from tests.comparison._estimators import DUMMY, HERE, Spec, pairs
-_compare._contests = lambda task: pairs(("hangs", Spec(HERE + "Hangs"), DUMMY))
+_candidates.contests_of = lambda task: pairs(("hangs", Spec(HERE + "Hangs"), DUMMY))
 sys.exit(cli.main(sys.argv[1:]))
 """
 
@@ -107,11 +109,11 @@ def test_networks_run_on_one_thread(tmp_path):
     before = torch.get_num_threads()
     X = pd.DataFrame({"x": np.arange(10.0)})
     rows = np.arange(10)
-    table = Table(X, rows % 2, {}, (), FunctionTransformer(), False)
-    (tmp_path / "table").write_bytes(pickle.dumps(table))
-    job = Job(0, 0, DummyClassifier(), rows, rows, {}, lambda *_: torch.get_num_threads())
+    table = Table(X, rows % 2, np.arange(2), {}, (), FunctionTransformer(), (THREADS,))
+    (tmp_path / "table").write_bytes(cloudpickle.dumps(table))
+    job = Job(Key("dummy", 0), DummyClassifier(), rows, rows, {})
     torch.set_num_threads(2)
     try:
-        assert run_job(str(tmp_path / "table"), str(tmp_path / "mark"), job).score == 1
+        assert run_job(str(tmp_path / "table"), str(tmp_path / "mark"), job).scores == {"threads": 1.0}
     finally:
         torch.set_num_threads(before)

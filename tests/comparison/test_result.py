@@ -30,7 +30,7 @@ def test_result_shows_itself(contests):
     assert display.ax_.figure is display.figure_
     assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == [
         "tree<1> - DecisionTreeClassifier",
-        "tells - DecisionTreeClassifier",
+        "tells - tree<1>",
     ]
     points, _, (bars,) = display.lines_
     np.testing.assert_allclose(points.get_xdata()[0], result.to_frame()["difference"][0])

@@ -7,7 +7,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from skpapers.comparison import compare
 from skpapers.papers import Spec
-from tests.comparison._estimators import DUMMY, FLAG, HERE, STUMP, TREE, numbers
+from tests.comparison._estimators import DUMMY, FLAG, HERE, STUMP, TREE, numbers, scores_of
 
 TELLS = HERE + "Tells"
 
@@ -74,7 +74,7 @@ def test_scores_are_averaged_over_the_folds_that_both_completed(contests):
     X[40:, 1] = 3.0
     splits = [(range(20), range(40, 60)), (range(20, 40), range(40, 60)), (range(40, 60), range(40))]
     result = compare(X, y, cv=splits)
-    scores = {name: part["score"].to_numpy() for name, part in result.fold_scores_.groupby("method")}
+    scores = {name: scores_of(result, name) for name in ("tree", "apart")}
     assert np.isfinite(scores["tree"]).all()
     rows = result.to_frame().set_index("method")
     assert rows.loc["tree", "score"] == scores["tree"][1:].mean()
@@ -129,9 +129,7 @@ def test_a_dead_worker_and_two_workers(contests):
     splits = [(np.arange(40), np.arange(40, 60))]
     result = compare(X, y, cv=splits, n_jobs=2)
     assert result.to_frame()["notes"].tolist() == ["failed: its worker process died (out of memory, or a crash)", ""]
-    np.testing.assert_array_equal(
-        result.fold_scores_.query("method == 'tree'")["score"], cross_val_score(TREE.build(), X, y, cv=splits)
-    )
+    np.testing.assert_array_equal(scores_of(result, "tree"), cross_val_score(TREE.build(), X, y, cv=splits))
 
 
 def test_over_budget(contests):
@@ -143,7 +141,10 @@ def test_over_budget(contests):
         "stopped after 1 of 3 folds (budget 1 s)",
         "baseline stopped after 1 of 3 folds (budget 1 s)",
     ]
-    assert result.fold_scores_["score"].isna().tolist() == [False, True, True, False, False, False]
+    assert np.isnan([scores_of(result, name) for name in ("hangs", "tree")]).tolist() == [
+        [False, True, True],
+        [False, False, False],
+    ]
 
 
 def test_certificates_and_time_limits(contests):
@@ -168,6 +169,7 @@ def test_one_estimator_in_two_contests_runs_once(contests, tmp_path):
     contests(("tree", TREE, counts), ("stump", STUMP, Spec(HERE + "Counts", {"path": str(tmp_path / "fits")})))
     X, y = numbers(120)
     result = compare(X, y, cv=3)
+    assert result.to_frame()["baseline"].tolist() == ["Counts", "Counts"]
     assert (tmp_path / "fits").read_text() == "fit\n" * 3
     assert result.to_frame()["baseline_score"].nunique() == 1
 
@@ -188,4 +190,4 @@ def test_weights_reach_fit_and_metric(contests):
         )
         for train, test in folds
     ]
-    np.testing.assert_array_equal(result.fold_scores_["baseline_score"][:2], expected)
+    np.testing.assert_array_equal(scores_of(result, "DecisionTreeClassifier"), expected)
