@@ -19,6 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks._overview import overview
 from benchmarks._report import CONSOLE, Table, versions, versions_line
 from benchmarks.claims import CLAIMS, Claim, Result
 from skpapers.papers import PAPERS, Paper
@@ -52,21 +53,27 @@ def show(stored: dict[str, Any]) -> None:
 
 def page() -> str:
     """Return `docs/reproduction.md`, from the stored results alone."""
+    results = {paper.key: (paper, stored_results(paper)) for paper in PAPERS}
     parts = [
         "# Reproduction",
-        "The claims of each paper, and what was measured for them here. A claim that does not show in the "
-        "measurements is reported as such. `python benchmarks/reproduce.py --write` measures everything again and "
-        "writes this page; `python benchmarks/reproduce.py NAME` measures one claim. The tables come from the UCI "
-        "Machine Learning Repository and from scikit-learn (`benchmarks/data/README.md`).",
+        "What the papers claim, and what was measured here. A claim that does not show is reported as such.",
+        overview(results),
+        "`python benchmarks/reproduce.py --write` measures everything again and writes this page; `python "
+        "benchmarks/reproduce.py NAME` measures one claim. The tables come from the UCI Machine Learning Repository "
+        "and from scikit-learn (`benchmarks/data/README.md`).",
     ]
-    parts += [section(paper) for paper in PAPERS]
+    parts += [section(*result) for result in results.values()]
     return "\n\n".join(parts) + "\n"
 
 
-def section(paper: Paper) -> str:
-    """Return the section of one paper: a table of its claims, then the details of each."""
+def stored_results(paper: Paper) -> list[dict[str, Any]]:
+    """Return the stored results of a paper's claims."""
     files = [RESULTS / f"{name}.json" for name in paper.reproduction]
-    stored = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+
+
+def section(paper: Paper, stored: list[dict[str, Any]]) -> str:
+    """Return the section of one paper: a table of its claims, then the details of each."""
     columns = ["claim", "the paper", "data", "seeds", "measured", "does it show?"]
     rows = [[s["name"], s["statement"], s["data"], str(s["seeds"]), s["measured"], f"**{s['shows']}**"] for s in stored]
     overview = Table("", columns, rows).markdown().replace("---:", "---")

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 import skpapers
 from benchmarks import reproduce
+from benchmarks._overview import HEADLINES
 from skpapers.papers import PAPERS, Spec, table
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +68,17 @@ class TestEveryPaper:
     def test_its_contests_have_time(self, paper):
         assert {contest.task for contest in paper.contests} <= {"classification", "regression"}
         assert paper.time_budget > 0
+
+
+def test_the_reproduction_page_opens_with_every_claim():
+    text = (ROOT / "docs/reproduction.md").read_text(encoding="utf-8")
+    first = text[: text.index("\n## ")]
+    assert set(HEADLINES) == set(reproduce.CLAIMS)
+    for paper in PAPERS:
+        for name, shows in paper.reproduction.items():
+            (line,) = [line for line in first.splitlines() if f"(#{name})" in line]
+            assert f"| **{shows}** |" in line
+            assert re.search(r"[0-9]", line.rsplit("|", 2)[1])
 
 
 def parts(estimator):

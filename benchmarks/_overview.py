@@ -1,0 +1,119 @@
+"""The first screen of `docs/reproduction.md`: every claim in a few words, its verdict and its main figure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from benchmarks._report import Table
+from skpapers._paper_table import heading_anchor
+from skpapers.papers import Paper
+
+Summary = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A claim in a few words, and the text of its main figure, made of the numbers behind the verdict."""
+
+    claim: str
+    figure: Callable[[Summary], str]
+
+
+def _met(summary: Summary) -> str:
+    return f"{summary['met']:g} of {summary['values']:g} published values"
+
+
+def _test_score(summary: Summary) -> str:
+    return f"depth 3: {summary['depth 3: R²']:+.3f} R², {summary['depth 3: other']:+.3f} accuracy"
+
+
+def _shrunken_trees(summary: Summary) -> str:
+    head = "depth 3, against shrunken CART: "
+    return (
+        f"depth 3: {summary[head + 'R²']:+.3f} R², {summary[head + 'other']:+.3f} AUC (p = {summary[head + 'p']:.2g})"
+    )
+
+
+def _shrinkage(summary: Summary) -> str:
+    head = "trees by depth, no shrinkage: "
+    return f"trees: {summary[head + 'R²']:+.3f} R², {summary[head + 'AUC']:+.3f} AUC"
+
+
+def _profile(summary: Summary) -> str:
+    names = ("pyscnn", "Clarabel", "Adam")
+    factors = (f"{name} x {summary[f'median factor, {name}']:.0f}" for name in names)
+    return f"median time of others: {', '.join(factors)}"
+
+
+HEADLINES: dict[str, Headline] = {
+    "hs_test_score": Headline("Shrinkage improves held-out scores of trees and forests", _shrinkage),
+    "hs_shap_variance": Headline(
+        "SHAP values of a shrunken forest vary less",
+        lambda s: f"variance x {s['variance: ratio']:.2f}, at equal scale x {s['scaled: ratio']:.2f}",
+    ),
+    "convex_relu_objective": Headline(
+        "The convex optimum is no worse than Adam's objective",
+        lambda s: f"at most {100 * (max(s.values()) - 1):.1f} % above the best of 5 runs",
+    ),
+    "convex_relu_same_model": Headline(
+        "The same model at every seed", lambda s: f"spread of predictions x {median(s.values()):.2f} of Adam's"
+    ),
+    "convex_relu_profile": Headline("The convex solver is faster than Adam and an interior point", _profile),
+    "convex_relu_accuracy": Headline(
+        "As accurate as forests and SVMs on small tables",
+        lambda s: f"{s['ReLU']:.3f}; forest {s['RandomForest']:.3f}, SVM {s['SVC']:.3f}",
+    ),
+    "convex_relu_sampling": Headline(
+        "A sample of the activation patterns is enough",
+        lambda s: f"4000 patterns: {100 * (s['4000 patterns'] - 1):.0f} % above the least objective",
+    ),
+    "quant_bnb_train_objective": Headline("The published optimal objectives are met", _met),
+    "quant_bnb_test_score": Headline("Optimal trees predict better than CART of their depth", _test_score),
+    "quant_bnb_lookahead": Headline(
+        "Lookahead trees predict better than CART (ours)",
+        lambda s: f"{s['depth 6: R²']:+.3f} R², {s['depth 6: other']:+.3f} accuracy (p = {s['depth 6: p']:.2g})",
+    ),
+    "quant_bnb_shrinkage": Headline("Shrunken optimal trees beat shrunken CART (ours)", _shrunken_trees),
+    "sam_label_noise": Headline(
+        "Gains most with random labels; flatter minima",
+        lambda s: f"{s['gain']:+.1f} points; top eigenvalue x {s['ratio']:.2f}",
+    ),
+    "mixup_tree_r2": Headline(
+        "Mixtures of rows regularise a tree", lambda s: f"{s['gain']:+.2f} R² [{s['low']:+.2f}, {s['high']:+.2f}]"
+    ),
+    "mixup_fgsm": Headline(
+        "Robust against single-step attacks", lambda s: f"{s['fgsm']:+.1f} points attacked, {s['clean']:+.1f} clean"
+    ),
+    "dc_rare_classes": Headline(
+        "Calibration helps classes of few rows",
+        lambda s: f"one row a class: {s['digits m=1']:+.1f} points (digits)",
+    ),
+    "dc_episodes": Headline(
+        "Better in 5-way 1-shot episodes",
+        lambda s: f"{s['literal']:+.1f} points [{s['low']:+.1f}, {s['high']:+.1f}]",
+    ),
+    "startup_one_shot": Headline(
+        "Better features than the teacher's, one shot",
+        lambda s: f"{s['startup']:+.1f} points, {s['distillation']:+.1f} without self-supervision",
+    ),
+}
+
+
+def overview(papers: Mapping[str, tuple[Paper, list[dict[str, Any]]]]) -> str:
+    """Return the table of all claims: paper, claim, verdict, figure.
+
+    Parameters
+    ----------
+    papers : dict of str to (Paper, list of dict)
+        For each key its paper and the stored results of its claims.
+    """
+    rows = []
+    for paper, stored in papers.values():
+        for number, result in enumerate(stored):
+            title = paper.title.partition(":")[0]
+            name = f"[{title}](#{heading_anchor(paper.title)})" if number == 0 else ""
+            headline = HEADLINES[result["name"]]
+            claim = f"[{headline.claim}](#{result['name']})"
+            rows.append([name, claim, f"**{result['shows']}**", headline.figure(result["summary"])])
+    return Table("", ["paper", "claim", "shows?", "figure"], rows).markdown().replace("---:", "---")
