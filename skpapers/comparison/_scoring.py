@@ -1,21 +1,61 @@
-"""The metric, which is tried on a constant prediction before anything runs."""
+"""The metrics of a comparison, each tried on a constant prediction before anything runs.
+
+====================================  ================================================================================
+data                                  metrics by default; the first one sorts the rows and decides
+====================================  ================================================================================
+regression                            R2, MAE
+regression on a panel                 rank IC, spread, R2, MAE
+classification                        accuracy, log loss, ROC AUC
+two classes, one above 80 %           ROC AUC, log loss, accuracy
+more classes, one above 80 %          log loss, accuracy, ROC AUC
+====================================  ================================================================================
+
+A panel is judged by how predictions rank the assets of a date, since that is what a portfolio uses: R2 also measures
+how well the level of all assets is met, which for returns nobody can, and the ranking is lost in it. With imbalance
+accuracy hardly differs from the share of the majority. Of two classes ROC AUC is the first, not log loss: a tree with
+pure leaves has probabilities of 0 and 1, and a few of its errors would outweigh everything else.
+"""
 
 from __future__ import annotations
 
 import re
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, mean_pinball_loss
 
-_DEFAULT = {"classification": "accuracy", "regression": "r2"}
+from skpapers.comparison import _scorers
+from skpapers.comparison._records import Metric
+from skpapers.comparison._scorers import ClassScorer, DateScorer
+
+MAJORITY = 0.8
 _USUAL = {
-    "classification": "accuracy, balanced_accuracy, f1_macro, neg_log_loss, roc_auc",
-    "regression": "r2, neg_mean_squared_error, neg_mean_absolute_error, neg_root_mean_squared_error",
+    "classification": "accuracy, log_loss, roc_auc, balanced_accuracy, f1, average_precision, brier",
+    "regression": "r2, mae, rmse, mse, pinball:0.9 (any quantile), rank_ic and spread (panels), sharpe (times)",
+}
+# scikit-learn's scorers, by their short names
+_SHORT = {
+    "mae": "neg_mean_absolute_error",
+    "mse": "neg_mean_squared_error",
+    "rmse": "neg_root_mean_squared_error",
+    "neg_log_loss": "log_loss",
+    "neg_brier_score": "brier",
+    "roc_auc_ovr": "roc_auc",
+}
+_LABELS = {
+    "r2": "R2",
+    "neg_mean_absolute_error": "MAE",
+    "neg_mean_squared_error": "MSE",
+    "neg_root_mean_squared_error": "RMSE",
+    "neg_median_absolute_error": "median absolute error",
+    "f1_macro": "macro F1",
+    "d2_absolute_error_score": "D2 of absolute errors",
 }
 
 
@@ -28,7 +68,7 @@ def _failure(scorer: Callable[..., float], task: str, y: np.ndarray, **weights: 
         warnings.simplefilter("error" if task == "regression" else "ignore", UserWarning)
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         try:
-            scorer(dummy.fit(X, y), X, y, **weights)
+            float(scorer(dummy.fit(X, y), X, y, **weights))
         except Exception as error:
             return f"{type(error).__name__}: {error}".splitlines()[0]
     return ""
@@ -38,30 +78,172 @@ def _is_for_numbers(scorer: Callable[..., float]) -> bool:
     return not _failure(scorer, "regression", np.array([0.1, 0.25, 0.7, 1.3]))
 
 
-def _name(scorer: Callable[..., float]) -> str:
-    """Return the name of a function, or of the metric inside ``make_scorer(metric, ...)``."""
-    made = re.match(r"make_scorer\(([\w.<>]+)", repr(scorer))
-    return made[1] if made else getattr(scorer, "__name__", type(scorer).__name__)
+def _ones(y: np.ndarray) -> dict[str, np.ndarray]:
+    return {"sample_weight": np.ones(len(y))}
 
 
-def choose_scorer(scoring: Any, task: str, y: np.ndarray) -> tuple[Callable[..., float], str, bool]:
-    """Return the scorer, its name, and whether it takes sample weights."""
-    weights = {"sample_weight": np.ones(len(y))}
-    if scoring is None:
-        scoring = _DEFAULT[task]
-    if callable(scoring):
-        name = _name(scoring)
-        plain = _failure(scoring, task, y)
-        weighted = _failure(scoring, task, y, **weights)
-        return scoring, name, plain == weighted or not weighted
-    if scoring not in get_scorer_names():
-        raise ValueError(f"Metric {scoring!r} is unknown; usual for {task}: {_USUAL[task]} (any scikit-learn scorer).")
-    scorer = get_scorer(scoring)
-    failure = _failure(scorer, task, y)
-    if not failure and task == "classification" and _is_for_numbers(scorer):
+def _of_classes(name: str, y: np.ndarray) -> Metric | None:
+    """Return a metric of classes that knows all of them, None if there is none of this name."""
+    classes = tuple(np.unique(y))
+    positive = classes[-1]
+    two = len(classes) == 2
+    # scikit-learn's own scorers of one class take 1 for it; the name says which class it is here
+    of_class = "" if positive in (1, True) else f" ({positive})"
+    mine = f":{positive}" if of_class else ""
+    probable = partial(ClassScorer, classes=classes, response="probabilities")
+    ranking = partial(ClassScorer, classes=classes, response="scores")
+    made = {
+        "log_loss": Metric("neg_log_loss", probable(_scorers.negative_log_loss), "log loss", loss=True),
+        "brier": Metric("neg_brier_score", probable(_scorers.negative_brier), "Brier score", loss=True),
+        "roc_auc": Metric("roc_auc" if two else "roc_auc_ovr", ranking(_scorers.roc_auc), "ROC AUC"),
+        "average_precision": Metric(
+            f"average_precision{mine}" if two else "average_precision_ovr",
+            ranking(_scorers.average_precision),
+            f"average precision{of_class * two}",
+        ),
+    }
+    if two:
+        made["f1"] = Metric(f"f1{mine}", ClassScorer(_scorers.f1, classes, "predict"), f"F1{of_class}")
+    return made.get(name)
+
+
+def _of_dates(name: str, *, timed: bool, panel: bool) -> Metric | None:
+    """Return a metric by date, None if there is none of this name."""
+    needs_panel = {
+        "rank_ic": Metric("rank_ic", DateScorer(_scorers.mean_rank_ic), "rank IC", weightable=False),
+        "spread": Metric("spread", DateScorer(_scorers.mean_spread), "spread", weightable=False),
+    }
+    if name in needs_panel:
+        if not panel:
+            raise ValueError(f"Metric {name!r} ranks the assets of each date: it needs a time and assets.")
+        return needs_panel[name]
+    if name != "sharpe":
+        return None
+    if not timed:
+        raise ValueError("Metric 'sharpe' takes the target as the return of each period: it needs a time.")
+    statistic = partial(_scorers.strategy_sharpe, ranked=panel)
+    return Metric("sharpe", DateScorer(statistic), "Sharpe ratio", weightable=False)
+
+
+def _pinball(name: str) -> Metric | None:
+    """Return the quantile loss of "pinball:0.9"."""
+    kind, _, quantile = name.partition(":")
+    if kind != "pinball":
+        return None
+    try:
+        alpha = float(quantile)
+    except ValueError:
+        alpha = np.nan
+    if not 0 < alpha < 1:
+        raise ValueError(f"Metric {name!r} needs a quantile between 0 and 1, such as 'pinball:0.9'.")
+    scorer = make_scorer(mean_pinball_loss, alpha=alpha, greater_is_better=False)
+    return Metric(name, scorer, f"pinball {alpha:g}", loss=True)
+
+
+def _checked(name: str, metric: Metric, task: str, y: np.ndarray) -> Metric:
+    """Return the metric if it applies to the target."""
+    failure = _failure(metric.scorer, task, y)
+    if not failure and task == "classification" and _is_for_numbers(metric.scorer):
         failure = "it is a metric of regression"
     if failure:
         raise ValueError(
-            f"Metric {scoring!r} does not apply to this {task} target ({failure}); usual for {task}: {_USUAL[task]}."
+            f"Metric {name!r} does not apply to this {task} target ({failure}); usual for {task}: {_USUAL[task]}."
         )
-    return scorer, scoring, not _failure(scorer, task, y, **weights)
+    weightable = not _failure(metric.scorer, task, y, **_ones(y))
+    return Metric(metric.name, metric.scorer, metric.label, metric.loss, weightable)
+
+
+def _from_sklearn(name: str) -> Metric:
+    words = name.removeprefix("neg_").replace("_", " ")
+    return Metric(name, get_scorer(name), _LABELS.get(name, words), loss=name.startswith("neg_"))
+
+
+def _named(name: str, task: str, y: np.ndarray, *, timed: bool, panel: bool) -> Metric:
+    """Return the metric of a name; without one that applies, an error names the usual ones."""
+    short = _SHORT.get(name, name)
+    if task == "classification":
+        if metric := _of_classes(short, y):
+            return metric
+        short = "f1_macro" if short == "f1" else short
+    elif metric := _pinball(short) or _of_dates(short, timed=timed, panel=panel):
+        return metric
+    short = {"log_loss": "neg_log_loss", "brier": "neg_brier_score"}.get(short, short)
+    if short not in get_scorer_names():
+        other = short.partition(":")[0] in ("pinball", "rank_ic", "spread", "sharpe")
+        what = f"does not apply to {task}" if other else "is unknown"
+        raise ValueError(f"Metric {name!r} {what}; usual for {task}: {_USUAL[task]} (any scikit-learn scorer).")
+    return _checked(name, _from_sklearn(short), task, y)
+
+
+def _called(scorer: Callable[..., float], task: str, y: np.ndarray) -> Metric:
+    """Return the metric of a function, or of what `make_scorer` returns."""
+    made = re.match(r"make_scorer\(([\w.<>]+)", repr(scorer))
+    name = made[1] if made else getattr(scorer, "__name__", type(scorer).__name__)
+    loss = made is not None and "greater_is_better=False" in repr(scorer)
+    plain = _failure(scorer, task, y)
+    weighted = _failure(scorer, task, y, **_ones(y))
+    return Metric(name, scorer, name.replace("_", " "), loss, plain == weighted or not weighted)
+
+
+def _default(task: str, y: np.ndarray, panel: bool) -> list[str]:
+    """Return the names of the metrics if the user names none; see the head of this file."""
+    if task == "regression":
+        return ["rank_ic", "spread"] * panel + ["r2", "mae"]
+    counts = np.unique(y, return_counts=True)[1]
+    if counts.max() <= MAJORITY * len(y):
+        return ["accuracy", "log_loss", "roc_auc"]
+    return ["roc_auc", "log_loss", "accuracy"] if len(counts) == 2 else ["log_loss", "accuracy", "roc_auc"]
+
+
+def choose_metrics(
+    scoring: Any, task: str, y: NDArray, *, timed: bool = False, panel: bool = False
+) -> tuple[Metric, ...]:
+    """Return the metrics; the first one sorts the rows, decides, and selects inside estimators.
+
+    Parameters
+    ----------
+    scoring : str, callable or list of them, or None
+        None: see the head of this file. A metric that is named twice counts once.
+    task : {"classification", "regression"}
+    y : ndarray of shape (n_rows,)
+    timed : bool, default=False
+        Whether the rows have a time.
+    panel : bool, default=False
+        Whether the rows have a time and an asset.
+
+    Raises
+    ------
+    ValueError
+        In one line, for a metric that is unknown or does not apply.
+    """
+    if scoring is None:
+        scoring = _default(task, y, panel)
+    wanted = [scoring] if isinstance(scoring, str) or callable(scoring) else scoring
+    if not isinstance(wanted, list | tuple) or not wanted:
+        raise ValueError(f"scoring={scoring!r} must be the name of a metric, a scorer, or a list of them.")
+    metrics: dict[str, Metric] = {}
+    for each in wanted:
+        if not isinstance(each, str) and not callable(each):
+            raise ValueError(f"scoring: {each!r} is neither the name of a metric nor a scorer.")
+        metric = _named(each, task, y, timed=timed, panel=panel) if isinstance(each, str) else _called(each, task, y)
+        known = metrics.setdefault(metric.name, metric)
+        if callable(each) and known.scorer is not each:
+            raise ValueError(f"scoring: two metrics have the name {metric.name!r}.")
+    return tuple(metrics.values())
+
+
+def selection(metric: Metric) -> Any:
+    """Return what the `scoring` parameter of an estimator gets, so that it selects by the metric.
+
+    scikit-learn's name where there is one, else the scorer. None for a metric by date, which the folds inside an
+    estimator cannot compute.
+    """
+    if isinstance(metric.scorer, DateScorer):
+        return None
+    return metric.name if metric.name in get_scorer_names() else metric.scorer
+
+
+def choose_scorer(scoring: Any, task: str, y: np.ndarray) -> tuple[Callable[..., float], str, bool]:
+    """Return the scorer of the first metric, its name, and whether it takes sample weights."""
+    metric = choose_metrics(scoring, task, y)[0]
+    return metric.scorer, metric.name, metric.weightable
