@@ -175,4 +175,4 @@ def as_categories(column: pd.Series) -> pd.Series:
     if nested is not None:
         raise ValueError(f"Column {column.name!r} holds a {type(nested).__name__} in each cell; a table has one value.")
     strings = column.astype(object).where(column.notna(), np.nan)
-    return strings.map(lambda value: value if value is np.nan or isinstance(value, str) else str(value)).astype(object)
+    return strings.map(lambda value: value if isinstance(value, str) else str(value), na_action="ignore").astype(object)

@@ -1,0 +1,138 @@
+"""Features that were computed over all rows, those of later tests included; and labels that look far ahead."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from skpapers.comparison._columns import as_numbers
+from skpapers.comparison._leaks import Target, by_reason, correlation
+
+_FEWEST = 50
+_TOLERANCE = 1e-6
+_CENTRED = 1e-10
+# How far the rows of the first half must be from what holds for all: features of single dates hold for both.
+_ELSEWHERE = 1e-4
+_MOST_LAGS = 60
+_ACF = 0.1
+_FEWEST_FOR_ACF = 1000
+
+
+def _moments(values: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the number, mean and standard deviation (of a population) of the known values of each group."""
+    known = np.isfinite(values)
+    values = values[known]
+    codes = codes[known]
+    counts = np.bincount(codes)
+    means = np.bincount(codes, values) / np.maximum(counts, 1)
+    deviations = np.sqrt(np.bincount(codes, (values - means[codes]) ** 2) / np.maximum(counts, 1))
+    return counts, means, deviations
+
+
+def _is_standardized(values: np.ndarray, codes: np.ndarray) -> bool:
+    """Whether the values of every group have mean 0, and deviation 1 or mean 0 to the last digits."""
+    counts, means, deviations = _moments(values, codes)
+    used = counts > 1
+    if not used.any() or not (deviations[used] > 0).all():
+        return False
+    offset = np.abs(means[used])
+    if (offset > _TOLERANCE * deviations[used]).any():
+        return False
+    unbiased = deviations * np.sqrt(counts / np.maximum(counts - 1, 1))
+    unit = any((np.abs(sd[used] - 1) < _TOLERANCE).all() for sd in (deviations, unbiased))
+    return unit or bool((offset < _CENTRED * deviations[used]).all())
+
+
+def _has_own_mean(values: np.ndarray, early: np.ndarray) -> bool:
+    """Whether the first half of the timestamps has another mean or deviation than 0 and 1."""
+    _, means, deviations = _moments(values[early], np.zeros(int(early.sum()), dtype=np.int64))
+    return bool(len(means)) and bool(abs(means[0]) > _ELSEWHERE * deviations[0])
+
+
+def _is_rank(values: np.ndarray) -> bool:
+    """Whether the values are a linear function of their ranks."""
+    known = values[np.isfinite(values)]
+    if len(known) < _FEWEST:
+        return False
+    # ranks are spread evenly: a look at three quantiles spares most columns the sort
+    low, first, middle, third, high = np.quantile(known[:: max(1, len(known) // 2000)], [0, 0.25, 0.5, 0.75, 1])
+    even = np.array([first - low, middle - first, third - middle, high - third]) / max(high - low, 1e-300)
+    if (np.abs(even - 0.25) > 0.1).any() or len(np.unique(known)) < 0.5 * len(known):
+        return False
+    return correlation(known, rankdata(known)) > 1 - 1e-10
+
+
+def whole_sample_features(
+    whole: pd.DataFrame, kept: np.ndarray, ranks: np.ndarray, names: list[str], assets: np.ndarray | None
+) -> dict[str, str]:
+    """Return the columns that were standardized or ranked over all rows, or over all rows of each asset, and how.
+
+    Parameters
+    ----------
+    whole : DataFrame
+        The table as it was given: rows without a target count in a mean.
+    kept : ndarray
+        Numbers of the rows that are used, in time order.
+    ranks : ndarray of shape (n_kept,)
+    names : list of str
+        Columns of numbers.
+    assets : ndarray of shape (n_kept,) or None
+    """
+    found: dict[str, str] = {}
+    if len(kept) < _FEWEST:
+        return found
+    early = ranks < np.median(ranks)
+    one = np.zeros(len(whole), dtype=np.int64)
+    codes = None if assets is None else pd.factorize(assets)[0]
+    for name in names:
+        numbers = as_numbers(whole[name])
+        values = np.empty(0) if numbers is None else numbers.to_numpy()
+        if not len(values) or len(np.unique(values[:_FEWEST])) < _FEWEST // 2:
+            continue
+        used = values[kept]
+        steps = np.diff(used)
+        monotone = (steps >= 0).all() or (steps <= 0).all()
+        if _has_own_mean(used, early):
+            if any(_is_standardized(v, one[: len(v)]) for v in (values, used)):
+                found[name] = "mean 0 over all rows"
+            elif codes is not None and _is_standardized(used, codes):
+                found[name] = "mean 0 over all rows of each asset"
+        if name not in found and not monotone and not _is_rank(used[early]) and any(map(_is_rank, (values, used))):
+            found[name] = "ranked among all rows"
+    return found
+
+
+def whole_sample_notes(found: dict[str, str]) -> list[str]:
+    """Say which features were computed over all rows."""
+    return [
+        f"possible leak: {columns}: {what}, those of later tests included; compute it from earlier rows"
+        for columns, what in by_reason(found)
+    ]
+
+
+def likely_horizon(target: Target) -> int:
+    """Return about how many timestamps overlapping labels look ahead, 1 if they do not overlap.
+
+    Sums of h independent steps, one step apart, have the autocorrelation 1 - k / h at lag k < h, and 0 from h on.
+    """
+    if target.order is None or target.n_classes or len(target.values) < _FEWEST_FOR_ACF:
+        return 1
+    found = []
+    for lag in range(1, _MOST_LAGS + 1):
+        earlier, later = target.pairs(lag)
+        if len(earlier) < _FEWEST_FOR_ACF // 2:
+            break
+        found.append(correlation(target.values[earlier], target.values[later]))
+        if len(found) > 3 and max(found[-3:]) < _ACF:
+            break
+    lags = np.arange(1, len(found) + 1)
+    # the last lag must be one of no overlap
+    horizons = np.arange(2, len(found))
+    if not len(horizons):
+        return 1
+    errors = np.array(found) - np.maximum(0, 1 - lags / horizons[:, np.newaxis])
+    best = int(np.argmin((errors**2).sum(axis=1)))
+    # one lag alone is also that of a moving average
+    allowed = _ACF if horizons[best] > 2 else _ACF / 2
+    return int(horizons[best]) if np.abs(errors[best]).max() < allowed else 1
