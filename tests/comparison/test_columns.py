@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skpapers.comparison._columns import date_readings
+from skpapers.comparison._columns import as_categories, date_readings
 from skpapers.comparison._roles import choose_task, clean_target, clean_time
 
 DAY = pd.Timestamp("2024-01-31")
@@ -122,3 +122,10 @@ def test_labels_beyond_int64():
 
 def test_many_identifiers_are_no_classes():
     assert choose_task(pd.Series(np.arange(2**53, 2**53 + 30).repeat(30)), "auto") == "regression"
+
+
+@pytest.mark.parametrize("dtype", [object, "str", "string", "category"])
+def test_missing_strings_stay_missing(dtype):
+    found = as_categories(pd.Series(["a", None, "nan"], dtype=dtype))
+    assert found.isna().tolist() == [False, True, False]
+    assert found[2] == "nan"
