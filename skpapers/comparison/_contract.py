@@ -69,7 +69,12 @@ def _cv_beside(path: str, params: dict[str, Any]) -> Any:
 
 
 def _can_select(scoring: Any, cv: Any) -> bool:
-    """Whether a metric can choose a parameter: out-of-bag rows have predictions, but no model that a callable asks."""
+    """Whether a metric can choose a parameter: out-of-bag rows have predictions, but no model that a callable asks.
+
+    `scoring` is None for a metric by date, which the folds inside an estimator cannot compute.
+    """
+    if scoring is None:
+        return False
     return not isinstance(cv, str) or isinstance(scoring, str) or is_made_by_make_scorer(scoring)
 
 

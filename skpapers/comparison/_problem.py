@@ -13,7 +13,7 @@ from sklearn.compose import ColumnTransformer
 
 from skpapers.comparison import _roles
 from skpapers.comparison._records import Metric
-from skpapers.comparison._scoring import choose_scorer
+from skpapers.comparison._scoring import choose_metrics
 from skpapers.comparison._splits import Plan, Windows, make_plan
 from skpapers.comparison._tables import clean_features, preprocessing, to_frame
 from skpapers.comparison._windows import Folds
@@ -184,7 +184,7 @@ def make_problem(
         name: _taken(values, f"metadata[{name!r}]", n_given, kept, _clean_metadata) for name, values in given.items()
     }
     features, kinds, notes = clean_features(frame.iloc[kept].reset_index(drop=True))
-    scorer, metric, weightable = choose_scorer(scoring, task, labels)
+    metrics = choose_metrics(scoring, task, labels, timed=times is not None)
     plan = make_plan(
         cv,
         features,
@@ -198,8 +198,9 @@ def make_problem(
     )
     if len(kept) < n_given:
         notes.append(f"dropped, target missing: {n_given - len(kept)} of {n_given} rows")
-    if weights is not None and not weightable:
-        notes.append(f"{metric} does not take sample weights: scores are unweighted")
+    unweighted = [metric.label for metric in metrics if not metric.weightable]
+    if weights is not None and unweighted:
+        notes.append(f"scores without sample weights, which the metric does not take: {', '.join(unweighted)}")
     notes += doubts + _time_notes(plan.folds, cv, ranks, time_name, features[kinds["dates"]])
     notes += _group_notes(plan, group_codes) + _class_notes(labels, task, len(plan.folds))
     return Problem(
@@ -211,7 +212,7 @@ def make_problem(
         sample_weight=weights,
         metadata=per_row,
         preprocessing=preprocessing(features, kinds),
-        metrics=(Metric(metric, scorer, metric, weightable=weightable),),
+        metrics=metrics,
         scoring=scoring,
         classes=np.unique(labels) if task == "classification" else None,
         times=None if times is None else times.iloc[kept].reset_index(drop=True),

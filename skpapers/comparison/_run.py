@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 
 from skpapers._weights import weight_parameter
@@ -15,6 +16,7 @@ from skpapers.comparison._contract import fit_paths, selections, takes_groups, t
 from skpapers.comparison._jobs import Jobs
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._records import Candidate, Fits, Key, Outcome
+from skpapers.comparison._scoring import selection
 from skpapers.comparison._splits import inner_cv
 from skpapers.comparison._worker import Job, Table
 
@@ -37,11 +39,10 @@ def _jobs(candidate: Candidate, problem: Problem, budget: float, notes: list[str
     if groups is not None and "cv" in estimator.get_params() and not all(inner):
         notes.append("its own folds ignore groups if the training rows are all of one group")
     params: dict[str, Any] = time_limits(estimator, _SHARE * budget / len(folds))
-    if problem.scoring is not None:
-        selected, all_use_it = selections(estimator, problem.scoring, inner)
-        params |= selected
-        if not all_use_it:
-            notes.append(f"its own selection does not use {problem.metrics[0].name}")
+    selected, all_use_it = selections(estimator, selection(problem.metrics[0]), inner)
+    params |= selected
+    if not all_use_it:
+        notes.append(f"its own selection does not use {problem.metrics[0].label}")
     fit_params = {path: name for name in problem.metadata for path in fit_paths(estimator, name)}
     if weight is not None:
         fit_params[weight] = "sample_weight"
@@ -83,6 +84,7 @@ def run_candidates(
         frame=problem.frame,
         y=problem.y,
         classes=problem.classes,
+        dates=None if problem.times is None else pd.factorize(problem.times, sort=True)[0],
         per_row=per_row,
         metadata=tuple(problem.metadata),
         preprocessing=problem.preprocessing,
@@ -118,6 +120,6 @@ def _notes(done: list[Outcome], problem: Problem, n_folds: int) -> list[str]:
     for metric in problem.metrics:
         undefined = sum(not outcome.error and bool(np.isnan(outcome.scores[metric.name])) for outcome in done)
         if undefined:
-            notes.append(f"{metric.name} undefined in {undefined} of {n_folds} folds")
+            notes.append(f"{metric.label} undefined in {undefined} of {n_folds} folds")
     counted = sum((Counter(outcome.warnings) for outcome in done), Counter())
     return notes + [f"{name} x{count}" for name, count in sorted(counted.items())]

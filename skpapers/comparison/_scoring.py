@@ -241,9 +241,3 @@ def selection(metric: Metric) -> Any:
     if isinstance(metric.scorer, DateScorer):
         return None
     return metric.name if metric.name in get_scorer_names() else metric.scorer
-
-
-def choose_scorer(scoring: Any, task: str, y: np.ndarray) -> tuple[Callable[..., float], str, bool]:
-    """Return the scorer of the first metric, its name, and whether it takes sample weights."""
-    metric = choose_metrics(scoring, task, y)[0]
-    return metric.scorer, metric.name, metric.weightable

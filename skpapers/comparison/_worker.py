@@ -25,6 +25,7 @@ from sklearn.pipeline import Pipeline
 
 from skpapers.comparison._contract import certificate, parameters_named, predict_names
 from skpapers.comparison._records import Key, Metric, Outcome, Prediction
+from skpapers.comparison._scorers import Remembering, class_probabilities, score_all
 
 _QUIET = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
 _PREDICTIONS = ("predict", "predict_proba", "decision_function")
@@ -37,8 +38,8 @@ _warm: set[tuple[str, str]] = set()
 class Table:
     """What every job reads: written once to a file, read once by each worker.
 
-    `per_row` holds sample_weight, groups and metadata by their names, None if they are not given; `metadata` are the
-    names of the last.
+    `dates` are whole numbers in the order of time. `per_row` holds sample_weight, groups and metadata by their names,
+    None if they are not given; `metadata` are the names of the last.
     """
 
     frame: pd.DataFrame
@@ -48,6 +49,7 @@ class Table:
     metadata: tuple[str, ...]
     preprocessing: ColumnTransformer
     metrics: tuple[Metric, ...]
+    dates: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -159,21 +161,15 @@ def _scored(table: Table, job: Job, pipeline: Pipeline) -> tuple[dict[str, float
     model = _WithMetadata(pipeline, metadata) if metadata else pipeline
     X = table.frame.iloc[job.test]
     y = table.y[job.test]
-    scores = {}
-    for metric in table.metrics:
-        weighted = metric.weightable and "sample_weight" in per_row
-        weights = {"sample_weight": per_row["sample_weight"]} if weighted else {}
-        scores[metric.name] = float(metric.scorer(model, X, y, **weights))
-    return scores, _prediction(table, job, model, X)
-
-
-def _prediction(table: Table, job: Job, model: Any, X: pd.DataFrame) -> Prediction:
-    values = np.asarray(model.predict(X))
-    if table.classes is None or not hasattr(model, "predict_proba"):
-        return Prediction(job.test, values)
-    probabilities = np.zeros((len(job.test), len(table.classes)))
-    probabilities[:, np.searchsorted(table.classes, model.classes_)] = model.predict_proba(X)
-    return Prediction(job.test, values, probabilities)
+    weights = per_row.get("sample_weight")
+    dates = None if table.dates is None else table.dates[job.test]
+    # the metrics and the prediction ask for the same answers
+    asked = Remembering(model)
+    scores = score_all(table.metrics, asked, X, y, sample_weight=weights, dates=dates)
+    probabilities = None
+    if table.classes is not None and hasattr(model, "predict_proba"):
+        probabilities = class_probabilities(asked, X, table.classes)
+    return scores, Prediction(job.test, np.asarray(asked.predict(X)), probabilities)
 
 
 def run_job(path: str, mark: str, job: Job) -> Outcome:

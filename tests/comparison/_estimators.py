@@ -27,8 +27,10 @@ def pairs(*contests, time_budget=300.0):
 
 
 def scores_of(result, candidate):
-    """Return the scores of a candidate, fold by fold."""
-    return result.fold_scores_.query("candidate == @candidate")["score"].to_numpy()
+    """Return the scores of a candidate in the first metric, fold by fold."""
+    scores = result.fold_scores_
+    chosen = (scores["candidate"] == candidate) & (scores["metric"] == result.problem.metrics[0].label)
+    return scores.loc[chosen, "score"].to_numpy()
 
 
 def numbers(n=100, seed=0):
@@ -38,8 +40,8 @@ def numbers(n=100, seed=0):
     return X, (X[:, 0] + rng.normal(size=n) > 0).astype(int)
 
 
-class Base(ClassifierMixin, BaseEstimator):
-    """Predicts the first class."""
+class Labels(ClassifierMixin, BaseEstimator):
+    """Predicts the first class, without probabilities."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
@@ -47,6 +49,13 @@ class Base(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return np.full(len(X), self.classes_[0])
+
+
+class Base(Labels):
+    """Predicts the first class."""
+
+    def predict_proba(self, X):
+        return np.repeat(np.eye(len(self.classes_))[:1], len(X), axis=0)
 
 
 class Hangs(Base):
@@ -150,7 +159,7 @@ class RaisesOn(Base):
         return super().fit(X, y)
 
 
-class Tasks(Base):
+class Tasks(Labels):
     """Predict the most frequent label of each task; `fit` and `predict` need the task of every row."""
 
     def fit(self, X, y, task):

@@ -26,7 +26,7 @@ def first_note(contests, spec, n=60, **options):
 
 def test_steps_of_a_pipeline_get_limit_metric_and_folds(contests):
     scaler = in_a_pipeline(Spec(HERE + "Scaler"))
-    assert "limit=45.0 scoring=None cv=5 domains=None" in first_note(contests, scaler)
+    assert "limit=45.0 scoring=accuracy cv=5 domains=None" in first_note(contests, scaler)
     # two open limits share the seconds
     both = in_a_pipeline(Spec(HERE + "Scaler"), Spec(HERE + "Certified"))
     assert "limit=22.5 scoring=f1 cv=5" in first_note(contests, both, scoring="f1")

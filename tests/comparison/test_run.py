@@ -24,7 +24,7 @@ def plain(model, X, y):
 
 
 def test_the_metric_reaches_a_selection_that_has_none(contests):
-    assert "scoring=None" in notes(contests, Spec(TELLS))
+    assert "scoring=accuracy" in notes(contests, Spec(TELLS))
     assert "scoring=balanced_accuracy" in notes(contests, Spec(TELLS), scoring="balanced_accuracy")
     made = make_scorer(balanced_accuracy_score)
     assert f"scoring={made}" in notes(contests, Spec(TELLS), scoring=made)
