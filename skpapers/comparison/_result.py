@@ -1,34 +1,39 @@
-"""The result of a comparison: a table, a picture."""
+"""The result of a comparison."""
 
 from __future__ import annotations
 
+import io
+import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from skpapers.comparison._display import Against, ComparisonDisplay
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._records import Candidate, Fits
 from skpapers.comparison._summary import fold_scores, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+# The title names at most so many classes.
+_NAMED_CLASSES = 4
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Cross-validated scores of methods and their baselines on one table, returned by :func:`skpapers.compare`.
+    """Cross-validated scores of methods, baselines and references on one table, returned by :func:`skpapers.compare`.
 
-    Read it in a notebook, or take the numbers with `to_frame`, the scores of single folds with `fold_scores_`.
+    Read it in a notebook or on a terminal, take the numbers with `to_frame`, and the scores of single folds with
+    `fold_scores_`. A comparison can be pickled; it holds the table.
 
     Parameters
     ----------
     problem : Problem
-        The table, the folds and the metrics. A pickled comparison holds the table.
+        The table, the folds and the metrics.
 
     candidates : tuple of Candidate
         The estimators.
@@ -46,19 +51,22 @@ class Comparison:
     ----------
     fold_scores_ : DataFrame
         One row for each candidate, fold and metric: candidate, kind, fold, max_rows, n_train, n_test, metric, score,
-        fit_seconds (seconds). NaN where an estimator failed or was stopped.
+        fit_seconds (seconds). NaN if the estimator failed or was stopped.
+
+    best_method_ : str
+        Name of the row with the best score; see `verdict` for those that cannot be told apart from it.
+
+    verdict : str
+        Which methods are best, in words.
+
+    title : str
+        Rows, columns, task, metric and folds in one line.
+
+    metric : str
+        Name of the metric that decides.
 
     task : {"classification", "regression"}
         The task that was solved.
-
-    metric : str
-        Name of the metric that decides; greater is better.
-
-    folds : str
-        The cross-validation in words.
-
-    n_rows, n_columns : int
-        Rows with a target, and features before preprocessing.
 
     See Also
     --------
@@ -81,12 +89,6 @@ class Comparison:
     command: str = ""
     notes: tuple[str, ...] = field(default=())
 
-    how_to_read: ClassVar[str] = (
-        "difference = score of the method minus score of its baseline over the same folds, with its 95% interval "
-        "(Nadeau and Bengio's corrected t): above 0 the method is better, below 0 the baseline; an interval that holds "
-        "0 does not decide."
-    )
-
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The table of `to_frame`."""
@@ -108,6 +110,11 @@ class Comparison:
         return self.problem.metrics[0].name
 
     @property
+    def metric_label(self) -> str:
+        """The metric that decides, as tables name it."""
+        return self.problem.metrics[0].label
+
+    @property
     def folds(self) -> str:
         """The folds in words."""
         return self.problem.plan.name
@@ -124,8 +131,33 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """Rows, columns, task, folds and metric in one line."""
-        return f"{self.n_rows} rows, {self.n_columns} columns | {self.task} | {self.folds} | {self.metric}"
+        """Rows, columns, task, metric and folds in one line."""
+        problem = self.problem
+        balance = "" if problem.classes is None else f" ({class_balance(problem.y)})"
+        size = f"{self.n_rows} rows, {self.n_columns} columns"
+        return f"{size}, {self.task}{balance}, {self.metric}, {self.folds}"
+
+    @property
+    def verdict(self) -> str:
+        """Which methods are best, in words."""
+        best = self.best_method_
+        return f"Best: {best}." if best else "No method has a score."
+
+    @property
+    def how_to_read(self) -> str:
+        """What the differences and intervals of the table mean."""
+        from skpapers.comparison._text import how_to_read
+
+        return how_to_read(self.frame)
+
+    @property
+    def best_method_(self) -> str:
+        """The row with the best score, "" without a score."""
+        scored = self.frame[self.frame["score"].notna()]
+        if scored.empty:
+            return ""
+        losses = self.problem.metrics[0].loss
+        return str(scored.sort_values("score", ascending=losses, kind="stable")["method"].iloc[0])
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a pandas DataFrame of its own.
@@ -133,18 +165,46 @@ class Comparison:
         Returns
         -------
         DataFrame
-            One row per method: method, paper, score and sd (mean and standard deviation over the folds that the method
-            and its baseline completed; over its own where they share none), baseline (its class), baseline_score,
-            difference, interval_low, interval_high (95%), fit_seconds and baseline_fit_seconds (mean per fold),
-            certificate ("optimal", "gap 1.2%", or "" where none is given), notes.
+            One row for each method, reference and estimator of your own, the best first; see the notes.
+
+        Notes
+        -----
+        The columns are
+
+        - method, kind: the name; "method", "reference" or "own"
+        - estimator, code: what to import, and the expression that builds it with its parameters
+        - paper: title and venue
+        - rows: "", or such as "on 20,000 rows" for a method that was cut short
+        - score, sd: mean and standard deviation over the folds of the first metric, a loss as a positive number;
+          further metrics have a column each
+        - baseline, baseline_score, difference, interval_low, interval_high, p_value: the gain over the method's own
+          baseline on the same folds, positive if the method is better, with its interval and p-value
+        - reference, reference_difference, reference_low, reference_high: the same against the best reference
+        - fit_seconds, baseline_fit_seconds: mean seconds of a fit
+        - certificate: "optimal", "gap 1.2%", or "" if none is given
+        - notes: what failed, was stopped, or warned
         """
         return self.frame.copy()
 
-    def plot(self, ax: Axes | None = None) -> ComparisonDisplay:
+    def to_markdown(self) -> str:
+        """Return the table, the verdict, the code of every row and the notes as Markdown.
+
+        Returns
+        -------
+        str
+        """
+        from skpapers.comparison._markup import markdown
+
+        return markdown(self)
+
+    def plot(self, *, against: Against = "baseline", ax: Axes | None = None) -> ComparisonDisplay:
         """Draw the paired differences with their intervals.
 
         Parameters
         ----------
+        against : {"baseline", "reference"}, default="baseline"
+            What is subtracted: each method's own baseline, or the best reference.
+
         ax : matplotlib Axes, default=None
             Where to draw; a new figure if None.
 
@@ -153,88 +213,42 @@ class Comparison:
         ComparisonDisplay
             With `ax_` and `figure_`.
         """
-        return ComparisonDisplay(self.frame, metric=self.metric).plot(ax=ax)
+        return ComparisonDisplay(self.frame, metric=self.metric_label, against=against).plot(ax=ax)
 
     def __repr__(self) -> str:
-        return "\n".join([self.title, self.frame.to_string(index=False, float_format="{:.4g}".format), *self.notes])
+        from rich.console import Console
+
+        from skpapers.comparison._text import result_text
+
+        width = shutil.get_terminal_size().columns
+        return result_text(self, "", Console(file=io.StringIO(), width=width, highlight=False)).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        table = self.frame.to_html(index=False, float_format="{:.4g}".format, na_rep="", border=0)
-        lines = "".join(f"<p>{escape(note)}</p>" for note in (*self.notes, self.how_to_read))
-        return f"<div><p><b>{escape(self.title)}</b></p>{table}{lines}</div>"
+        from skpapers.comparison._markup import html
+
+        return html(self)
 
 
-class ComparisonDisplay:
-    """Paired differences between methods and their baselines, each with its 95% interval, and the zero line.
-
-    Use :meth:`Comparison.plot`, or the class where a saved table is at hand.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The table of :meth:`Comparison.to_frame`.
-
-    metric : str, default="score"
-        Name of the metric on the axis.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        Where the differences are drawn.
-
-    figure_ : matplotlib Figure
-        The figure of `ax_`.
-
-    lines_ : matplotlib ErrorbarContainer
-        The points with their intervals.
-
-    See Also
-    --------
-    skpapers.compare : Cross-validates methods and baselines.
+def class_balance(y: np.ndarray) -> str:
+    """Return the shares of the classes, the largest first; of many classes the number and the range.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from skpapers.comparison import ComparisonDisplay
-    >>> row = {"method": "A", "baseline": "B", "difference": 0.1, "interval_low": -0.1, "interval_high": 0.3}
-    >>> display = ComparisonDisplay(pd.DataFrame([row]), metric="r2").plot()
-    >>> display.ax_.get_xlabel()
-    'difference in r2, method - baseline, 95% interval'
+    >>> import numpy as np
+    >>> class_balance(np.array(["no", "no", "no", "yes"]))
+    'no: 75 %, yes: 25 %'
+    >>> class_balance(np.repeat(np.arange(8), [1, 1, 1, 1, 1, 1, 1, 3]))
+    '8 classes of 10 to 30 %'
     """
+    classes, counts = np.unique(y, return_counts=True)
+    shares = [_percent(count / len(y)) for count in counts]
+    if len(classes) > _NAMED_CLASSES:
+        return f"{len(classes)} classes of {_percent(counts.min() / len(y))} to {_percent(counts.max() / len(y))} %"
+    order = np.argsort(-counts, kind="stable")
+    return ", ".join(f"{classes[place]}: {shares[place]} %" for place in order)
 
-    def __init__(self, frame: pd.DataFrame, *, metric: str = "score") -> None:
-        self.frame = frame
-        self.metric = metric
 
-    def plot(self, ax: Axes | None = None) -> ComparisonDisplay:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; a new figure if None.
-
-        Returns
-        -------
-        ComparisonDisplay
-            Itself.
-        """
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            _, ax = plt.subplots(figsize=(7, 1.2 + 0.5 * len(self.frame)), layout="constrained")
-        difference = self.frame["difference"].to_numpy(dtype=float)
-        bounds = self.frame[["interval_low", "interval_high"]].to_numpy(dtype=float)
-        lengths = np.nan_to_num(np.abs(bounds - difference[:, None]).T)
-        places = np.arange(len(self.frame))
-        ax.axvline(0.0, color="0.6", linewidth=1)
-        self.lines_ = ax.errorbar(difference, places, xerr=lengths, fmt="o", capsize=3)
-        ax.set_yticks(places, [f"{method} - {base}" for method, base in zip(*self._names(), strict=True)])
-        ax.set_ylim(len(self.frame) - 0.5, -0.5)
-        ax.set_xlabel(f"difference in {self.metric}, method - baseline, 95% interval")
-        self.ax_: Any = ax
-        self.figure_: Figure | Any = ax.figure
-        return self
-
-    def _names(self) -> tuple[pd.Series, pd.Series]:
-        return self.frame["method"], self.frame["baseline"]
+def _percent(share: float) -> str:
+    """Write a share in percent, with two digits near 0 and near 100."""
+    percent = 100 * share
+    return f"{percent:.0f}" if 9.5 <= percent <= 90.5 else f"{percent:.1f}"

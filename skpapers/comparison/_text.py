@@ -2,105 +2,168 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from skpapers.comparison._layout import (
+    Column,
+    best_reference,
+    fitting_columns,
+    interval_side,
+    table_columns,
+)
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    import pandas as pd
 
     from skpapers.comparison._result import Comparison
 
 _PIPED_WIDTH = 120
-# Below this many columns the paper's name is left out and long names of baselines are folded.
-_WIDE = 100
+# Columns are this far apart, and nearer to one another on a screen that is narrower than `_NARROW`.
+_GAP = 2
+_NARROW = 100
+_INDENT = 2
+# The most characters of a name on a narrow screen.
+_SHORTEST_NAME = 20
 
 
-def _fixed(values: Sequence[float], spread: float) -> list[str]:
-    """Write numbers with as many decimals as show two digits of their spread."""
-    known = math.isfinite(spread) and spread > 0
-    decimals = min(max(1 - math.floor(math.log10(spread)), 0), 9) if known else 4
-    return [f"{value:.{decimals}f}" if math.isfinite(value) else "?" for value in values]
-
-
-def _cells(row: Any, plus_minus: str) -> list[str]:
-    """Write a row of the result; an estimator without a score leaves its cells empty."""
-    score, sd, base = _fixed([row.score, row.sd, row.baseline_score], row.sd)
-    half = (row.interval_high - row.interval_low) / 2
-    signed = _fixed([row.difference, row.interval_low, row.interval_high], half)
-    difference, low, high = (f"+{text}" if text[0] not in "-?" else text for text in signed)
-    seconds = [
-        f"{value:.2g}" if value < 10 else f"{value:.0f}" for value in (row.fit_seconds, row.baseline_fit_seconds)
-    ]
-    return [
-        row.method,
-        row.paper,
-        "" if math.isnan(row.score) else f"{score} {plus_minus} {sd}",
-        row.baseline,
-        "" if math.isnan(row.baseline_score) else base,
-        "" if math.isnan(row.difference) else f"{difference}\n[{low}, {high}]",
-        "\n".join("?" if text == "nan" else text for text in seconds),
-        row.certificate,
-    ]
-
-
-def _table(result: Comparison, width: int, plus_minus: str) -> Table:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("method", overflow="fold")
-    certified = bool(result.frame["certificate"].any())
-    wide = width >= _WIDE + 12 * certified
-    if wide:
-        table.add_column("paper", overflow="fold", min_width=12)
-    table.add_column(f"score {plus_minus} sd", justify="right", no_wrap=True)
-    table.add_column("baseline", no_wrap=wide, overflow="fold", min_width=11)
-    table.add_column("its\nscore", justify="right", no_wrap=True)
-    table.add_column("difference\n[95% interval]", justify="right", no_wrap=True)
-    table.add_column("fit s\n/ its", justify="right", no_wrap=True)
-    if certified:
-        table.add_column("certificate" if wide else "proof", no_wrap=True)
-    for row in result.frame.itertuples():
-        cells = _cells(row, plus_minus)
-        shown = [cells[0], *cells[1:2] * wide, *cells[2:-1], *cells[-1:] * certified]
-        table.add_row(*map(escape, shown))
-    return table
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console(highlight=False)
+def make_console() -> Console:
+    """Return a console on standard output; a pipe is 120 columns wide, unless COLUMNS says otherwise."""
+    console = Console(highlight=False, soft_wrap=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         return Console(highlight=False, width=_PIPED_WIDTH)
     return console
 
 
-def _can_write(text: str, encoding: str) -> bool:
+def can_write(text: str, encoding: str) -> bool:
+    """Whether an encoding has all characters of a text."""
     try:
         text.encode(encoding)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, LookupError):
         return False
     return True
 
 
-def print_result(name: str, result: Comparison) -> None:
-    """Print title, table, notes and how to read it; a character that the encoding cannot write becomes "?"."""
-    from rich.markup import escape
+def shortened(text: str, width: int, mark: str = "…") -> str:
+    """Cut a text that is wider than `width`, and mark the place."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(width - cell_len(mark), 0)).rstrip() + mark
 
-    console = _console()
+
+def _name_width(width: int) -> int:
+    """Return the most characters of a name: long names leave room for the numbers."""
+    return max(_SHORTEST_NAME, width // 4)
+
+
+def _with_short_names(columns: Sequence[Column], width: int, mark: str) -> list[Column]:
+    """Cut long names of methods and baselines."""
+    most = _name_width(width)
+    return [
+        replace(column, cells=tuple(shortened(cell, most, mark) for cell in column.cells))
+        if column.key in ("method", "baseline")
+        else column
+        for column in columns
+    ]
+
+
+def _style(column: Column, cell: str) -> str:
+    """Return the colour of an interval: green above 0, red below."""
+    side = interval_side(cell) if column.key in ("interval", "reference_interval") else ""
+    return {"better": "green", "worse": "red"}.get(side, "")
+
+
+def _drawn(columns: Sequence[Column], gap: int) -> Table:
+    """Return the table of columns that fit the screen."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0))
+    for column in columns:
+        table.add_column(Text(column.header), justify="right" if column.right else "left", no_wrap=True)
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*(Text(cell, _style(column, cell)) for column, cell in zip(columns, cells, strict=True)))
+    return table
+
+
+def _call(code: str) -> str:
+    """Return a call without its arguments: ``"skpapers.QuantBnBTree(...)"``."""
+    head, bracket, arguments = code.partition("(")
+    return f"{head}{bracket}...)" if arguments.rstrip(")") else code
+
+
+def code_lines(frame: pd.DataFrame, width: int, mark: str = "…") -> Iterator[str]:
+    """Yield one line for every row: its name, the code that builds it, and its paper.
+
+    Code that is too long is written without its arguments. Where that is not enough the paper is written as its venue,
+    or left out.
+    """
+    names = [shortened(name, _name_width(width), mark) for name in frame["method"]]
+    start = max(map(cell_len, names)) + _GAP
+    venues = [paper.rpartition(", ")[2] for paper in frame["paper"]]
+    for papers in (list(frame["paper"]), venues, [""] * len(frame)):
+        room = width - start
+        reserved = max(map(cell_len, papers), default=0)
+        rooms = [room - (reserved + _GAP) * bool(paper) for paper in papers]
+        codes = [
+            code if cell_len(code) <= most else _call(code) for code, most in zip(frame["code"], rooms, strict=True)
+        ]
+        if all(cell_len(code) <= most for code, most in zip(codes, rooms, strict=True)):
+            break
+    with_paper = [cell_len(code) for code, paper in zip(codes, papers, strict=True) if paper]
+    for name, code, paper in zip(names, codes, papers, strict=True):
+        padded = set_cell_size(code, max(with_paper)) + " " * _GAP + paper if paper else code
+        yield shortened(set_cell_size(name, start) + padded, width, mark)
+
+
+def how_to_read(frame: pd.DataFrame) -> str:
+    """Return the lines that say what the differences mean."""
+    reference = best_reference(frame)
+    second = f", and over the best reference ({reference})" if reference else ""
+    return (
+        f"A difference is the gain over the method's baseline{second}: above 0 the method is better. Intervals are "
+        "corrected for training rows that the folds share and for the number of methods."
+    )
+
+
+def result_text(result: Comparison, name: str, console: Console) -> str:
+    """Return title, table, code, verdict and notes for a console; no line is wider than it."""
+    plus_minus = "±" if can_write("±", console.encoding) else "+-"
+    mark = "…" if can_write("…", console.encoding) else "..."
+    narrow = console.width < _NARROW
+    gap = 1 if narrow else _GAP
+    indent = "" if narrow else " " * _INDENT
+    width = console.width - len(indent)
+    columns = table_columns(result.frame, result.metric_label, plus_minus)
+    kept = fitting_columns(_with_short_names(columns, width, mark), width, gap, cell_len)
     with console.capture() as capture:
-        console.print(f"[bold]{escape(name)}[/bold] | {escape(result.title)}")
-        console.print(_table(result, console.width, "±" if _can_write("±", console.encoding) else "+-"))
+        console.print(Padding(_drawn(kept, gap), (0, 0, 0, len(indent))))
+    table = capture.get()
+    with console.capture() as capture:
+        console.print(Text(result.verdict, "bold"))
+        console.print(Text(how_to_read(result.frame)))
         for row in result.frame.itertuples():
             if row.notes:
-                console.print(escape(f"{row.method}: {row.notes}"))
+                console.print(Text(f"{row.method}: {row.notes}"))
         for note in result.notes:
-            console.print(escape(f"Note: {note}."))
-        console.print(f"{result.how_to_read}\n")
-    console.file.write(capture.get().encode(console.encoding, "replace").decode(console.encoding))
+            console.print(Text(f"Note: {note}."))
+    words = capture.get()
+    with console.capture() as capture:
+        console.print(Text(f"{name}: {result.title}" if name else result.title, "bold"))
+    code = "".join(f"{indent}{line}\n" for line in code_lines(result.frame, width, mark))
+    text = "\n".join([capture.get(), table, code, words])
+    return "\n".join(line.rstrip() for line in text.split("\n"))
+
+
+def print_result(name: str, result: Comparison) -> None:
+    """Print the result on standard output; a character that the encoding cannot write becomes "?"."""
+    console = make_console()
+    text = f"{result_text(result, name, console)}\n"
+    console.file.write(text.encode(console.encoding, "replace").decode(console.encoding))
     console.file.flush()

@@ -1,5 +1,7 @@
-"""The result in a notebook, and its picture."""
+"""The result of a comparison: what it shows, and what it gives."""
 
+import os
+import pickle
 import subprocess
 import sys
 
@@ -7,38 +9,70 @@ import numpy as np
 import pytest
 
 from skpapers.comparison import Comparison, compare
+from skpapers.comparison._result import class_balance
 from skpapers.papers import Spec
 from tests.comparison._estimators import HERE, STUMP, TREE, numbers
 
 
-def test_result_shows_itself(contests):
-    import matplotlib
-
-    matplotlib.use("agg")
+@pytest.fixture
+def result(contests):
     contests(("tree<1>", TREE, STUMP), ("tells", Spec(HERE + "Tells"), TREE))
-    X, y = numbers(60)
-    result = compare(X, y, cv=2)
+    return compare(*numbers(60), cv=2)
+
+
+def test_a_result_shows_itself(result, monkeypatch):
     assert isinstance(result, Comparison)
     frame = result.to_frame()
     frame["score"] = 0.0
     assert result.to_frame()["score"][0] > 0
-    html = result._repr_html_()
-    assert "tree&lt;1&gt;" in html
-    assert result.how_to_read.replace("'", "&#x27;") in html
-    assert "60 rows, 4 columns | classification | 2 folds" in repr(result)
-    display = result.plot()
-    assert display.ax_.figure is display.figure_
-    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == [
-        "tree<1> - DecisionTreeClassifier",
-        "tells - tree<1>",
-    ]
-    points, _, (bars,) = display.lines_
-    np.testing.assert_allclose(points.get_xdata()[0], result.to_frame()["difference"][0])
-    low, high = bars.get_segments()[0][:, 0]
-    assert (low, high) == pytest.approx(tuple(result.to_frame().loc[0, ["interval_low", "interval_high"]]))
-    _, ax = matplotlib.pyplot.subplots()
-    assert result.plot(ax=ax).ax_ is ax
-    matplotlib.pyplot.close("all")
+    assert "tree&lt;1&gt;" in result._repr_html_()
+    assert "| tree&lt;1> |" in result.to_markdown()
+    assert result.title.startswith("60 rows, 4 columns, classification (")
+    for width in (80, 140):
+        monkeypatch.setattr("shutil.get_terminal_size", lambda width=width: os.terminal_size((width, 24)))
+        text = repr(result)
+        assert max(map(len, text.splitlines())) <= width
+        assert text.startswith(result.title[:60])
+        assert "tree<1>" in text
+        assert result.verdict.split()[0] in text
+
+
+def test_the_best_method_has_the_best_score(result):
+    frame = result.to_frame()
+    assert result.best_method_ == frame["method"][frame["score"].argmax()]
+
+
+def test_a_result_can_be_pickled(result):
+    again = pickle.loads(pickle.dumps(result))
+    assert repr(again) == repr(result)
+    assert again.to_frame().equals(result.to_frame())
+    assert again.fold_scores_.equals(result.fold_scores_)
+
+
+def test_a_picture_of_the_frame(result):
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    matplotlib.use("agg")
+    ax = Figure().subplots()
+    display = result.plot(ax=ax)
+    assert display.ax_ is ax
+    shown = [line[0].get_xdata()[0] for line in display.lines_]
+    np.testing.assert_allclose(shown, result.to_frame()["difference"].dropna())
+    assert "gain in " in ax.get_xlabel()
+    assert result.plot(against="reference", ax=Figure().subplots()).against == "reference"
+
+
+@pytest.mark.parametrize(
+    ("y", "text"),
+    [
+        (np.repeat([0, 1], [925, 75]), "0: 92.5 %, 1: 7.5 %"),
+        (np.repeat(["a", "b", "c"], [1, 5, 4]), "b: 50 %, c: 40 %, a: 10 %"),
+        (np.repeat(np.arange(10), 10), "10 classes of 10 to 10 %"),
+    ],
+)
+def test_class_balance(y, text):
+    assert class_balance(y) == text
 
 
 def test_matplotlib_is_loaded_to_draw_only():

@@ -5,42 +5,15 @@ import re
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 import skpapers
 from skpapers import cli
-from skpapers.comparison import Comparison
-from skpapers.comparison._problem import make_problem
-from skpapers.comparison._records import Fits
-from tests.comparison._estimators import numbers
+from skpapers.cli._parser import make_parser, option_keys, option_name
+from tests.cli._made import result
 
-
-def result(**changes):
-    """Return a comparison of two methods as if it had run."""
-    frame = pd.DataFrame(
-        {
-            "method": ["A", "B"],
-            "paper": ["VENUE 2000: A long title of a paper that goes on"] * 2,
-            "score": [0.8765, np.nan],
-            "sd": [0.0123, np.nan],
-            "baseline": ["DecisionTreeClassifier"] * 2,
-            "baseline_score": [0.8, 0.8],
-            "difference": [0.0765, np.nan],
-            "interval_low": [-0.0235, np.nan],
-            "interval_high": [0.1765, np.nan],
-            "fit_seconds": [0.0123, np.nan],
-            "baseline_fit_seconds": [12.3, 12.3],
-            "certificate": ["", ""],
-            "notes": ["", "failed: ValueError: [no]"],
-        }
-    ).assign(**changes)
-    X, y = numbers(100)
-    absent = dict.fromkeys(["cv", "time", "groups", "sample_weight", "metadata", "scoring"])
-    problem = make_problem(X[:, :3], y, task="auto", gap=0, **absent)
-    made = type("Made", (Comparison,), {"frame": frame})
-    return made(problem, (), Fits({}, {}), notes=("beware",))
+OUTPUTS = ["comparison.csv", "comparison.md", "comparison.png", "comparison.toml"]
 
 
 @pytest.fixture
@@ -63,6 +36,7 @@ def table(tmp_path):
         {
             "x": [1.5, None, 3.0],
             "day": ["2024-01-01", "2024-01-02", "2024-01-03"],
+            "end": [2, 3, 4],
             "who": ["a", "b", "b"],
             "w": [1, 2, 3],
             "y": [0.5, 1.5, 2.5],
@@ -78,55 +52,73 @@ def test_version_and_help(capsys):
     assert capsys.readouterr().out == f"skpapers {skpapers.__version__}\n"
     assert cli.main(["compare", "--help"]) == 0
     out = capsys.readouterr().out
-    for option in (
-        "--target",
-        "--cv",
-        "--time-column",
-        "--gap",
-        "--groups",
-        "--weights",
-        "--metric",
-        "--out",
-    ):
-        assert option in out
-    for option in ("--metadata", "--sep", "--decimal", "--thousands", "--na", "--date-format"):
-        assert option in out
+    for key in option_keys(make_parser()[1]):
+        assert (option_name(key) if key != "table" else "TABLE") in out
     assert "%d/%m/%y" in out
 
 
 def test_options_become_arguments(calls, table):
-    options = "--target y --task regression --cv time --time-column day --gap 2 --groups who --weights w"
-    more = "--metadata sample_domain=who --metric neg_mean_squared_error --n-jobs 2 --time-budget 9"
-    assert cli.main(["compare", table, *options.split(), *more.split(), "--methods", "A one, B"]) == 0
+    options = "--target y --task regression --cv walk-forward --time-column day --gap 2 --groups who --weights w"
+    more = "--metadata sample_domain=who --metric neg_mean_squared_error --n-jobs 2 --time-budget 9 --resume"
+    times = "--horizon 3 --embargo 1 --train-size 20 --step 4 --label-end end --assets who --drop x"
+    lists = ["--methods", "A one, B", "--references", "ridge, mean", "--checkpoint", str(Path(table).parent / "c")]
+    assert cli.main(["compare", table, *options.split(), *more.split(), *times.split(), *lists]) == 0
     (call,) = calls
-    assert call["X"].columns.tolist() == ["x", "day"]
+    assert call["X"].columns.tolist() == ["x", "day", "end", "who"]
     assert call["y"].tolist() == [0.5, 1.5, 2.5]
     assert call["groups"].tolist() == ["a", "b", "b"]
     assert call["sample_weight"].tolist() == [1, 2, 3]
     assert {name: column.tolist() for name, column in call["metadata"].items()} == {"sample_domain": ["a", "b", "b"]}
     expected = {
         "task": "regression",
-        "cv": "time",
+        "cv": "walk-forward",
         "time": "day",
         "gap": 2,
+        "horizon": 3,
+        "embargo": 1,
+        "train_size": 20,
+        "step": 4,
+        "label_end": "end",
+        "assets": "who",
+        "drop": ["x"],
         "scoring": "neg_mean_squared_error",
         "methods": ["A one", "B"],
+        "references": ["ridge", "mean"],
         "n_jobs": 2,
         "time_budget": 9.0,
+        "checkpoint": str(Path(table).parent / "c"),
+        "resume": True,
         "verbose": 1,
     }
     assert {name: call[name] for name in expected} == expected
 
 
-def test_defaults(calls, table):
+def test_what_is_not_given_is_not_passed_on(calls, table):
     assert cli.main(["compare", table, "--target", "y", "--cv", "5"]) == 0
     (call,) = calls
-    assert call["X"].columns.tolist() == ["x", "day", "who", "w"]
+    assert set(call) == {"X", "y", "task", "cv", "gap", "verbose"}
+    assert call["X"].columns.tolist() == ["x", "day", "end", "who", "w"]
     assert call["X"]["day"].dtype.kind == "M"
     assert call["cv"] == 5
-    assert call["metadata"] == {}
-    for name in ("time", "groups", "sample_weight", "scoring", "methods", "n_jobs", "time_budget"):
-        assert call[name] is None
+
+
+def test_several_metrics_and_estimators_of_ones_own(calls, table):
+    own = [
+        "--reference",
+        "sklearn.linear_model:LinearRegression",
+        "--reference",
+        "tree=sklearn.tree:DecisionTreeRegressor",
+    ]
+    assert cli.main(["compare", table, "--target", "y", "--metric", "r2", "--metric", "mae", *own]) == 0
+    (call,) = calls
+    assert call["scoring"] == ["r2", "mae"]
+    assert {name: type(model).__name__ for name, model in call["estimators"].items()} == {
+        "LinearRegression": "LinearRegression",
+        "tree": "DecisionTreeRegressor",
+    }
+    assert cli.main(["compare", table, "--target", "y", "--references", "none", "--weights", "uniqueness"]) == 0
+    assert calls[1]["references"] == []
+    assert calls[1]["sample_weight"] == "uniqueness"
 
 
 def test_options_that_describe_the_file(calls, tmp_path):
@@ -163,19 +155,19 @@ def test_without_arguments_help_and_an_error_code(capsys, monkeypatch):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("usage: skpapers [-h] [--version] COMMAND")
-    assert "cross-validate every method and its baseline on a table" in captured.err
+    assert "cross-validate every method, its baseline and reference models" in captured.err
 
 
 def test_row_numbers_are_dropped_with_a_note(calls, table, capsys):
     pd.read_csv(table).to_csv(table)
     assert cli.main(["compare", table, "--target", "y"]) == 0
-    assert calls[0]["X"].columns.tolist() == ["x", "day", "who", "w"]
+    assert calls[0]["X"].columns.tolist() == ["x", "day", "end", "who", "w"]
     assert "Note: column '' is a row number and not a feature.\nNote: beware." in capsys.readouterr().out
     assert cli.main(["compare", table, "--target", "y", "--time-column", ""]) == 0
-    assert calls[1]["X"].columns.tolist() == ["", "x", "day", "who", "w"]
+    assert calls[1]["X"].columns.tolist() == ["", "x", "day", "end", "who", "w"]
 
 
-@pytest.mark.parametrize("width", [100, 120, None])
+@pytest.mark.parametrize("width", [80, 100, 120, None])
 def test_print_fits_the_width(calls, table, capsys, monkeypatch, width):
     if width is None:
         monkeypatch.delenv("COLUMNS", raising=False)
@@ -186,28 +178,43 @@ def test_print_fits_the_width(calls, table, capsys, monkeypatch, width):
     assert captured.err == ""
     lines = captured.out.splitlines()
     assert max(map(len, lines)) <= (width or 120)
-    assert lines[0].startswith("table.csv | 100 rows, 3 columns | classification | 5 folds (StratifiedKFold")
-    for piece in ("0.88 ± 0.01", "DecisionTreeClassifier", "+0.08", "[-0.02, +0.18]", "B: failed: ValueError: [no]"):
-        assert piece.replace("0.88 ± 0.01", "0.876 ± 0.012") in captured.out
+    assert lines[0].startswith("table.csv: 100 rows, 3 columns, classification (")
+    for piece in ("0.876 ± 0.012", "+0.08", "[-0.02, +0.18]", "skpapers.A(depth=2)", "B: failed: ValueError: [no]"):
+        assert piece in captured.out
     assert "Note: beware." in captured.out
-    assert "difference = score of the method minus score of its baseline" in captured.out
     assert "certificate" not in captured.out
 
 
-def test_out_writes_table_and_picture(calls, table, tmp_path):
+def test_out_writes_the_result_and_the_options(calls, table, tmp_path):
     folder = tmp_path / "new" / "folder"
-    assert cli.main(["compare", table, "--target", "y", "--out", str(folder)]) == 0
-    assert sorted(path.name for path in folder.iterdir()) == ["comparison.csv", "comparison.png"]
+    assert cli.main(["compare", table, "--target", "y", "--cv", "3", "--out", str(folder)]) == 0
+    assert sorted(path.name for path in folder.iterdir()) == OUTPUTS
     assert pd.read_csv(folder / "comparison.csv")["method"].tolist() == ["A", "B"]
+    assert pd.read_csv(folder / "comparison.csv")["code"].tolist() == ["skpapers.A(depth=2)", "skpapers.B()"]
+    assert "| A | 0.876 ± 0.012 | CART |" in (folder / "comparison.md").read_text()
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    assert cli.main(["compare", "--config", str(folder / "comparison.toml")]) == 0
+    first, second = calls
+    pd.testing.assert_frame_equal(first.pop("X"), second.pop("X"))
+    assert first.pop("y").equals(second.pop("y"))
+    assert first.pop("checkpoint") == str(folder / "checkpoint")
+    assert first == second
 
 
 def test_built_in_tables(calls, capsys, tmp_path):
     assert cli.main(["compare", "--out", str(tmp_path)]) == 0
     assert [call["X"].shape for call in calls] == [(900, 7), (1030, 8)]
     out = capsys.readouterr().out
-    assert out.index("raisin | ") < out.index("concrete | ")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["concrete.csv", "concrete.png", "raisin.csv", "raisin.png"]
+    assert out.index("raisin: ") < out.index("concrete: ")
+    names = [name.replace("comparison", table) for table in ("concrete", "raisin") for name in OUTPUTS]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
+
+
+def test_papers_are_listed(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    assert cli.main(["papers"]) == 0
+    out = capsys.readouterr().out
+    assert out == skpapers.papers.table().to_text(70) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +233,10 @@ def test_built_in_tables(calls, capsys, tmp_path):
         ("compare TABLE --target y --metadata a_b=no", "--metadata a_b: there is no column 'no'"),
         ("compare TABLE --target y --metadata task=y", "--target and --weights must each name a column that no other"),
         ("compare --metadata task=w", "--metadata names a column of TABLE; there is no TABLE"),
-        ("compare TABLE --target y --cv weekly", "--cv weekly: must be a number of folds or time"),
+        (
+            "compare TABLE --target y --cv weekly",
+            "--cv weekly: must be a number of folds, time, walk-forward or purged",
+        ),
         ("compare TABLE --target y --cv 1", "cv=1 is not a number of folds"),
         ("compare TABLE --target y", "cv='time' with gap=0 needs more distinct timestamps for 5 windows; there are 3"),
         ("compare TABLE --target y --cv 2 --n-jobs 0", "n_jobs=0 must be a whole number of workers"),
@@ -236,13 +246,24 @@ def test_built_in_tables(calls, capsys, tmp_path):
         ("compare TABLE --target y --cv 2 --methods HAL", "methods: unknown for regression: HAL; choose among "),
         ("compare TABLE --target who --task regression --cv 2", "task='regression' needs numbers"),
         ("compare TABLE", "--target COLUMN is needed"),
-        ("compare TABLE --target z", "--target: there is no column 'z'; the columns are x, day, who, w, y"),
+        ("compare TABLE --target z", "--target: there is no column 'z'; the columns are x, day, end, who, w, y"),
         ("compare TABLE --target y --groups z", "--groups: there is no column 'z'; the columns are x, day"),
         ("compare TABLE --target y --weights z", "--weights: there is no column 'z'; the columns are x, day"),
         ("compare TABLE --target y --time-column z", "--time-column: there is no column 'z'; the columns are x, day"),
         ("compare TABLE --target y --weights y", "must each name a column that no other option names"),
         ("compare TABLE --target y --out TABLE", "cannot be made (File exists)"),
         ("compare --target y", "--target names a column of TABLE; there is no TABLE"),
+        ("compare --drop y", "--drop names a column of TABLE; there is no TABLE"),
+        ("compare TABLE --target y --label-end z", "--label-end: there is no column 'z'; the columns are x, day"),
+        ("compare TABLE --target y --assets z", "--assets: there is no column 'z'; the columns are x, day"),
+        ("compare TABLE --target y --resume", "--resume needs the folder of the finished fits"),
+        ("compare TABLE --target y --reference nowhere", "--reference nowhere: must be module:object, or a file"),
+        ("compare TABLE --target y --reference a:b", "--reference a:b: 'a' cannot be imported"),
+        (
+            "compare TABLE --target y --reference sklearn.svm:SVR --reference sklearn.svm:SVR",
+            "'SVR' is given twice; NAME=sklearn.svm:SVR gives it another name",
+        ),
+        ("compare TABLE --target y --config nowhere.toml", "--config nowhere.toml: there is no such file"),
         ("compare --metric r2", "--task and --metric need a TABLE"),
         ("compare --sep ;", "--sep describes TABLE; there is no TABLE"),
         ("compare TABLE --target y --decimal no", "--decimal 'no': must be '.' or ','"),
@@ -282,3 +303,11 @@ def test_a_folder_that_cannot_be_written_to(table, capsys, monkeypatch, tmp_path
     monkeypatch.setattr(os, "access", lambda *args: False)
     assert cli.main(["compare", table, "--target", "y", "--out", str(tmp_path)]) == 2
     assert "cannot be written to" in capsys.readouterr().err
+
+
+def test_options_of_the_command_line_win_over_the_file(calls, table, tmp_path):
+    config = tmp_path / "run.toml"
+    config.write_text(f'table = "{table}"\ntarget = "y"\ncv = 3\nmetric = ["r2", "mae"]\ngap = 2\n')
+    assert cli.main(["compare", "--config", str(config), "--cv", "4", "--metric", "rmse"]) == 0
+    (call,) = calls
+    assert (call["cv"], call["scoring"], call["gap"]) == (4, "rmse", 2)

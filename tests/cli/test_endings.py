@@ -12,7 +12,8 @@ import pytest
 
 import skpapers
 from skpapers import cli
-from tests.test_cli import result
+from tests.cli._made import result
+from tests.cli.test_compare import OUTPUTS
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_files_are_saved_although_printing_fails(table, tmp_path, monkeypatch, c
 
     monkeypatch.setattr(sys.stdout, "write", full)
     assert cli.main(["compare", table, "--target", "y", "--out", str(tmp_path / "out")]) == 2
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["comparison.csv", "comparison.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == OUTPUTS
     assert capsys.readouterr().err == "skpapers: error: No space left on device\n"
 
 
@@ -45,7 +46,9 @@ def test_a_pipe_that_closes_early_ends_quietly_with_all_files(tmp_path):
     """As ``skpapers compare --out DIR | head -1`` does, on both built-in tables."""
     done = run_into_a_closed_pipe("compare", "--out", str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["concrete.csv", "concrete.png", "raisin.csv", "raisin.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        name.replace("comparison", table) for table in ("concrete", "raisin") for name in OUTPUTS
+    ]
 
 
 def test_without_a_reader_and_a_folder_nothing_more_runs():
@@ -56,7 +59,7 @@ def test_without_a_reader_and_a_folder_nothing_more_runs():
 def run_into_a_closed_pipe(*arguments):
     """Run the command line, its comparisons made up, into a pipe that nobody reads."""
     code = (
-        "import sys, skpapers.comparison; from skpapers import cli; from tests.test_cli import result\n"
+        "import sys, skpapers.comparison; from skpapers import cli; from tests.cli._made import result\n"
         "def compare(X, y, **options):\n"
         "    if '--out' not in sys.argv: print('ran', file=sys.stderr)\n"
         "    return result()\n"
@@ -78,6 +81,14 @@ def test_interrupt(table, capsys, monkeypatch):
     monkeypatch.setattr(skpapers.comparison, "compare", interrupted)
     assert cli.main(["compare", table, "--target", "y"]) == 130
     assert capsys.readouterr().err == "skpapers: interrupted\n"
+
+
+def test_a_part_of_the_result_is_printed_after_an_interrupt(table, capsys, monkeypatch):
+    monkeypatch.setattr(skpapers.comparison, "compare", lambda X, y, **options: result(interrupted=True))
+    assert cli.main(["compare", table, "--target", "y"]) == 130
+    captured = capsys.readouterr()
+    assert "0.876 ± 0.012" in captured.out
+    assert captured.err == "skpapers: interrupted\n"
 
 
 def test_signals_interrupt_and_their_handlers_come_back(table, capsys, monkeypatch):
