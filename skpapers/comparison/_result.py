@@ -15,6 +15,7 @@ from skpapers.comparison._display import Against, ComparisonDisplay
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._records import Candidate, Fits
 from skpapers.comparison._summary import fold_scores, summarize
+from skpapers.comparison._verdict import verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,11 +138,10 @@ class Comparison:
         size = f"{self.n_rows} rows, {self.n_columns} columns"
         return f"{size}, {self.task}{balance}, {self.metric}, {self.folds}"
 
-    @property
+    @cached_property
     def verdict(self) -> str:
         """Which methods are best, in words."""
-        best = self.best_method_
-        return f"Best: {best}." if best else "No method has a score."
+        return verdict(self.problem, self.candidates, self.fits)
 
     @property
     def how_to_read(self) -> str:
@@ -154,10 +154,7 @@ class Comparison:
     def best_method_(self) -> str:
         """The row with the best score, "" without a score."""
         scored = self.frame[self.frame["score"].notna()]
-        if scored.empty:
-            return ""
-        losses = self.problem.metrics[0].loss
-        return str(scored.sort_values("score", ascending=losses, kind="stable")["method"].iloc[0])
+        return "" if scored.empty else str(scored["method"].iloc[0])
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a pandas DataFrame of its own.
@@ -176,9 +173,11 @@ class Comparison:
         - paper: title and venue
         - rows: "", or such as "on 20,000 rows" for a method that was cut short
         - score, sd: mean and standard deviation over the folds of the first metric, a loss as a positive number;
-          further metrics have a column each
+          further metrics have a column each; "rank IC t" is the Newey-West t-value of the mean rank IC over all dates,
+          "deflated Sharpe" the probability that the Sharpe ratio is above the luck of so many methods
         - baseline, baseline_score, difference, interval_low, interval_high, p_value: the gain over the method's own
-          baseline on the same folds, positive if the method is better, with its interval and p-value
+          baseline on the same folds, positive if the method is better, with its interval and p-value, both
+          Holm-adjusted for the number of methods
         - reference, reference_difference, reference_low, reference_high: the same against the best reference
         - fit_seconds, baseline_fit_seconds: mean seconds of a fit
         - certificate: "optimal", "gap 1.2%", or "" if none is given

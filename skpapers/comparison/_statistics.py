@@ -168,12 +168,3 @@ def paired_family(
     tests = corrected_tests(differences, test_train_ratio)
     low, high = tests.interval(holm_levels(tests.p_value, alpha))
     return Family(tests.mean, low, high, holm(tests.p_value))
-
-
-def corrected_interval(
-    differences: np.ndarray, test_train_ratio: float, confidence: float = 0.95
-) -> tuple[float, float, float]:
-    """Return the mean of the differences of one method, and its corrected interval."""
-    tests = corrected_tests(np.asarray(differences), test_train_ratio)
-    low, high = tests.interval(1 - confidence)
-    return float(tests.mean[0]), float(low[0]), float(high[0])

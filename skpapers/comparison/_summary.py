@@ -1,4 +1,8 @@
-"""The tables of a comparison: one row for each method, and the scores of single folds."""
+"""The tables of a comparison: one row for each method, and the scores of single folds.
+
+Two families of paired tests are in the table, each adjusted by Holm's method for its number: the methods against their
+own baselines, and the methods against the best reference. The other references against the best one are a third.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from skpapers.comparison._by_date import backtest, rank_ic_by_date, t_values
+from skpapers.comparison._differences import (
+    Ranking,
+    Shown,
+    compare_pairs,
+    fold_values,
+    is_reference,
+    mean,
+    shown,
+)
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._records import Candidate, Fits, Outcome
-from skpapers.comparison._statistics import corrected_interval
 
-COLUMNS = (
-    "method",
-    "kind",
-    "estimator",
-    "code",
-    "paper",
-    "rows",
-    "score",
-    "sd",
+_FIRST = ("method", "kind", "estimator", "code", "paper", "rows", "score", "sd")
+_LAST = (
     "baseline",
     "baseline_score",
     "difference",
@@ -37,11 +42,23 @@ COLUMNS = (
     "certificate",
     "notes",
 )
+_FOLD_COLUMNS = (
+    "candidate",
+    "kind",
+    "fold",
+    "max_rows",
+    "n_train",
+    "n_test",
+    "metric",
+    "score",
+    "fit_seconds",
+)
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else np.nan
+def metric_columns(problem: Problem) -> dict[str, str]:
+    """Return the columns of the further metrics, by the names of the metrics."""
+    taken = {*_FIRST, *_LAST}
+    return {m.name: f"{m.label} (metric)" if m.label in taken else m.label for m in problem.metrics[1:]}
 
 
 def certificate(outcomes: Sequence[Outcome | None]) -> str:
@@ -55,74 +72,153 @@ def certificate(outcomes: Sequence[Outcome | None]) -> str:
     return "gap <0.01%" if percent < 0.01 else f"gap {percent:.{2 if percent < 10 else 3}g}%"
 
 
-def _seconds(outcomes: Sequence[Outcome | None]) -> float:
-    return _mean(np.array([np.nan if outcome is None else outcome.fit_seconds for outcome in outcomes]))
+def _seconds(problem: Problem, fits: Fits, which: Shown) -> float:
+    outcomes = fits.of(*which, len(problem.plan.folds))
+    return mean(np.array([np.nan if outcome is None else outcome.fit_seconds for outcome in outcomes]))
 
 
-def _row(problem: Problem, candidate: Candidate, fits: Fits) -> dict[str, Any]:
-    folds = problem.plan.folds
-    metric = problem.metrics[0]
-    max_rows = fits.shown.get(candidate.name)
-    ratios = np.array([len(test) / min(len(train), max_rows or len(train)) for train, test in folds])
-    scores = fits.scores(candidate.name, metric.name, max_rows, len(folds))
-    baseline_scores = fits.scores(candidate.baseline, metric.name, max_rows, len(folds))
-    both = ~np.isnan(scores - baseline_scores)
-    difference, low, high = corrected_interval((scores - baseline_scores)[both], _mean(ratios[both]))
-    if both.any():
-        scores = scores[both]
-        baseline_scores = baseline_scores[both]
+def _own(problem: Problem, candidate: Candidate, fits: Fits) -> dict[str, Any]:
+    """Return the cells of a row that concern the candidate alone."""
+    which = shown(fits, candidate.name)
+    scores = fold_values(problem, fits, which)
     known = scores[~np.isnan(scores)]
-    outcomes = fits.of(candidate.name, max_rows, len(folds))
-    baseline_notes = (f"baseline {note}" for note in fits.notes.get(candidate.baseline, []))
-    return {
+    cells = {
         "method": candidate.name,
         "kind": candidate.kind,
         "estimator": candidate.code.partition("(")[0],
         "code": candidate.code,
         "paper": candidate.paper,
-        "rows": "" if max_rows is None else f"on {max_rows:,} rows",
-        "score": metric.shown(_mean(scores)),
+        "rows": "" if which.max_rows is None else f"on {which.max_rows:,} rows",
+        "score": problem.metrics[0].shown(mean(scores)),
         "sd": float(np.std(known, ddof=1)) if len(known) > 1 else np.nan,
-        "baseline": candidate.baseline,
-        "baseline_score": metric.shown(_mean(baseline_scores)),
-        "difference": difference,
-        "interval_low": low,
-        "interval_high": high,
-        "reference": "",
-        "fit_seconds": _seconds(outcomes),
-        "baseline_fit_seconds": _seconds(fits.of(candidate.baseline, max_rows, len(folds))),
-        "certificate": certificate(outcomes),
-        "notes": "; ".join([*fits.notes.get(candidate.name, []), *baseline_notes]),
+        "fit_seconds": _seconds(problem, fits, which),
+        "certificate": certificate(fits.of(*which, len(problem.plan.folds))),
+    }
+    columns = metric_columns(problem)
+    for metric in problem.metrics[1:]:
+        cells[columns[metric.name]] = metric.shown(mean(fold_values(problem, fits, which, metric.name)))
+    return cells
+
+
+def _against_baselines(problem: Problem, rows: Sequence[Candidate], fits: Fits) -> dict[str, dict[str, Any]]:
+    """Return the cells of the rows with a baseline; a method on a sample faces its baseline on the same sample."""
+    compared = [row for row in rows if row.baseline]
+    pairs = [(shown(fits, row.name), Shown(row.baseline, shown(fits, row.name).max_rows)) for row in compared]
+    family = compare_pairs(problem, fits, pairs)
+    return {
+        row.name: {
+            "baseline": row.baseline,
+            "baseline_score": problem.metrics[0].shown(mean(fold_values(problem, fits, pairs[i][1]))),
+            "difference": family.mean[i],
+            "interval_low": family.low[i],
+            "interval_high": family.high[i],
+            "p_value": family.p_value[i],
+            "baseline_fit_seconds": _seconds(problem, fits, pairs[i][1]),
+        }
+        for i, row in enumerate(compared)
     }
 
 
+def _against_the_reference(
+    problem: Problem, rows: Sequence[Candidate], reference: Candidate | None, fits: Fits
+) -> dict[str, dict[str, Any]]:
+    """Return the cells of all rows but the reference; methods are one family, other references another."""
+    cells: dict[str, dict[str, Any]] = {}
+    if reference is None:
+        return cells
+    others = [row for row in rows if row is not reference]
+    for group in ([row for row in others if not is_reference(row)], [row for row in others if is_reference(row)]):
+        pairs = [(shown(fits, row.name), shown(fits, reference.name)) for row in group]
+        family = compare_pairs(problem, fits, pairs)
+        for i, row in enumerate(group):
+            cells[row.name] = {
+                "reference": reference.name,
+                "reference_difference": family.mean[i],
+                "reference_low": family.low[i],
+                "reference_high": family.high[i],
+            }
+    return cells
+
+
+def _of_dates(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> pd.DataFrame:
+    """Return the columns by date, indexed by the names of the rows: those of the metrics that are asked for."""
+    asked = {metric.name for metric in problem.metrics}
+    columns = {}
+    if "rank_ic" in asked:
+        columns["rank IC t"] = t_values(problem, rank_ic_by_date(problem, candidates, fits))
+    if "sharpe" in asked:
+        columns["deflated Sharpe"] = backtest(problem, candidates, fits).deflated
+    return pd.DataFrame(columns)
+
+
+def _notes(row: Candidate, fits: Fits) -> str:
+    of_baseline = (f"baseline {note}" for note in fits.notes.get(row.baseline, []))
+    return "; ".join([*fits.notes.get(row.name, []), *of_baseline])
+
+
 def summarize(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> pd.DataFrame:
-    """Return one row for each candidate that is not a baseline alone."""
-    rows = [_row(problem, candidate, fits) for candidate in candidates if candidate.kind != "baseline"]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    """Return one row for each candidate that is not a baseline alone, sorted by the first metric, best first.
+
+    Returns
+    -------
+    frame : DataFrame
+        method, kind, estimator, code, paper, rows ("on 20,000 rows", or "" for all); score and sd, the mean and the
+        standard deviation over the folds in the first metric; a column for each further metric, and for metrics by
+        date "rank IC t" (Newey-West t-value of the mean over all dates) and "deflated Sharpe"; baseline,
+        baseline_score, difference, interval_low, interval_high, p_value; reference, reference_difference,
+        reference_low, reference_high; fit_seconds, baseline_fit_seconds, certificate, notes. A positive difference is
+        a gain, also where the score is a loss. Intervals and p-values are Holm-adjusted.
+    """
+    ranking = Ranking(problem, candidates, fits)
+    against_baselines = _against_baselines(problem, ranking.rows, fits)
+    against_the_reference = _against_the_reference(problem, ranking.rows, ranking.best_reference(), fits)
+    words = {"baseline": "", "reference": ""}
+    records = [
+        words
+        | _own(problem, row, fits)
+        | against_baselines.get(row.name, {})
+        | against_the_reference.get(row.name, {})
+        | {"notes": _notes(row, fits)}
+        for row in ranking.rows
+    ]
+    dated = _of_dates(problem, candidates, fits)
+    columns = [*_FIRST, *metric_columns(problem).values(), *_LAST]
+    frame = pd.DataFrame(records, columns=columns)
+    for place, name in enumerate(dated, start=columns.index("baseline")):
+        frame.insert(place, name, dated[name].reindex(frame["method"]).to_numpy())
+    return frame
 
 
 def fold_scores(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> pd.DataFrame:
-    """Return one row for each candidate, fold and metric."""
-    rows = []
-    folds = problem.plan.folds
-    for candidate in candidates:
-        max_rows = fits.shown.get(candidate.name)
-        for fold, outcome in enumerate(fits.of(candidate.name, max_rows, len(folds))):
-            train, test = folds[fold]
-            for metric in problem.metrics:
-                score = np.nan if outcome is None else outcome.scores.get(metric.name, np.nan)
-                rows.append(
-                    {
-                        "candidate": candidate.name,
-                        "kind": candidate.kind,
-                        "fold": fold,
-                        "max_rows": max_rows,
-                        "n_train": min(len(train), max_rows or len(train)),
-                        "n_test": len(test),
-                        "metric": metric.label,
-                        "score": metric.shown(score),
-                        "fit_seconds": np.nan if outcome is None else outcome.fit_seconds,
-                    }
-                )
-    return pd.DataFrame(rows)
+    """Return one row for each candidate, `max_rows` that was run, fold and metric.
+
+    Returns
+    -------
+    frame : DataFrame
+        candidate, kind, fold, max_rows (<NA> for all rows), n_train, n_test, metric (label), score, fit_seconds. NaN
+        where an estimator failed or was stopped.
+    """
+    sizes = {candidate.name: {fits.shown.get(candidate.name): None} for candidate in candidates}
+    for key in fits.outcomes:
+        sizes.get(key.candidate, {})[key.max_rows] = None
+    records = [
+        _fold_record(problem, candidate, fits, fold, max_rows, number)
+        for candidate in candidates
+        for max_rows in sizes[candidate.name]
+        for fold in range(len(problem.plan.folds))
+        for number in range(len(problem.metrics))
+    ]
+    frame = pd.DataFrame(records, columns=list(_FOLD_COLUMNS))
+    return frame.astype({"max_rows": "Int64"})
+
+
+def _fold_record(
+    problem: Problem, candidate: Candidate, fits: Fits, fold: int, max_rows: int | None, number: int
+) -> tuple[Any, ...]:
+    train, test = problem.plan.folds[fold]
+    metric = problem.metrics[number]
+    outcome = fits.of(candidate.name, max_rows, len(problem.plan.folds))[fold]
+    score = np.nan if outcome is None else metric.shown(outcome.scores.get(metric.name, np.nan))
+    seconds = np.nan if outcome is None else outcome.fit_seconds
+    n_train = len(train) if max_rows is None else min(len(train), max_rows)
+    return candidate.name, candidate.kind, fold, max_rows, n_train, len(test), metric.label, score, seconds

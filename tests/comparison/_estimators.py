@@ -26,6 +26,12 @@ def pairs(*contests, time_budget=300.0):
     return [(paper, Contest(name, "classification", *rest)) for name, *rest in contests]
 
 
+def by_method(result):
+    """Return the table with the names of the methods as its index, in the order of the candidates."""
+    names = [candidate.name for candidate in result.candidates if candidate.kind != "baseline"]
+    return result.to_frame().set_index("method").loc[names]
+
+
 def scores_of(result, candidate):
     """Return the scores of a candidate in the first metric, fold by fold."""
     scores = result.fold_scores_

@@ -14,9 +14,9 @@ from sklearn.pipeline import make_pipeline
 
 from skpapers.comparison import _candidates, _compare, _jobs, compare
 from skpapers.comparison._problem import make_problem
-from skpapers.comparison._statistics import corrected_interval
+from skpapers.comparison._statistics import paired_family
 from skpapers.papers import Spec
-from tests.comparison._estimators import DUMMY, FLAG, HERE, REGRESSION_TREE, STUMP, TREE, numbers, scores_of
+from tests.comparison._estimators import DUMMY, FLAG, HERE, REGRESSION_TREE, STUMP, TREE, by_method, numbers, scores_of
 
 
 def without_times(result):
@@ -43,7 +43,8 @@ def test_equals_cross_val_score(contests):
     np.testing.assert_array_equal(scores_of(result, "DecisionTreeClassifier"), baseline)
     row = result.to_frame().iloc[0]
     assert (row["score"], row["sd"]) == pytest.approx((expected.mean(), expected.std(ddof=1)))
-    low_high = corrected_interval(expected - baseline, 0.25)
+    family = paired_family((expected - baseline)[None], 0.25)
+    low_high = (family.mean[0], family.low[0], family.high[0])
     assert tuple(row[["difference", "interval_low", "interval_high"]]) == pytest.approx(low_high)
     assert row["paper"] == "A Title, VENUE 2000"
     assert (row["baseline"], row["certificate"], row["notes"]) == ("DecisionTreeClassifier", "", "")
@@ -122,7 +123,7 @@ def test_time_orders_the_rows_and_reaches_inner_folds(contests):
     table = pd.DataFrame(X).assign(day=days)
     result = compare(table.iloc[shuffled], y[shuffled], gap=1)
     assert result.folds == "5 expanding windows in time, gap 1"
-    assert "cv=TimeSeriesSplit(gap=3, " in result.to_frame()["notes"][0]
+    assert "cv=TimeSeriesSplit(gap=3, " in by_method(result).loc["tells", "notes"]
     assert result.notes == ("Time column 'day' orders the rows and is not a feature",)
     assert result.n_columns == 4
     # two rows a day: the same windows as over 48 days, in rows

@@ -7,7 +7,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from skpapers.comparison import compare
 from skpapers.papers import Spec
-from tests.comparison._estimators import DUMMY, FLAG, HERE, STUMP, TREE, numbers, scores_of
+from tests.comparison._estimators import DUMMY, FLAG, HERE, STUMP, TREE, by_method, numbers, scores_of
 
 TELLS = HERE + "Tells"
 
@@ -61,7 +61,7 @@ def test_one_group_in_the_training_rows_leaves_the_own_folds_alone(contests):
     assert "params={} cv=5 " in found
 
 
-def test_scores_are_averaged_over_the_folds_that_both_completed(contests):
+def test_differences_are_averaged_over_the_folds_that_both_completed(contests):
     first = Spec(HERE + "RaisesOn", {"value": 1.0})
     last = Spec(HERE + "RaisesOn", {"value": 2.0})
     contests(("tree", TREE, first), ("apart", first, last), ("two", TREE, Spec(HERE + "RaisesOn", {"value": 3.0})))
@@ -74,18 +74,19 @@ def test_scores_are_averaged_over_the_folds_that_both_completed(contests):
     X[40:, 1] = 3.0
     splits = [(range(20), range(40, 60)), (range(20, 40), range(40, 60)), (range(40, 60), range(40))]
     result = compare(X, y, cv=splits)
-    scores = {name: scores_of(result, name) for name in ("tree", "apart")}
+    scores = {name: scores_of(result, name) for name in ("tree", "apart", "RaisesOn")}
     assert np.isfinite(scores["tree"]).all()
-    rows = result.to_frame().set_index("method")
-    assert rows.loc["tree", "score"] == scores["tree"][1:].mean()
-    assert rows.loc["tree", "sd"] == np.std(scores["tree"][1:], ddof=1)
-    assert rows.loc["two", "score"] == scores["tree"][:2].mean()
-    for name in ("tree", "two"):
-        row = rows.loc[name]
-        np.testing.assert_allclose(row["difference"], row["score"] - row["baseline_score"])
+    rows = by_method(result)
+    # a score is the mean over the folds of the row itself
+    assert rows.loc["tree", "score"] == scores["tree"].mean()
+    assert rows.loc["tree", "sd"] == np.std(scores["tree"], ddof=1)
+    # the baseline of the first failed in the first fold, that of the last in the third
+    difference = scores["tree"] - scores["apart"]
+    assert rows.loc["tree", "difference"] == pytest.approx(difference[1:].mean())
+    assert np.isfinite(rows.loc["two", "difference"])
     # one fails in the first fold, the other in the second
-    assert rows.loc["apart", "score"] == scores["apart"][2]
-    assert np.isfinite(scores["apart"][1])
+    assert rows.loc["apart", "difference"] == pytest.approx(scores["apart"][2] - scores["RaisesOn"][2])
+    assert np.isnan(rows.loc["apart", "interval_low"])
 
 
 def test_without_a_common_fold_each_stands_alone(contests):
@@ -110,7 +111,7 @@ def test_failures_cost_their_row_only(contests):
     )
     X, y = numbers(60)
     X[0, 1] = FLAG  # row 0 is tested in fold 0 and trained on in the others
-    frame = compare(X, y, cv=3).to_frame()
+    frame = by_method(compare(X, y, cv=3))
     assert frame["notes"].tolist() == [
         "",
         "failed in 2 of 3 folds: ValueError: the flag was seen",
@@ -128,7 +129,7 @@ def test_a_dead_worker_and_two_workers(contests):
     X, y = numbers(60)
     splits = [(np.arange(40), np.arange(40, 60))]
     result = compare(X, y, cv=splits, n_jobs=2)
-    assert result.to_frame()["notes"].tolist() == ["failed: its worker process died (out of memory, or a crash)", ""]
+    assert by_method(result)["notes"].tolist() == ["failed: its worker process died (out of memory, or a crash)", ""]
     np.testing.assert_array_equal(scores_of(result, "tree"), cross_val_score(TREE.build(), X, y, cv=splits))
 
 
@@ -137,7 +138,7 @@ def test_over_budget(contests):
     X, y = numbers(60)
     X[0, 1] = FLAG
     result = compare(X, y, cv=3)
-    assert result.to_frame()["notes"].tolist() == [
+    assert by_method(result)["notes"].tolist() == [
         "stopped after 1 of 3 folds (budget 1 s)",
         "baseline stopped after 1 of 3 folds (budget 1 s)",
     ]
@@ -159,7 +160,7 @@ def test_certificates_and_time_limits(contests):
         ("says no", Spec(certified, {"gap": 2e-15, "tol": 0.1, "is_optimal": False}), TREE),
     )
     X, y = numbers(60)
-    frame = compare(X, y, cv=2).to_frame()
+    frame = by_method(compare(X, y, cv=2))
     expected = ["optimal", "optimal", "gap 1.2%", "", "gap 900%", "optimal", "gap <0.01%"]
     assert frame["certificate"].tolist() == expected
 
@@ -180,8 +181,8 @@ def test_weights_reach_fit_and_metric(contests):
     weights = np.arange(60) % 3 + 1.0
     result = compare(X, y, cv=2, sample_weight=weights)
     folds = list(StratifiedKFold(2).split(X, y))
-    assert f"weight={weights[folds[0][0]].sum()}" in result.to_frame()["notes"][0]
-    assert result.to_frame()["notes"][1] == "fitted without sample_weight"
+    assert f"weight={weights[folds[0][0]].sum()}" in by_method(result)["notes"].iloc[0]
+    assert by_method(result)["notes"].iloc[1] == "fitted without sample_weight"
     expected = [
         accuracy_score(
             y[test],

@@ -1,0 +1,124 @@
+"""What a comparison shows, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from skpapers.comparison._by_date import backtest
+from skpapers.comparison._differences import TRIVIAL, Ranking, compare_pairs, is_reference, rows_of, shown
+from skpapers.comparison._problem import Problem
+from skpapers.comparison._records import Candidate, Fits
+from skpapers.comparison._statistics import Family
+
+_ALPHA = 0.05
+_MOST_NAMES = 5
+
+
+def _listed(names: Sequence[str], last: str = "and") -> str:
+    """Join names; beyond a few, count the others."""
+    if len(names) > _MOST_NAMES + 1:
+        names = [*names[:_MOST_NAMES], f"{len(names) - _MOST_NAMES} others"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def _against(problem: Problem, fits: Fits, rows: Sequence[Candidate], other: Candidate) -> Family:
+    return compare_pairs(problem, fits, [(shown(fits, row.name), shown(fits, other.name)) for row in rows])
+
+
+def _gains(family: Family) -> np.ndarray:
+    """Whether each difference is a gain beyond chance."""
+    return (family.p_value <= _ALPHA) & (family.mean > 0)
+
+
+def _places(problem: Problem) -> str:
+    """Return the folds in words; windows in time are few, so their number is said."""
+    n_folds = len(problem.plan.folds)
+    if n_folds == 1:
+        return "this one fold, which does not show what is chance"
+    return f"these {n_folds} windows in time" if problem.plan.ranks is not None else "these folds"
+
+
+def _best(problem: Problem, ranking: Ranking, n_tried: int, fits: Fits) -> str:
+    leader, *others = ranking.complete
+    family = _against(problem, fits, others, leader)
+    alike = [row.name for row, p_value in zip(others, family.p_value, strict=True) if not p_value <= _ALPHA]
+    tried = f"{n_tried} methods were tried" if n_tried != 1 else "1 method was tried"
+    if lacking := n_tried - len(ranking.complete):
+        tried += f", {lacking} of them without a score on every fold"
+    place = _places(problem)
+    if len(problem.plan.folds) == 1:
+        return f"Best: {leader.name} on {place}; {tried}."
+    if not alike:
+        worse = f"; the others are worse beyond chance on {place}" * bool(others)
+        return f"Best: {leader.name}{worse}; {tried}."
+    if len(alike) == len(others) and len(others) > 1:
+        return f"No method is best: none can be told apart from {leader.name} on {place}; {tried}."
+    return f"Best: {_listed([leader.name, *alike])} cannot be told apart on {place}; {tried}."
+
+
+def _beyond_the_mean(problem: Problem, ranking: Ranking, fits: Fits) -> str:
+    """Say so if no row beats the reference that ignores the features."""
+    trivial = next((row for row in ranking.complete if row.kind == "reference" and row.name in TRIVIAL), None)
+    others = [row for row in ranking.complete if row is not trivial]
+    if trivial is None or not others:
+        return ""
+    family = _against(problem, fits, others, trivial)
+    if _gains(family).any():
+        return ""
+    chance = " beyond chance" if (family.mean > 0).any() else ""
+    return f"No method beats the {trivial.name}{chance}."
+
+
+def _beyond_the_reference(problem: Problem, ranking: Ranking, fits: Fits) -> str:
+    """Say which papers' methods beat the best reference."""
+    reference = ranking.best_reference()
+    methods = [row for row in ranking.complete if not is_reference(row)]
+    if reference is None or not methods:
+        return ""
+    family = _against(problem, fits, methods, reference)
+    winners = [row.name for row, gain in zip(methods, _gains(family), strict=True) if gain]
+    if winners:
+        beat = "beats" if len(winners) == 1 else "beat"
+        return f"{_listed(winners)} {beat} {reference.name}, the best reference, beyond chance."
+    chance = " beyond chance" if (family.mean > 0).any() else ""
+    return f"No paper's method beats {reference.name}, the best reference,{chance}".rstrip(",") + "."
+
+
+def _of_returns(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> str:
+    """Say what is left of the best Sharpe ratio for the number of methods."""
+    if all(metric.name != "sharpe" for metric in problem.metrics):
+        return ""
+    found = backtest(problem, candidates, fits)
+    if found.sharpe.dropna().empty:
+        return ""
+    best = found.sharpe.idxmax()
+    parts = [f"{best} has the highest Sharpe ratio, {found.sharpe[best]:.2f} per period"]
+    if np.isfinite(found.deflated[best]):
+        count = len(found.sharpe)
+        parts.append(f"it is above the luck of {count} tries with probability {found.deflated[best]:.2f} (deflated)")
+    if np.isfinite(found.overfitting):
+        parts.append(f"the probability of backtest overfitting is {found.overfitting:.2f}")
+    return "; ".join(parts) + "."
+
+
+def verdict(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> str:
+    """Return which methods are best, and whether they beat the mean or majority and the best reference.
+
+    Each sentence rests on paired tests of one family, Holm-adjusted: of all rows against the best one, against the mean
+    or majority, and of the papers' methods against the best reference. Rows that lack a score on some fold take no
+    part. Two intervals that overlap are never the reason.
+    """
+    ranking = Ranking(problem, candidates, fits)
+    if not ranking.complete:
+        return "No method has a score."
+    sentences = [_best(problem, ranking, len(rows_of(candidates)), fits)]
+    if len(problem.plan.folds) > 1:
+        beyond_the_mean = _beyond_the_mean(problem, ranking, fits)
+        reference = ranking.best_reference()
+        sentences.append(beyond_the_mean)
+        if not beyond_the_mean or reference is None or reference.name not in TRIVIAL:
+            sentences.append(_beyond_the_reference(problem, ranking, fits))
+    sentences.append(_of_returns(problem, candidates, fits))
+    return " ".join(sentence for sentence in sentences if sentence)

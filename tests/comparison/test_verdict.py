@@ -1,0 +1,121 @@
+"""The sentences, for comparisons whose outcome is plain."""
+
+import numpy as np
+import pytest
+
+from skpapers.comparison._by_date import backtest
+from skpapers.comparison._verdict import verdict
+from tests.comparison._fits import Row, make_fits, panel, regression
+
+PROBLEM = regression(cv=5)
+HIGH = np.array([0.80, 0.82, 0.78, 0.81, 0.79])
+ALIKE = HIGH + [0.02, -0.02, 0.01, -0.03, 0.01]
+LOW = HIGH - 0.5 + [0.01, -0.01, 0.0, 0.02, 0.0]
+NONE = np.array([-0.01, -0.02, 0.0, -0.03, -0.01])
+
+
+def said(*rows, problem=PROBLEM):
+    return verdict(problem, *make_fits(problem, rows))
+
+
+def test_the_best_and_what_equals_it():
+    found = said(
+        Row("low", scores=LOW),
+        Row("alike", scores=ALIKE),
+        Row("ridge", kind="reference", scores=ALIKE - 0.01),
+        Row("high", scores=HIGH),
+        Row("base", kind="baseline", scores=HIGH),
+        Row("short", scores=[0.9, None, None, None, None]),
+    )
+    assert found == (
+        "Best: high, alike and ridge cannot be told apart on these folds; 5 methods were tried, 1 of them without a "
+        "score on every fold. No paper's method beats ridge, the best reference, beyond chance."
+    )
+
+
+def test_one_best():
+    ridge = Row("ridge", kind="reference", scores=LOW - [0.1, 0.11, 0.09, 0.12, 0.1])
+    found = said(Row("low", scores=LOW), Row("high", scores=HIGH), ridge)
+    assert found == (
+        "Best: high; the others are worse beyond chance on these folds; 3 methods were tried. "
+        "high and low beat ridge, the best reference, beyond chance."
+    )
+
+
+def test_nothing_beats_the_mean():
+    mean = Row("mean", kind="reference", scores=NONE)
+    noise = NONE + [0.05, -0.02, 0.03, -0.04, 0.01]
+    found = said(Row("noisy", scores=noise), mean, Row("worse", scores=NONE - [0.4, 0.42, 0.39, 0.4, 0.41]))
+    assert found == (
+        "Best: noisy and mean cannot be told apart on these folds; 3 methods were tried. "
+        "No method beats the mean beyond chance."
+    )
+    worse = said(mean, Row("worse", scores=NONE - [0.4, 0.42, 0.39, 0.4, 0.41]))
+    assert worse.endswith("2 methods were tried. No method beats the mean.")
+
+
+def test_the_mean_is_beaten_by_the_reference_alone():
+    found = said(
+        Row("mean", kind="reference", scores=NONE),
+        Row("ridge", kind="reference", scores=HIGH),
+        Row("low", scores=NONE - [0.4, 0.42, 0.39, 0.4, 0.41]),
+    )
+    assert found == (
+        "Best: ridge; the others are worse beyond chance on these folds; 3 methods were tried. "
+        "No paper's method beats ridge, the best reference."
+    )
+
+
+def test_nobody_is_best():
+    rng = np.random.default_rng(0)
+    rows = [Row(f"m{i}", scores=0.5 + 0.1 * rng.normal(size=5)) for i in range(9)]
+    found = said(*rows)
+    assert found.startswith("No method is best: none can be told apart from m")
+    assert found.endswith(" on these folds; 9 methods were tried.")
+    found = said(*rows, Row("low", scores=np.array([-9, -9.1, -9.2, -9, -9])))
+    assert " and 4 others cannot be told apart on these folds; 10 methods were tried." in found
+
+
+def test_choosing_counts():
+    """A difference that one test would find is not enough for one among many."""
+    reference = Row("ridge", kind="reference", scores=HIGH)
+    gain = HIGH + [0.02, 0.05, 0.03, 0.04, 0.01]
+    alone = said(Row("better", scores=gain), reference)
+    assert alone.endswith("better beats ridge, the best reference, beyond chance.")
+    rng = np.random.default_rng(0)
+    others = [Row(f"m{i}", scores=HIGH - 0.1 + 0.1 * rng.normal(size=5)) for i in range(8)]
+    many = said(Row("better", scores=gain), reference, *others)
+    assert many.endswith("No paper's method beats ridge, the best reference, beyond chance.")
+
+
+def test_degenerate_comparisons():
+    assert said() == "No method has a score."
+    assert said(Row("failed", error="ValueError: no")) == "No method has a score."
+    assert said(Row("one", scores=HIGH)) == "Best: one; 1 method was tried."
+    split = [(np.arange(80), np.arange(80, 120))]
+    assert said(Row("a", scores=[0.5]), Row("b", scores=[0.4]), problem=regression(cv=split)) == (
+        "Best: a on this one fold, which does not show what is chance; 2 methods were tried."
+    )
+    # the same estimator twice
+    same = said(Row("a", scores=HIGH), Row("b", scores=HIGH))
+    assert same == "Best: a and b cannot be told apart on these folds; 2 methods were tried."
+
+
+def test_windows_in_time_are_counted():
+    problem = regression(cv="time", time=True)
+    found = said(Row("a", scores=HIGH), Row("b", scores=ALIKE), problem=problem)
+    assert "on these 5 windows in time" in found
+
+
+def test_returns():
+    problem = panel(n_assets=6, n_dates=40, scoring="sharpe")
+    rows = [Row("good", skill=0.7), Row("bad", skill=0.0), Row("ridge", kind="reference", skill=0.1)]
+    made = make_fits(problem, rows)
+    numbers = backtest(problem, *made)
+    found = verdict(problem, *made)
+    assert found.endswith(
+        f"good has the highest Sharpe ratio, {numbers.sharpe['good']:.2f} per period; it is above the luck of 3 tries "
+        f"with probability {numbers.deflated['good']:.2f} (deflated); the probability of backtest overfitting is "
+        f"{numbers.overfitting:.2f}."
+    )
+    assert numbers.overfitting == pytest.approx(0.0, abs=0.05)
