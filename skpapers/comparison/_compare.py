@@ -89,9 +89,17 @@ def compare(
         parameter of that name, and to its ``predict`` if that has one, too. They are not features. Methods that have no
         meaning without some metadata run only if it is given.
 
-    scoring : str or callable, default=None
-        Any scikit-learn scorer; greater is better. None: "accuracy" or "r2". An estimator with a `scoring` parameter
-        that is None selects by it, too; out-of-bag rows only by a name or what `make_scorer` returns.
+    scoring : str, callable or list of them, default=None
+        The metrics; the first sorts the rows and decides. Names are "accuracy", "log_loss", "roc_auc",
+        "balanced_accuracy", "f1", "average_precision" and "brier"; "r2", "mae", "rmse", "mse" and "pinball:0.9" (the
+        quantile loss, of any quantile); and those of scikit-learn's scorers. With a time and assets "rank_ic" is the
+        mean over the dates of Spearman's correlation of prediction and target, and "spread" the mean target of the
+        highest fifth of predictions minus that of the lowest. With a time "sharpe" takes the target as the return of a
+        period: the Sharpe ratio of weights by the ranks of a date (with assets) or by the sign of the prediction.
+        None: accuracy, log loss, ROC AUC; of two classes, one above 80%, ROC AUC first, of more log loss first; R2 and
+        MAE; rank IC and spread before them with assets. An estimator with a `scoring` parameter that is None selects by
+        the first metric, too; out-of-bag rows only by a name or what `make_scorer` returns, and none by a metric by
+        date.
 
     methods : list of str, default=None
         Names of the rows to run. None: all that fit the task.
@@ -131,13 +139,23 @@ def compare(
 
     For k folds with differences :math:`d_i` between the scores of a method and its baseline, mean :math:`\bar d` and
     unbiased variance :math:`s^2`, the interval is
-    :math:`\bar d \pm t_{0.975, k-1} \sqrt{(1/k + n_{test}/n_{train}) s^2}` [1]_, over the folds that both completed;
-    :math:`n_{test}/n_{train}` and both scores are averaged over them. It is NaN with fewer than two.
+    :math:`\bar d \pm t_{1 - \alpha/2, k-1} \sqrt{(1/k + n_{test}/n_{train}) s^2}` [1]_, over the folds that both
+    completed. It is NaN with fewer than two, or if the differences are equal but not zero. Many methods are compared,
+    so that :math:`\alpha` is not 0.05 but the level of the method's step in Holm's procedure [2]_: the probability that
+    any method without a difference has an interval that excludes 0 is at most about 0.05. The methods against their
+    baselines are one such family, the methods against the best reference another.
+
+    With the metric "sharpe" the result also has the deflated Sharpe ratio [3]_ and the probability of backtest
+    overfitting [4]_ over all rows.
 
     References
     ----------
     .. [1] C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine Learning 52, 2003.
        https://doi.org/10.1023/A:1024068626366
+    .. [2] S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979.
+    .. [3] D. H. Bailey, M. López de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management 40, 2014.
+    .. [4] D. H. Bailey, J. M. Borwein, M. López de Prado, Q. J. Zhu, "The Probability of Backtest Overfitting", Journal
+       of Computational Finance 20, 2017.
 
     Examples
     --------
