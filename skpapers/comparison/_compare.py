@@ -30,10 +30,17 @@ def compare(
     cv: Any = None,
     time: Any = None,
     gap: int = 0,
+    horizon: int | None = None,
+    label_end: Any = None,
+    embargo: int | None = None,
+    train_size: int | None = None,
+    step: int | None = None,
+    assets: Any = None,
     groups: Any = None,
     sample_weight: Any = None,
     metadata: Mapping[str, Any] | None = None,
     scoring: Any = None,
+    drop: str | Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
     n_jobs: int | None = None,
     time_budget: float | None = None,
@@ -59,21 +66,49 @@ def compare(
         "auto" takes strings, booleans, categories and whole numbers with at most 20 distinct values, fewer than 5% of
         the rows, as classes (two distinct whole numbers always).
 
-    cv : int, "time", splitter or iterable of (train, test), default=None
+    cv : int, "time", "walk-forward", "purged", splitter or iterable of (train, test), default=None
         None: "time" if there is a time, else 5 folds, unshuffled as in scikit-learn: stratified for classes, whole
-        groups if `groups` are given. "time": 5 expanding windows over the distinct timestamps; the rows of one
-        timestamp never straddle training and test; without a time the rows are taken to be in time order. Any splitter
-        with `split` works, on the rows in time order if there is a time; an iterable names the rows as given. A note
-        says so where folds of your own train on the future of their test rows.
+        groups if `groups` are given. The names are of windows over the distinct timestamps: the rows of one timestamp
+        never straddle training and test; without a time the rows are taken to be in time order.
+
+        - "time": 5 expanding windows.
+        - "walk-forward": rolling windows of `train_size`, which move by `step`.
+        - "purged": combinatorial purged cross-validation [5]_ by skfolio: each 2 of 6 blocks of timestamps are tested,
+          15 folds. It trains on rows after the test rows.
+
+        Any splitter with `split` works, on the rows in time order if there is a time; an iterable names the rows as
+        given. A note says so where folds of your own train on the future of their test rows.
 
     time : str or array of shape (n_samples,), default=None
-        What orders the rows: a column of X, or dates or numbers. None: the datetime index or, if `cv` is None or
-        "time", the only date column of X without missing values. The time is not a feature; other date columns are, as
-        days, month, weekday and hour.
+        What orders the rows: a column of X or a level of its index, or dates or numbers. None: the datetime index or,
+        if `cv` is None or a name, the only date column of X without missing values. The time is not a feature; other
+        date columns are, as days, month, weekday and hour.
 
     gap : int, default=0
         Distinct timestamps left out between training and test rows, also in an estimator's own cross-validation (with
         a splitter of your own: there only).
+
+    horizon : int, default=None
+        Distinct timestamps that the target looks ahead: 5 for a return over the next 5 days. The label of a row then
+        lasts from its timestamp to the one `horizon` later, both included. A training row whose label shares a
+        timestamp with that of a test row is left out: before and after test rows, with a splitter of your own, in an
+        estimator's own cross-validation and where it holds rows back. Assets of a panel are not told apart.
+
+    label_end : str or array of shape (n_samples,), default=None
+        When the label of each row is known, if that differs from row to row: a column of X, or dates or numbers as the
+        time is. It is not a feature, and takes the place of `horizon`.
+
+    embargo : int, default=None
+        Distinct timestamps after the last label of the test rows in which no training row may lie, in folds that train
+        on later rows. None: 1% of the timestamps for cv="purged", else 0.
+
+    train_size, step : int, default=None
+        Distinct timestamps of cv="walk-forward" that a window trains on, and that it tests on and moves by; the last
+        window ends with the last timestamp. None: half of the timestamps, and a fifth of what the first window leaves.
+
+    assets : str or array of shape (n_samples,), default=None
+        The asset of each row of a panel, such as a ticker: a column of X or a level of its index, or values. It is not
+        a feature. The metrics are those of a panel, and overlaps of labels count within an asset for "uniqueness".
 
     groups : array of shape (n_samples,), default=None
         Rows that belong together. If `cv` is None or a number and there is no time, the rows of one group never
@@ -81,8 +116,9 @@ def compare(
         groups that have test rows are left out. A splitter of your own gets the groups and does what it does with
         them; a note counts the folds with rows of one group on both sides.
 
-    sample_weight : array of shape (n_samples,), default=None
-        Weights for fit, where an estimator takes them, and for the metric.
+    sample_weight : array of shape (n_samples,) or "uniqueness", default=None
+        Weights for fit, where an estimator takes them, and for the metric. "uniqueness": the average uniqueness of
+        overlapping labels [5]_, scaled to mean 1; it needs `horizon` or `label_end`.
 
     metadata : dict of str to array of shape (n_samples,), default=None
         Further values per row, such as ``{"sample_domain": domains}``. They go to every estimator whose ``fit`` has a
@@ -100,6 +136,9 @@ def compare(
         MAE; rank IC and spread before them with assets. An estimator with a `scoring` parameter that is None selects by
         the first metric, too; out-of-bag rows only by a name or what `make_scorer` returns, and none by a metric by
         date.
+
+    drop : str or list of str, default=None
+        Columns of X that are not features, such as identifiers, which a note names.
 
     methods : list of str, default=None
         Names of the rows to run. None: all that fit the task.
@@ -124,7 +163,8 @@ def compare(
     ValueError
         Before anything runs, in one line: an empty table, a target without values or with a single one, lengths that
         differ, infinite numbers, several date columns and no `time`, a `time` with missing values or with
-        ambiguous days and months, fewer rows than folds, an unknown task, cv, metric or method.
+        ambiguous days and months, a label that is known before its row's time, folds that purging leaves without
+        training rows, fewer rows than folds, an unknown task, cv, metric, column or method.
 
     See Also
     --------
@@ -135,7 +175,13 @@ def compare(
     -----
     With time-ordered folds every `cv` parameter of an estimator becomes ``TimeSeriesSplit(5, gap=G)``, where G is the
     number of rows that keeps `gap` whole timestamps free, so that its hyper-parameters are not chosen on the future
-    either. With `groups` and no time, `cv` becomes ``GroupKFold(5)``. Few rows, or few groups, make fewer splits.
+    either. With `horizon`, `label_end` or `groups` these windows are purged as the outer ones are. With `groups` and no
+    time, `cv` becomes ``GroupKFold(5)``. Few rows, or few groups, make fewer splits.
+
+    Notes of the result name what can spoil it: columns that equal the target, at once or of another row, that order it
+    almost perfectly, or whose missing values give the class away; features that were standardized or ranked over all
+    rows; labels that seem to overlap although no horizon is given; columns that identify rows; an asset column that is
+    not named as one. They are hints: a column may be named wrongly, and most leaks cannot be seen in a table.
 
     For k folds with differences :math:`d_i` between the scores of a method and its baseline, mean :math:`\bar d` and
     unbiased variance :math:`s^2`, the interval is
@@ -157,6 +203,7 @@ def compare(
     .. [3] D. H. Bailey, M. López de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management 40, 2014.
     .. [4] D. H. Bailey, J. M. Borwein, M. López de Prado, Q. J. Zhu, "The Probability of Backtest Overfitting", Journal
        of Computational Finance 20, 2017.
+    .. [5] M. López de Prado, "Advances in Financial Machine Learning", chapters 4, 7 and 12, Wiley, 2018.
 
     Examples
     --------
@@ -178,10 +225,17 @@ def compare(
         cv=cv,
         time=time,
         gap=gap,
+        horizon=horizon,
+        label_end=label_end,
+        embargo=embargo,
+        train_size=train_size,
+        step=step,
+        assets=assets,
         groups=groups,
         sample_weight=sample_weight,
         metadata=metadata,
         scoring=scoring,
+        drop=drop,
     )
     contests = choose_contests(problem.task, methods, problem.metadata)
     candidates = make_candidates(contests)

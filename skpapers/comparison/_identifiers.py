@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from skpapers.comparison._columns import near_dates
 from skpapers.comparison._leaks import by_reason
 
 # Fewer rows say too little.
@@ -53,7 +54,8 @@ def find_identifiers(frame: pd.DataFrame, kinds: dict[str, list[str]], given: np
         if reason := _numbers_rows(frame[name].to_numpy(), name, given):
             found[name] = reason
     for name in kinds["categories"]:
-        if (n_distinct := frame[name].nunique()) >= _NEARLY_ALL * len(frame):
+        n_distinct = frame[name].nunique()
+        if n_distinct >= _NEARLY_ALL * len(frame) and not near_dates(frame[name].dropna().head(_FEWEST)):
             found[name] = f"{'' if n_distinct == len(frame) else 'nearly '}every row has its own value"
     return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,12 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 
 from skpapers.comparison import _roles
+from skpapers.comparison._notes import class_notes, column_notes, group_notes, time_notes, unweighted_notes
 from skpapers.comparison._records import Metric
 from skpapers.comparison._scoring import choose_metrics
-from skpapers.comparison._splits import Plan, Windows, make_plan
+from skpapers.comparison._splits import Plan, make_plan
 from skpapers.comparison._tables import clean_features, preprocessing, to_frame
-from skpapers.comparison._windows import Folds
+from skpapers.comparison._timeline import Timeline, TimeOptions, make_timeline
 
 # What compare passes to fit by arguments of its own.
 _OWN_NAMES = ("X", "y", "sample_weight", "groups")
@@ -81,11 +81,6 @@ def _check_metadata(metadata: Any) -> dict[str, Any]:
     return dict(metadata)
 
 
-def _check_gap(gap: Any) -> None:
-    if not isinstance(gap, Integral) or isinstance(gap, bool) or gap < 0:
-        raise ValueError(f"gap={gap!r} must be a whole number of timestamps, 0 or more.")
-
-
 def _rows_with_target(target: pd.Series) -> np.ndarray:
     kept = np.flatnonzero(target.notna())
     if len(kept) == 0:
@@ -93,60 +88,16 @@ def _rows_with_target(target: pd.Series) -> np.ndarray:
     return kept
 
 
-def _rows_in_order(
-    kept: np.ndarray, times: pd.Series | None, time_name: str, cv: Any
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the rows in time order, unless `cv` is a number, and the ranks of their times."""
-    if times is None:
-        return kept, None
-    ranks = _roles.clean_time(times.iloc[kept].reset_index(drop=True), time_name)
-    if isinstance(cv, Integral):
-        return kept, ranks
-    order = np.argsort(ranks, kind="stable")
-    return kept[order], ranks[order]
-
-
-def _train_on_the_future(folds: Folds, times: pd.Series) -> bool:
-    """Whether some training row of a fold is no older than some test row."""
-    return any(times.iloc[train].max() >= times.iloc[test].min() for train, test in folds)
-
-
-def _time_notes(folds: Folds, cv: Any, ranks: np.ndarray | None, time_name: str, dates: pd.DataFrame) -> list[str]:
-    """Note how the time is used, and which of the user's folds train on the future."""
-    notes = []
-    if time_name:
-        notes.append(f"{time_name} {'' if isinstance(cv, Integral) else 'orders the rows and '}is not a feature")
-    if cv is None or isinstance(cv, str):
-        return notes
-    given = f"cv={cv}" if isinstance(cv, Integral) else f"cv={type(cv).__name__}"
-    if not isinstance(cv, Integral) and not hasattr(cv, "split"):
-        given = "the splits given"
-    future = f"with {given} the folds train on the future of their test rows"
-    if ranks is not None:
-        return notes + [future] * _train_on_the_future(folds, pd.Series(ranks))
-    late = [name for name in dates if _train_on_the_future(folds, dates[name])]
-    return notes + [f"{future} if {' or '.join(late)} orders them"] * bool(late)
-
-
-def _group_notes(plan: Plan, groups: np.ndarray | None) -> list[str]:
-    """Note folds that have rows of one group on both sides, or training rows left out because of their group."""
-    if groups is None:
-        return []
-    if plan.groups is not None:
-        return ["training rows of groups with test rows are left out"]
-    straddling = sum(bool(np.isin(groups[train], groups[test]).any()) for train, test in plan.folds)
-    if not straddling:
-        return []
-    return [f"rows of one group are in training and in test in {straddling} of {len(plan.folds)} folds"]
-
-
-def _class_notes(y: np.ndarray, task: str, n_folds: int) -> list[str]:
-    """Name classes that have fewer rows than there are folds."""
-    if task != "classification":
-        return []
-    classes, counts = np.unique(y, return_counts=True)
-    rare = classes[counts < n_folds]
-    return [f"fewer rows than folds in class {', '.join(map(str, rare[:5]))}"] if len(rare) else []
+def _weights(given: Any, n_given: int, timeline: Timeline) -> tuple[np.ndarray | None, list[str]]:
+    """Return the sample weights, and notes about them."""
+    if given is None:
+        return None, []
+    if not isinstance(given, str):
+        return _taken(given, "sample_weight", n_given, timeline.kept, _roles.clean_weights), []
+    if given != "uniqueness":
+        raise ValueError(f"sample_weight={given!r} is unknown; it must be one weight per row or 'uniqueness'.")
+    weights, note = timeline.uniqueness_weights()
+    return weights, [note]
 
 
 def make_problem(
@@ -154,55 +105,52 @@ def make_problem(
     y: Any,
     *,
     task: str,
-    cv: Any,
-    time: Any,
-    gap: int,
-    groups: Any,
-    sample_weight: Any,
-    metadata: Any,
-    scoring: Any,
+    groups: Any = None,
+    sample_weight: Any = None,
+    metadata: Any = None,
+    scoring: Any = None,
+    drop: Any = None,
+    **in_time: Any,
 ) -> Problem:
-    """Check and convert the input of :func:`skpapers.compare`."""
-    _check_gap(gap)
+    """Check and convert the input of :func:`skpapers.compare`; `in_time` are the fields of `TimeOptions`."""
+    options = TimeOptions(**in_time)
+    options.check()
     given = _check_metadata(metadata)
-    frame = to_frame(X)
-    n_given = len(frame)
+    whole = _roles.drop_columns(to_frame(X), drop)
+    n_given = len(whole)
     target = _roles.to_series(y, "y", n_given)
-    kept = _rows_with_target(target)
-    frame, times, time_name, doubts = _roles.find_time(frame, time, cv, kept)
-    kept, ranks = _rows_in_order(kept, times, time_name, cv)
-    rows = np.full(n_given, -1)
-    rows[kept] = np.arange(len(kept))
+    whole, timeline = make_timeline(whole, _rows_with_target(target), options)
+    kept = timeline.kept
     target = target.iloc[kept].reset_index(drop=True)
     task = _roles.choose_task(target, task)
     labels = _roles.clean_target(target, task)
     group_codes = None if groups is None else _taken(groups, "groups", n_given, kept, _clean_groups)
-    weights = None
-    if sample_weight is not None:
-        weights = _taken(sample_weight, "sample_weight", n_given, kept, _roles.clean_weights)
+    weights, weight_notes = _weights(sample_weight, n_given, timeline)
     per_row = {
         name: _taken(values, f"metadata[{name!r}]", n_given, kept, _clean_metadata) for name, values in given.items()
     }
-    features, kinds, notes = clean_features(frame.iloc[kept].reset_index(drop=True))
-    metrics = choose_metrics(scoring, task, labels, timed=times is not None)
+    features, kinds, notes = clean_features(whole.iloc[kept].reset_index(drop=True))
+    timed = timeline.times is not None
+    metrics = choose_metrics(scoring, task, labels, timed=timed, panel=timeline.assets is not None)
+    rows = np.full(n_given, -1)
+    rows[kept] = np.arange(len(kept))
     plan = make_plan(
-        cv,
+        options.cv,
         features,
         labels,
         task,
-        ranks=ranks,
+        ranks=timeline.ranks,
         groups=group_codes,
         rows=rows,
-        windows=Windows(gap=int(gap)),
-        time_name=time_name,
+        windows=timeline.windows,
+        time_name=timeline.name,
     )
     if len(kept) < n_given:
         notes.append(f"dropped, target missing: {n_given - len(kept)} of {n_given} rows")
-    unweighted = [metric.label for metric in metrics if not metric.weightable]
-    if weights is not None and unweighted:
-        notes.append(f"scores without sample weights, which the metric does not take: {', '.join(unweighted)}")
-    notes += doubts + _time_notes(plan.folds, cv, ranks, time_name, features[kinds["dates"]])
-    notes += _group_notes(plan, group_codes) + _class_notes(labels, task, len(plan.folds))
+    notes += weight_notes + unweighted_notes(weights, metrics) + [*timeline.notes]
+    notes += time_notes(plan.folds, options.cv, timeline, features[kinds["dates"]])
+    notes += group_notes(plan, group_codes) + class_notes(labels, task, len(plan.folds))
+    notes += column_notes(whole, features, kinds, labels, task, timeline=timeline, plan=plan)
     return Problem(
         frame=features,
         y=labels,
@@ -215,7 +163,7 @@ def make_problem(
         metrics=metrics,
         scoring=scoring,
         classes=np.unique(labels) if task == "classification" else None,
-        times=None if times is None else times.iloc[kept].reset_index(drop=True),
-        assets=None,
+        times=timeline.times,
+        assets=timeline.assets,
         notes=tuple(notes),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from pandas.api import types
 
 from skpapers.comparison._columns import as_numbers, date_readings, exact_numbers
+from skpapers.comparison._purging import label_ends
 from skpapers.comparison._tables import AMBIGUOUS
 
 _IF_IT_SHOULD = "if it should, fill it or drop those rows and name it as time (--time-column)"
@@ -105,8 +107,8 @@ def clean_weights(weights: pd.Series) -> np.ndarray:
     return numbers.to_numpy()
 
 
-def clean_time(time: pd.Series, name: str) -> np.ndarray:
-    """Return for every row the rank of its timestamp among the distinct timestamps: 0, 1, 2, ..."""
+def time_values(time: pd.Series, name: str) -> np.ndarray:
+    """Return dates or numbers, without missing values, in a type that keeps them apart."""
     if time.isna().any():
         raise ValueError(f"{name} is missing in {int(time.isna().sum())} rows; every row needs a time.")
     readings = date_readings(time)
@@ -117,8 +119,75 @@ def clean_time(time: pd.Series, name: str) -> np.ndarray:
             f"{name} must hold dates or numbers; it holds {time.dtype} values such as {time.iloc[0]!r}. "
             "Convert them, or give the format of their dates as --date-format."
         )
-    values = readings[0].to_numpy() if readings else exact_numbers(time)
-    return np.unique(values, return_inverse=True)[1]
+    return readings[0].to_numpy() if readings else exact_numbers(time)
+
+
+def clean_time(time: pd.Series, name: str) -> np.ndarray:
+    """Return for every row the rank of its timestamp among the distinct timestamps: 0, 1, 2, ..."""
+    return np.unique(time_values(time, name), return_inverse=True)[1]
+
+
+def clean_label_end(label_end: pd.Series, name: str, times: np.ndarray) -> np.ndarray:
+    """Return for every row the rank of the last timestamp at or before its label is known.
+
+    Parameters
+    ----------
+    label_end : Series of shape (n_rows,)
+        Dates or numbers, as the times are.
+    name : str
+        Where they are from.
+    times : ndarray of shape (n_rows,)
+        Dates or numbers.
+    """
+    values = time_values(label_end, name)
+    kinds = [("dates" if each.dtype.kind == "M" else "numbers") for each in (times, values)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(f"{name} holds {kinds[1]}, and the time holds {kinds[0]}; both must be of one kind.")
+    early = int((values < times).sum())
+    if early:
+        raise ValueError(f"{name} is before the row's own time in {early} rows; no label is known before its features.")
+    return label_ends(np.unique(times), values)
+
+
+def take_column(frame: pd.DataFrame, given: Any, role: str, what: str) -> tuple[pd.DataFrame, pd.Series | None, str]:
+    """Return the frame without the column of a role, the column (None if there is none), and its name.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    given : str, array of shape (n_rows,) or None
+        The name of a column or of a level of the index, or values.
+    role : str
+        The parameter.
+    what : str
+        What the column is called in messages.
+    """
+    if given is None:
+        return frame, None, ""
+    if not isinstance(given, str):
+        return frame, to_series(given, role, len(frame)), role
+    name = f"{what.capitalize()} column {given!r}"
+    if given in frame:
+        return frame.drop(columns=given), frame[given].reset_index(drop=True), name
+    if given in frame.index.names:
+        return frame, pd.Series(frame.index.get_level_values(given)).reset_index(drop=True), name
+    raise ValueError(f"X has no {what} column {given!r}; its columns are {', '.join(map(str, frame.columns))}.")
+
+
+def drop_columns(frame: pd.DataFrame, drop: Any) -> pd.DataFrame:
+    """Return the frame without the columns that the user does not want."""
+    if drop is None:
+        return frame
+    names = [drop] if isinstance(drop, str) else list(drop) if isinstance(drop, Iterable) else [drop]
+    names = [str(name) for name in names]
+    unknown = [name for name in names if name not in frame]
+    if unknown:
+        raise ValueError(
+            f"drop: X has no column {', '.join(map(repr, unknown))}; its columns are {', '.join(frame.columns)}."
+        )
+    if len(set(names)) == frame.shape[1]:
+        raise ValueError("drop names every column of X; there is no feature left.")
+    return frame.drop(columns=names)
 
 
 def _index_time(frame: pd.DataFrame) -> pd.Series | None:
@@ -155,12 +224,8 @@ def find_time(
     The time is what `time` says (a column name or an array), else the only datetime level of the index, else, if `cv`
     leaves the folds open, the only date column. What is not named must be complete in the rows that are `kept`.
     """
-    if isinstance(time, str):
-        if time not in frame:
-            raise ValueError(f"X has no time column {time!r}; its columns are {', '.join(map(str, frame.columns))}.")
-        return frame.drop(columns=time), frame[time].reset_index(drop=True), f"Time column {time!r}", []
     if time is not None:
-        return frame, to_series(time, "time", len(frame)), "time", []
+        return *take_column(frame, time, "time", "time"), []
     index = _index_time(frame)
     if index is not None and index.iloc[kept].notna().all():
         return frame, index, "The index of X", []

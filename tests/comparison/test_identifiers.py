@@ -53,6 +53,7 @@ def test_row_numbers_of_rows_that_were_sorted_by_time():
         np.where(np.arange(N) == 7, np.nan, np.arange(N)),
         pd.date_range("2024-01-01", periods=N),
         [f"c{i % 300}" for i in ORDER],
+        [f"0{i % 9 + 1}/0{i // 9 % 9 + 1}/{1900 + i // 81}" for i in ORDER],  # dates, but of which month?
         ORDER % 2,
     ],
 )

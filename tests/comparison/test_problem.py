@@ -10,15 +10,14 @@ from skpapers.comparison._problem import make_problem
 N = 60
 DAYS = pd.Series(pd.date_range("2024-01-01", periods=N))
 PARTLY = DAYS.where(np.arange(N) % 2 == 0)
+Y = np.random.default_rng(1).normal(size=N)
+A = np.random.default_rng(2).normal(size=N)
 SHUFFLED = np.random.default_rng(0).permutation(N)
 
 
 def problem(columns, **options):
     """Return the problem of a table of one number and the given columns."""
-    given = dict.fromkeys(["cv", "time", "groups", "sample_weight", "metadata", "scoring"])
-    given |= {"task": "auto", "gap": 0, **options}
-    X = pd.DataFrame({"a": np.arange(N) * 1.5, **columns})
-    return make_problem(X, np.arange(N) / 7, **given)
+    return make_problem(pd.DataFrame({"a": A, **columns}), Y, task="auto", **options)
 
 
 @pytest.mark.parametrize("cv", [5, KFold(3), [(range(30), range(30, 60))]])
@@ -46,7 +45,7 @@ def test_a_date_that_is_the_same_in_every_row_does_not_order_them():
     assert found.notes == (note,)
     with_days = problem({"exported": exported, "day": DAYS[SHUFFLED].array})
     assert note in with_days.notes
-    np.testing.assert_array_equal(with_days.frame["a"], np.argsort(SHUFFLED) * 1.5)
+    np.testing.assert_array_equal(with_days.frame["a"], A[np.argsort(SHUFFLED)])
     assert problem({"exported": exported}, cv="time").plan.name == "5 expanding windows in time, gap 0"
 
 
@@ -58,10 +57,9 @@ def test_too_few_dates_are_named_with_the_ways_out():
 
 
 def test_a_missing_date_where_the_target_is_missing_too_does_no_harm():
-    X = pd.DataFrame({"a": np.arange(N) * 1.5, "day": DAYS.where(DAYS.index > 0)})
-    y = pd.Series(np.arange(N) / 7).where(DAYS.index > 0)
-    options = dict.fromkeys(["cv", "time", "groups", "sample_weight", "metadata", "scoring"])
-    found = make_problem(X, y, task="auto", gap=0, **options)
+    X = pd.DataFrame({"a": A, "day": DAYS.where(DAYS.index > 0)})
+    y = pd.Series(Y).where(DAYS.index > 0)
+    found = make_problem(X, y, task="auto")
     assert found.plan.name == "5 expanding windows in time, gap 0"
 
 
@@ -80,10 +78,9 @@ def test_windows_in_time_need_a_time():
 
 
 def test_an_index_with_missing_dates_orders_nothing():
-    frame = pd.DataFrame({"a": np.arange(N) * 1.5}, index=pd.DatetimeIndex(PARTLY))
-    options = dict.fromkeys(["time", "groups", "sample_weight", "metadata", "scoring"]) | {"task": "auto", "gap": 0}
-    assert make_problem(frame, np.arange(N) / 7, cv=5, **options).notes == ()
-    (note,) = make_problem(frame, np.arange(N) / 7, cv=None, **options).notes
+    frame = pd.DataFrame({"a": A}, index=pd.DatetimeIndex(PARTLY))
+    assert make_problem(frame, Y, task="auto", cv=5).notes == ()
+    (note,) = make_problem(frame, Y, task="auto").notes
     assert note.startswith("the index of X has missing values, so it does not order the rows")
 
 
@@ -140,7 +137,7 @@ def test_groups_on_both_sides():
 def test_dates_of_other_formats_order_the_rows(write):
     found = problem({"when": DAYS.dt.strftime(write)[SHUFFLED].array})
     assert found.notes == ("Time column 'when' orders the rows and is not a feature",)
-    np.testing.assert_array_equal(found.frame["a"], np.argsort(SHUFFLED) * 1.5)
+    np.testing.assert_array_equal(found.frame["a"], A[np.argsort(SHUFFLED)])
 
 
 @pytest.mark.parametrize(("name", "is_time"), [("trade_date", True), ("DAY", True), ("id", False)])
@@ -148,7 +145,7 @@ def test_numbers_are_dates_by_their_name_only(name, is_time):
     numbers = DAYS.dt.strftime("%Y%m%d").astype(int)[SHUFFLED].array
     assert list(problem({name: numbers}).frame) == ["a"] + [name] * (not is_time)
     named = problem({name: numbers}, time=name)
-    np.testing.assert_array_equal(named.frame["a"], np.argsort(SHUFFLED) * 1.5)
+    np.testing.assert_array_equal(named.frame["a"], A[np.argsort(SHUFFLED)])
 
 
 def test_day_and_month_that_cannot_be_told_apart():
