@@ -1,6 +1,5 @@
 """A comparison as if it had run."""
 
-from inspect import signature
 
 import pandas as pd
 
@@ -48,6 +47,5 @@ class Made(Comparison):
 def result(interrupted=False):
     """Return a comparison of two methods, one of which failed."""
     X, y = numbers(100)
-    absent = dict.fromkeys(name for name in signature(make_problem).parameters if name not in ("X", "y"))
-    problem = make_problem(X[:, :3], y, **absent | {"task": "auto", "gap": 0})
+    problem = make_problem(X[:, :3], y, task="auto")
     return Made(problem, (), Fits({}, {}, interrupted=interrupted), notes=("beware",))
