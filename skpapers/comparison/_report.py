@@ -1,0 +1,103 @@
+"""The report: one HTML file with the table, its pictures and the code of every row, which needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import platform
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sklearn
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+import skpapers
+from skpapers.comparison._report_content import make_axes, make_rows
+from skpapers.comparison._report_sections import figure_groups, importance_section, row_notes, tree_section
+
+if TYPE_CHECKING:
+    from skpapers.comparison._result import Comparison
+
+_FOLDER = "_report_template"
+
+
+def _text(name: str) -> str:
+    return (files("skpapers.comparison") / _FOLDER / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    """Return the environment of the templates, which escapes every string that it is given."""
+    environment = Environment(
+        loader=PackageLoader("skpapers.comparison", _FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.tests["finite"] = lambda value: value is not None and bool(np.isfinite(value))
+    return environment
+
+
+def _versions() -> str:
+    found = {"skpapers": skpapers.__version__, "scikit-learn": sklearn.__version__, "numpy": np.__version__}
+    return ", ".join([*(f"{name} {version}" for name, version in found.items()), f"Python {platform.python_version()}"])
+
+
+def render(result: Comparison, name: str) -> str:
+    """Return the report as HTML."""
+    rows = make_rows(result)
+    metrics = result.problem.metrics
+    script = _text("report.js")
+    context: dict[str, Any] = {
+        "name": name,
+        "title": result.title,
+        "verdict": result.verdict,
+        "metric": metrics[0].label,
+        "loss": metrics[0].loss,
+        "labels": [{"text": metric.label, "loss": metric.loss} for metric in metrics[1:]],
+        "rows": rows,
+        "axes": make_axes(rows),
+        "n_folds": len(result.problem.plan.folds),
+        "best_reference": next((row.name for row in rows if row.is_best_reference), ""),
+        "has_certificates": any(row.certificate for row in rows),
+        "how_to_read": result.how_to_read,
+        "groups": figure_groups(result, rows),
+        "importances": importance_section(result, rows),
+        "tree": tree_section(result),
+        "notes": row_notes(result),
+        "command": result.command,
+        "versions": _versions(),
+        "css": Markup(_text("report.css")),
+        "js": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    }
+    return _environment().get_template("report.html").render(context)
+
+
+def write_report(result: Comparison, path: str | Path, name: str | None = None) -> Path:
+    """Write the report of a comparison.
+
+    Parameters
+    ----------
+    result : Comparison
+    path : str or Path
+        The file; its folder must exist.
+    name : str, default=None
+        The heading. None: "Comparison".
+
+    Returns
+    -------
+    Path
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise ValueError(f"report: {file} is a folder; give the path of a file, such as {file / 'report.html'}.")
+    if not file.parent.is_dir():
+        raise ValueError(f"report: the folder {file.parent} does not exist.")
+    file.write_text(render(result, name or "Comparison"), encoding="utf-8")
+    return file

@@ -1,0 +1,260 @@
+"""What the report says, in the order of its sections: numbers as text, and the values that its charts draw."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skpapers.comparison._records import Candidate, Fits
+from skpapers.comparison._report_charts import Axis, written
+
+if TYPE_CHECKING:
+    from skpapers.comparison._result import Comparison
+
+_KINDS = {"method": "paper", "reference": "reference", "own": "your estimator"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """The value of a fold."""
+
+    fold: int
+    value: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference with its interval; positive is better."""
+
+    against: str
+    value: float
+    low: float
+    high: float
+    text: str
+    interval: str
+    p_value: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table."""
+
+    name: str
+    kind: str
+    estimator: str
+    paper: str
+    rows: str
+    score: float
+    score_text: str
+    sd_text: str
+    further: list[tuple[float, str]]
+    baseline: Difference | None
+    reference: Difference | None
+    is_best_reference: bool
+    fit_seconds: float
+    fit_text: str
+    certificate: str
+    notes: str
+    script: str
+    baseline_script: str
+    folds: list[Point] = field(default_factory=list)
+    paired: list[Point] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes that the rows share."""
+
+    baseline: Axis
+    reference: Axis
+    folds: Axis
+    paired: Axis
+
+
+def _modules(code: str) -> list[str]:
+    """Return the modules that an expression of dotted names needs."""
+    found = set()
+    for node in ast.walk(ast.parse(code, mode="eval")):
+        names: list[str] = []
+        while isinstance(node, ast.Attribute):
+            names.insert(0, node.attr)
+            node = node.value
+        if names and isinstance(node, ast.Name):
+            found.add(".".join([node.id, *names[:-1]]))
+    return sorted(name for name in found if not any(other.startswith(f"{name}.") for other in found))
+
+
+def script(candidate: Candidate) -> str:
+    """Return the lines that build a candidate's estimator, "" if its code is no expression."""
+    try:
+        modules = _modules(candidate.code)
+    except SyntaxError:
+        return ""
+    return "\n".join([*(f"import {name}" for name in modules), "", f"model = {candidate.code}"]).strip()
+
+
+def seconds(value: float) -> str:
+    """Write seconds with two digits."""
+    if not np.isfinite(value):
+        return ""
+    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
+
+
+def _spread(values: Sequence[float] | pd.Series, part: float = 0.5) -> float:
+    """Return a quantile of the positive ones, which decides the digits of a column."""
+    array = np.asarray(values, dtype=np.float64)
+    array = array[np.isfinite(array) & (array > 0)]
+    return float(np.quantile(array, part)) if len(array) else np.nan
+
+
+def _p_value(value: float) -> str:
+    if not np.isfinite(value):
+        return ""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _differences(frame: pd.DataFrame, head: str, against: str) -> list[Difference | None]:
+    """Read one of the two kinds of differences of the table."""
+    names = [f"{head}difference"] + [f"{head or 'interval_'}{end}" for end in ("low", "high")]
+    values = frame[names].to_numpy(dtype=np.float64)
+    spread = _spread((values[:, 2] - values[:, 1]) / 2, 0.25)
+    if not np.isfinite(spread):
+        spread = _spread(np.abs(values[:, 0]))
+    p_values = frame["p_value"] if head == "" else [np.nan] * len(frame)
+    found: list[Difference | None] = []
+    for (value, low, high), name, p_value in zip(values, frame[against], p_values, strict=True):
+        if not name or not np.isfinite(value):
+            found.append(None)
+            continue
+        text, *ends = written([value, low, high], spread, signed=True)
+        interval = f"[{ends[0]}, {ends[1]}]" if np.isfinite([low, high]).all() else ""
+        found.append(Difference(name, value, low, high, text, interval, _p_value(p_value)))
+    return found
+
+
+def _points(values: NDArray[np.float64], spread: float, *, signed: bool = False) -> list[Point]:
+    texts = written(values, spread, signed=signed)
+    points = zip(range(1, len(values) + 1), map(float, values), texts, strict=True)
+    return [Point(*point) for point in points if np.isfinite(point[1])]
+
+
+def _fold_points(result: Comparison) -> dict[str, tuple[list[Point], list[Point]]]:
+    """Return the scores of the folds of each row, in the units of the metric, and the differences to its baseline."""
+    metric = result.problem.metrics[0]
+    n_folds = len(result.problem.plan.folds)
+    fits: Fits = result.fits
+    found = {}
+    for name, baseline in zip(result.frame["method"], result.frame["baseline"], strict=True):
+        max_rows = fits.shown.get(name)
+        scores = fits.scores(name, metric.name, max_rows, n_folds)
+        shown = np.array([metric.shown(score) for score in scores])
+        paired = np.full(n_folds, np.nan)
+        if baseline:
+            paired = scores - fits.scores(baseline, metric.name, max_rows, n_folds)
+        spread = np.nanstd(shown) if np.isfinite(shown).any() else np.nan
+        found[name] = (_points(shown, spread), _points(paired, spread, signed=True))
+    return found
+
+
+def _metric_columns(result: Comparison) -> list[str]:
+    return [metric.label for metric in result.problem.metrics[1:]]
+
+
+def make_rows(result: Comparison) -> list[Row]:
+    """Return the rows of the table, in its order."""
+    frame = result.frame
+    candidates = {candidate.name: candidate for candidate in result.candidates}
+    spread = _spread(frame["sd"])
+    scores = written(frame["score"], spread, unknown="–")
+    deviations = written(frame["sd"], spread)
+    labels = _metric_columns(result)
+    further = {label: written(frame[label], _spread(np.abs(frame[label])) / 10, unknown="–") for label in labels}
+    baseline = _differences(frame, "", "baseline")
+    reference = _differences(frame, "reference_", "reference")
+    best_reference = next((name for name in frame["reference"] if name), "")
+    points = _fold_points(result)
+    rows = []
+    for number, record in enumerate(frame.to_dict("records")):
+        name = record["method"]
+        fit = seconds(record["fit_seconds"])
+        rows.append(
+            Row(
+                name=name,
+                kind=_KINDS.get(record["kind"], record["kind"]),
+                estimator=record["estimator"],
+                paper=record["paper"],
+                rows=record["rows"],
+                score=record["score"],
+                score_text=scores[number],
+                sd_text=deviations[number],
+                further=[(record[label], further[label][number]) for label in labels],
+                baseline=baseline[number],
+                reference=reference[number],
+                is_best_reference=name == best_reference,
+                fit_seconds=record["fit_seconds"],
+                fit_text=fit,
+                certificate=record["certificate"],
+                notes=record["notes"],
+                script=script(candidates[name]),
+                baseline_script=script(candidates[record["baseline"]]) if record["baseline"] in candidates else "",
+                folds=points[name][0],
+                paired=points[name][1],
+            )
+        )
+    return rows
+
+
+def make_axes(rows: list[Row]) -> Axes:
+    """Return the axes on which the rows are drawn."""
+
+    def of_differences(differences: list[Difference]) -> Axis:
+        ends = [end for difference in differences for end in (difference.low, difference.high)]
+        return Axis.of([difference.value for difference in differences], ends, zero=True)
+
+    return Axes(
+        baseline=of_differences([row.baseline for row in rows if row.baseline]),
+        reference=of_differences([row.reference for row in rows if row.reference]),
+        folds=Axis.of([point.value for row in rows for point in row.folds]),
+        paired=Axis.of([point.value for row in rows for point in row.paired], zero=True),
+    )
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """The predictions of a candidate for the test rows of all folds."""
+
+    rows: NDArray[np.intp]
+    values: NDArray
+    probabilities: NDArray[np.float64] | None
+
+
+def out_of_fold(result: Comparison, name: str) -> OutOfFold | None:
+    """Return the stored predictions that a row of the table reports, None without any."""
+    outcomes = result.fits.of(name, result.fits.shown.get(name), len(result.problem.plan.folds))
+    found = [outcome.prediction for outcome in outcomes if outcome is not None and outcome.prediction is not None]
+    if not found:
+        return None
+    probabilities = [prediction.probabilities for prediction in found if prediction.probabilities is not None]
+    return OutOfFold(
+        np.concatenate([prediction.rows for prediction in found]),
+        np.concatenate([prediction.values for prediction in found]),
+        np.concatenate(probabilities) if len(probabilities) == len(found) else None,
+    )
+
+
+def compared(rows: list[Row]) -> list[str]:
+    """Return the names of those that the figures show: the best, its baseline, and the best reference."""
+    if not rows:
+        return []
+    best = rows[0]
+    names = [best.name, *(row.name for row in rows if row.is_best_reference)]
+    if len(rows) > 1:
+        names += [next((row.name for row in rows if row.kind == "paper"), best.name)]
+    return list(dict.fromkeys(names))

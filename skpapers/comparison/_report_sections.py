@@ -1,0 +1,198 @@
+"""The sections of the report that need predictions, or fits of their own."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from skpapers.comparison import _report_figures as figures
+from skpapers.comparison._records import Candidate
+from skpapers.comparison._report_charts import Axis, written
+from skpapers.comparison._report_content import Row, compared, out_of_fold
+from skpapers.comparison._report_models import N_REPEATS, Importance, importances, optimal_tree
+from skpapers.comparison._report_svg import Drawing
+from skpapers.comparison._report_tree import Node
+from skpapers.tree import QuantBnBTree, QuantBnBTreeClassifier
+
+if TYPE_CHECKING:
+    from skpapers.comparison._result import Comparison
+
+# A tree with more levels is no picture.
+_MAX_DEPTH = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with its caption."""
+
+    picture: Markup
+    caption: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """The pictures of a section."""
+
+    id: str
+    title: str
+    figures: list[Figure]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An importance with its text."""
+
+    column: str
+    mean: float
+    low: float
+    high: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Importances:
+    """The section of permutation importances."""
+
+    name: str
+    metric: str
+    axis: Axis
+    bars: list[Bar]
+    caption: str
+
+
+@dataclass(frozen=True)
+class TreeSection:
+    """The section of the optimal tree."""
+
+    name: str
+    root: Node
+    caption: str
+
+
+def _times(result: Comparison) -> tuple[NDArray, str]:
+    """Return what orders the rows, and its name."""
+    problem = result.problem
+    times = problem.times
+    if times is None:
+        return np.arange(len(problem.y)), "row"
+    if isinstance(times.dtype, pd.DatetimeTZDtype):
+        times = times.dt.tz_localize(None)
+    return times.to_numpy(), str(times.name or "time")
+
+
+def _time_figures(result: Comparison, names: list[str], drawing: Drawing) -> list[Figure]:
+    problem = result.problem
+    if problem.plan.ranks is None or len(problem.plan.folds) < 2:
+        return []
+    times, label = _times(result)
+    windows = [(times[test].min(), times[test].max()) for _, test in problem.plan.folds]
+    metric = problem.metrics[0]
+    lines = []
+    for name in names:
+        scores = result.fits.scores(name, metric.name, result.fits.shown.get(name), len(windows))
+        lines.append(figures.Series(name, np.array([metric.shown(score) for score in scores])))
+    picture = figures.over_time(drawing, lines, windows, metric=metric.label, time=label)
+    return [Figure(picture, f"{metric.label} in the test window of each fold; the thick line is the window.")]
+
+
+def _prediction_figure(result: Comparison, name: str, drawing: Drawing) -> Figure | None:
+    problem = result.problem
+    found = out_of_fold(result, name)
+    if found is None:
+        return None
+    actual = problem.y[found.rows]
+    if problem.task == "regression":
+        picture = figures.residuals(drawing, actual, found.values, name=name, target="value")
+        shown = min(len(actual), figures.N_POINTS)
+        which = f"{shown:,} of {len(actual):,} test rows, drawn by chance" if shown < len(actual) else "all test rows"
+        return Figure(picture, f"{name}: residuals, out of fold; {which}.")
+    if found.probabilities is None:
+        return None
+    picture = figures.calibration(drawing, actual, found.probabilities, np.asarray(problem.classes), name=name)
+    return Figure(picture, f"{name}: calibration curve, out of fold, {len(actual):,} test rows.")
+
+
+def figure_groups(result: Comparison, rows: list[Row]) -> list[Group]:
+    """Return the sections of pictures; one without a picture is left out by the template."""
+    drawing = Drawing()
+    names = compared(rows)
+    predicted = [_prediction_figure(result, name, drawing) for name in names[:2]]
+    title = "Residuals" if result.problem.task == "regression" else "Calibration"
+    return [
+        Group("time", "Over time", _time_figures(result, names, drawing)),
+        Group("predictions", title, [figure for figure in predicted if figure is not None]),
+    ]
+
+
+def _candidate(result: Comparison, name: str) -> Candidate:
+    return next(candidate for candidate in result.candidates if candidate.name == name)
+
+
+def _bars(found: list[Importance]) -> list[Bar]:
+    spread = float(np.median([bar.high - bar.low for bar in found])) or abs(found[0].mean) / 10
+    bars = []
+    for bar in found:
+        mean, low, high = written([bar.mean, bar.low, bar.high], spread, signed=True)
+        bars.append(Bar(bar.column, bar.mean, bar.low, bar.high, f"{mean} [{low}, {high}]"))
+    return bars
+
+
+def importance_section(result: Comparison, rows: list[Row]) -> Importances | None:
+    """Fit the best row on the training rows of the last fold, and permute the columns of its test rows."""
+    problem = result.problem
+    best = rows[0] if rows else None
+    estimator = None if best is None else _candidate(result, best.name).estimator
+    if best is None or estimator is None or problem.metadata:
+        return None
+    train, test = problem.plan.folds[-1]
+    max_rows = result.fits.shown.get(best.name)
+    train = train if max_rows is None else train[-max_rows:]
+    metric = problem.metrics[0]
+    model = Pipeline([("preprocessing", clone(problem.preprocessing)), ("model", clone(estimator))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the comparison has noted them
+        model.fit(problem.frame.iloc[train], problem.y[train])
+        found, n_rows = importances(model, problem.frame.iloc[test], problem.y[test], metric.scorer)
+    if not found:
+        return None
+    axis = Axis.of(
+        [bar.mean for bar in found], [end for bar in found for end in (bar.low, bar.high)], zero=True
+    )
+    caption = (
+        f"By how much {metric.label} gets worse when the values of a column are permuted: mean, smallest and greatest "
+        f"of {N_REPEATS} permutations, {n_rows:,} test rows of the last fold. Columns that carry the same information "
+        "share their importance."
+    )
+    return Importances(best.name, metric.label, axis, _bars(found), caption)
+
+
+def tree_section(result: Comparison) -> TreeSection | None:
+    """Fit the first optimal tree that is small enough on all rows."""
+    for candidate in result.candidates:
+        estimator: Any = candidate.estimator
+        if isinstance(estimator, QuantBnBTree | QuantBnBTreeClassifier) and estimator.max_depth <= _MAX_DEPTH:
+            break
+    else:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        root, tree = optimal_tree(result.problem, estimator)
+    proof = "proved optimal" if getattr(tree, "is_optimal_", False) else f"gap {tree.gap_:.2g}"
+    what = "mean of the target" if result.problem.task == "regression" else "most frequent class and its share"
+    caption = f"Fitted on all rows, {proof}; its depth is {tree.get_depth()}. A leaf gives the {what}."
+    return TreeSection(candidate.name, root, caption)
+
+
+def row_notes(result: Comparison) -> list[tuple[str, str]]:
+    """Return the notes of the table and of its rows, each with its subject."""
+    notes = [("", note) for note in result.notes]
+    names = result.frame[["method", "notes"]].itertuples(index=False)
+    return notes + [(name, note) for name, note in names if note]

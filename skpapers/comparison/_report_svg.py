@@ -1,0 +1,100 @@
+"""Figures of matplotlib as SVG inside a page: text stays text, and colours follow the page's light or dark scheme."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from itertools import count
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Colours that no figure uses otherwise, and what the page has in their place.
+TEXT = "#010101"
+MUTED = "#020202"
+FIRST = "#030303"
+SECOND = "#040404"
+THIRD = "#050505"
+FOURTH = "#060606"
+SERIES = (FIRST, SECOND, THIRD, FOURTH)
+_VARIABLES = {
+    TEXT: "currentColor",
+    "#000000": "currentColor",
+    MUTED: "var(--muted)",
+    FIRST: "var(--first)",
+    SECOND: "var(--second)",
+    THIRD: "var(--third)",
+    FOURTH: "var(--fourth)",
+}
+_SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "skpapers",
+    "font.size": 8.5,
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "text.color": TEXT,
+    "axes.labelcolor": TEXT,
+    "axes.edgecolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": TEXT,
+    "ytick.labelcolor": TEXT,
+    "grid.color": MUTED,
+    "grid.alpha": 0.25,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "savefig.transparent": True,
+}
+
+
+class Drawing:
+    """The SVG pictures of one report, whose identifiers do not clash."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    @contextmanager
+    def figure(self, title: str, height: float = 2.9, width: float = 4.6) -> Iterator[tuple[Axes, list[Markup]]]:
+        """Yield axes to draw on, and a list that holds the picture afterwards.
+
+        Parameters
+        ----------
+        title : str
+            What the picture shows, for those who cannot see it.
+        height, width : float
+            In inches; the page scales the picture to its width.
+        """
+        result: list[Markup] = []
+        with style.context("default", after_reset=True), matplotlib.rc_context(_SETTINGS):
+            figure = Figure(figsize=(width, height), layout="constrained")
+            yield figure.subplots(), result
+            result.append(self._svg(figure, title))
+
+    def _svg(self, figure: Figure, title: str) -> Markup:
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        text = buffer.getvalue()
+        text = text[text.index("<svg") :]
+        text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
+        prefix = f"figure-{next(self._numbers)}-"
+        text = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{prefix}", text)
+        for colour, variable in _VARIABLES.items():
+            text = text.replace(colour, variable)
+        size = re.search(r'viewBox="[^"]*"', text)
+        assert size is not None
+        label = f"{prefix}title"
+        head = f'<svg class="figure" {size[0]} role="img" aria-labelledby="{label}"><title id="{label}">'
+        body = re.sub(r">\s+<", "><", text[text.index(">") + 1 :])
+        return Markup(f"{head}{escape(title)}</title>{body}")
