@@ -6,16 +6,15 @@ import base64
 import hashlib
 import platform
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sklearn
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-import skpapers
 from skpapers.comparison._report_content import make_axes, make_rows
 from skpapers.comparison._report_sections import figure_groups, importance_section, row_notes, tree_section
 
@@ -44,8 +43,8 @@ def _environment() -> Environment:
 
 
 def _versions() -> str:
-    found = {"skpapers": skpapers.__version__, "scikit-learn": sklearn.__version__, "numpy": np.__version__}
-    return ", ".join([*(f"{name} {version}" for name, version in found.items()), f"Python {platform.python_version()}"])
+    packages = ("skpapers", "scikit-learn", "numpy")
+    return ", ".join([*(f"{name} {version(name)}" for name in packages), f"Python {platform.python_version()}"])
 
 
 def render(result: Comparison, name: str) -> str:

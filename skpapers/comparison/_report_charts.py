@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 # Values further than so many widths of the middle half from it are drawn as arrows at the edge.
-_FAR = 3.0
+_FAR = 12.0
 _MARGIN = 0.04
 
 
@@ -115,7 +115,7 @@ class Axis:
     @property
     def ticks(self) -> list[Tick]:
         """A few marks at round values."""
-        values = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
+        values = MaxNLocator(nbins=3, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
         values = [value for value in values if self.low <= value <= self.high]
         step = min(np.diff(values), default=0.0)
         decimals = int(np.clip(np.ceil(-np.log10(step) - 1e-9), 0, 9)) if step else 2

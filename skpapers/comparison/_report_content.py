@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.pipeline import Pipeline
 
 from skpapers.comparison._records import Candidate, Fits
 from skpapers.comparison._report_charts import Axis, written
@@ -249,12 +251,20 @@ def out_of_fold(result: Comparison, name: str) -> OutOfFold | None:
     )
 
 
-def compared(rows: list[Row]) -> list[str]:
-    """Return the names of those that the figures show: the best, its baseline, and the best reference."""
-    if not rows:
-        return []
-    best = rows[0]
-    names = [best.name, *(row.name for row in rows if row.is_best_reference)]
-    if len(rows) > 1:
-        names += [next((row.name for row in rows if row.kind == "paper"), best.name)]
+def shown_rows(rows: list[Row], candidates: Sequence[Candidate]) -> list[str]:
+    """Return the names of those that the figures show: the best, the best reference and the best method of a paper.
+
+    A candidate that predicts the same for every row is left out.
+    """
+    constant = {candidate.name for candidate in candidates if is_constant(candidate.estimator)}
+    able = [row for row in rows if row.name not in constant and np.isfinite(row.score)]
+    names = [row.name for row in able[:1]]
+    names += [row.name for row in able if row.kind == "reference"][:1]
+    names += [row.name for row in able if row.kind == "paper"][:1]
     return list(dict.fromkeys(names))
+
+
+def is_constant(estimator: Any) -> bool:
+    """Whether the estimator, or the last step of the Pipeline, is a dummy of scikit-learn."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    return isinstance(last, DummyClassifier | DummyRegressor)

@@ -99,9 +99,7 @@ def _zero_line(axes: Axes) -> None:
         axes.axhline(0, color=TEXT, linewidth=0.8)
 
 
-def rank_ic_over_time(
-    drawing: Drawing, series: Sequence[Series], times: NDArray, *, window: int, time: str
-) -> Markup:
+def rank_ic_over_time(drawing: Drawing, series: Sequence[Series], times: NDArray, *, window: int, time: str) -> Markup:
     """Draw the rank information coefficient of every date, and its rolling mean.
 
     Parameters
@@ -146,10 +144,11 @@ def calibration(
 
     Notes
     -----
-    For two classes the curve is that of the second. For more there is a curve for each of the four most frequent.
+    For two classes the curve is that of the rarer one. For more there is a curve for each of the four most frequent.
     """
     counts = np.array([np.sum(y == label) for label in classes])
-    shown = [1] if len(classes) == 2 else np.sort(np.argsort(-counts, kind="stable")[:_N_CURVES])
+    order = np.argsort(-counts, kind="stable")
+    shown = order[1:] if len(classes) == 2 else np.sort(order[:_N_CURVES])
     with drawing.figure(f"calibration curve of {name}, out of fold") as (axes, picture):
         for colour, number in zip(SERIES, shown, strict=False):
             chance = np.clip(probabilities[:, number], 0, 1)

@@ -14,9 +14,10 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skpapers.comparison import _report_figures as figures
+from skpapers.comparison._information_coefficient import rank_information_coefficients
 from skpapers.comparison._records import Candidate
 from skpapers.comparison._report_charts import Axis, written
-from skpapers.comparison._report_content import Row, compared, out_of_fold
+from skpapers.comparison._report_content import Row, out_of_fold, shown_rows
 from skpapers.comparison._report_models import N_REPEATS, Importance, importances, optimal_tree
 from skpapers.comparison._report_svg import Drawing
 from skpapers.comparison._report_tree import Node
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # A tree with more levels is no picture.
 _MAX_DEPTH = 3
+# Dates of the rolling mean of a panel's rank information coefficient: about a month of trading days.
+_IC_DATES = 21
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,10 @@ def _times(result: Comparison) -> tuple[NDArray, str]:
     return times.to_numpy(), str(times.name or "time")
 
 
-def _time_figures(result: Comparison, names: list[str], drawing: Drawing) -> list[Figure]:
+def _time_figure(result: Comparison, names: list[str], drawing: Drawing) -> Figure | None:
     problem = result.problem
-    if problem.plan.ranks is None or len(problem.plan.folds) < 2:
-        return []
+    if problem.plan.ranks is None or len(problem.plan.folds) < 2 or not names:
+        return None
     times, label = _times(result)
     windows = [(times[test].min(), times[test].max()) for _, test in problem.plan.folds]
     metric = problem.metrics[0]
@@ -100,7 +103,38 @@ def _time_figures(result: Comparison, names: list[str], drawing: Drawing) -> lis
         scores = result.fits.scores(name, metric.name, result.fits.shown.get(name), len(windows))
         lines.append(figures.Series(name, np.array([metric.shown(score) for score in scores])))
     picture = figures.over_time(drawing, lines, windows, metric=metric.label, time=label)
-    return [Figure(picture, f"{metric.label} in the test window of each fold; the thick line is the window.")]
+    return Figure(picture, f"{metric.label} in the test window of each fold; a thick line spans the window.")
+
+
+def _rank_ic_figure(result: Comparison, names: list[str], drawing: Drawing) -> Figure | None:
+    """Draw the rank information coefficient of a panel, date by date."""
+    problem = result.problem
+    if problem.assets is None or problem.plan.ranks is None:
+        return None
+    times, label = _times(result)
+    lines: dict[str, pd.Series] = {}
+    for name in names:
+        found = out_of_fold(result, name)
+        if found is None:
+            continue
+        # a row that several folds test has the mean of its predictions
+        prediction = pd.Series(np.asarray(found.values, dtype=np.float64)).groupby(found.rows).mean()
+        rows = prediction.index.to_numpy()
+        dates, codes = np.unique(times[rows], return_inverse=True)
+        values = rank_information_coefficients(prediction.to_numpy(), problem.y[rows], codes)
+        lines[name] = pd.Series(values, index=dates)
+    table = pd.DataFrame(lines)
+    if table.notna().sum().sum() < 2:
+        return None
+    window = min(_IC_DATES, max(2, len(table) // 5))
+    series = [figures.Series(name, table[name].to_numpy()) for name in table]
+    picture = figures.rank_ic_over_time(drawing, series, table.index.to_numpy(), window=window, time=label)
+    means = ", ".join(f"{name} {table[name].mean():.3f}" for name in table)
+    caption = (
+        f"Rank information coefficient per date, out of fold: the lines are means over {window} dates, the points are "
+        f"the single dates of {table.columns[0]}. Mean over all {len(table):,} dates: {means}."
+    )
+    return Figure(picture, caption)
 
 
 def _prediction_figure(result: Comparison, name: str, drawing: Drawing) -> Figure | None:
@@ -110,7 +144,7 @@ def _prediction_figure(result: Comparison, name: str, drawing: Drawing) -> Figur
         return None
     actual = problem.y[found.rows]
     if problem.task == "regression":
-        picture = figures.residuals(drawing, actual, found.values, name=name, target="value")
+        picture = figures.residuals(drawing, actual, found.values, name=name, target="target")
         shown = min(len(actual), figures.N_POINTS)
         which = f"{shown:,} of {len(actual):,} test rows, drawn by chance" if shown < len(actual) else "all test rows"
         return Figure(picture, f"{name}: residuals, out of fold; {which}.")
@@ -123,11 +157,12 @@ def _prediction_figure(result: Comparison, name: str, drawing: Drawing) -> Figur
 def figure_groups(result: Comparison, rows: list[Row]) -> list[Group]:
     """Return the sections of pictures; one without a picture is left out by the template."""
     drawing = Drawing()
-    names = compared(rows)
+    names = shown_rows(rows, result.candidates)
     predicted = [_prediction_figure(result, name, drawing) for name in names[:2]]
+    over_time = [_time_figure(result, names, drawing), _rank_ic_figure(result, names, drawing)]
     title = "Residuals" if result.problem.task == "regression" else "Calibration"
     return [
-        Group("time", "Over time", _time_figures(result, names, drawing)),
+        Group("time", "Over time", [figure for figure in over_time if figure is not None]),
         Group("predictions", title, [figure for figure in predicted if figure is not None]),
     ]
 
@@ -148,12 +183,12 @@ def _bars(found: list[Importance]) -> list[Bar]:
 def importance_section(result: Comparison, rows: list[Row]) -> Importances | None:
     """Fit the best row on the training rows of the last fold, and permute the columns of its test rows."""
     problem = result.problem
-    best = rows[0] if rows else None
-    estimator = None if best is None else _candidate(result, best.name).estimator
-    if best is None or estimator is None or problem.metadata:
+    best = next(iter(shown_rows(rows, result.candidates)), "")
+    estimator = _candidate(result, best).estimator if best else None
+    if estimator is None or problem.metadata:
         return None
     train, test = problem.plan.folds[-1]
-    max_rows = result.fits.shown.get(best.name)
+    max_rows = result.fits.shown.get(best)
     train = train if max_rows is None else train[-max_rows:]
     metric = problem.metrics[0]
     model = Pipeline([("preprocessing", clone(problem.preprocessing)), ("model", clone(estimator))])
@@ -163,15 +198,13 @@ def importance_section(result: Comparison, rows: list[Row]) -> Importances | Non
         found, n_rows = importances(model, problem.frame.iloc[test], problem.y[test], metric.scorer)
     if not found:
         return None
-    axis = Axis.of(
-        [bar.mean for bar in found], [end for bar in found for end in (bar.low, bar.high)], zero=True
-    )
+    axis = Axis.of([bar.mean for bar in found], [end for bar in found for end in (bar.low, bar.high)], zero=True)
     caption = (
         f"By how much {metric.label} gets worse when the values of a column are permuted: mean, smallest and greatest "
         f"of {N_REPEATS} permutations, {n_rows:,} test rows of the last fold. Columns that carry the same information "
         "share their importance."
     )
-    return Importances(best.name, metric.label, axis, _bars(found), caption)
+    return Importances(best, metric.label, axis, _bars(found), caption)
 
 
 def tree_section(result: Comparison) -> TreeSection | None:

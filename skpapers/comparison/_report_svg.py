@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from itertools import count
+from typing import Any
 
 import matplotlib
 from markupsafe import Markup
@@ -32,14 +33,14 @@ _VARIABLES = {
     THIRD: "var(--third)",
     FOURTH: "var(--fourth)",
 }
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "skpapers",
-    "font.size": 8.5,
-    "axes.labelsize": 8.5,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
     "legend.frameon": False,
     "text.color": TEXT,
     "axes.labelcolor": TEXT,
@@ -89,12 +90,14 @@ class Drawing:
         text = text[text.index("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
         prefix = f"figure-{next(self._numbers)}-"
+        text = text.replace("xlink:href", "href")
         text = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{prefix}", text)
         for colour, variable in _VARIABLES.items():
             text = text.replace(colour, variable)
         size = re.search(r'viewBox="[^"]*"', text)
         assert size is not None
         label = f"{prefix}title"
-        head = f'<svg class="figure" {size[0]} role="img" aria-labelledby="{label}"><title id="{label}">'
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" {size[0]} role="img" aria-labelledby="{label}">'
+        head += f'<title id="{label}">{escape(title)}</title>'
         body = re.sub(r">\s+<", "><", text[text.index(">") + 1 :])
-        return Markup(f"{head}{escape(title)}</title>{body}")
+        return Markup(head + body)

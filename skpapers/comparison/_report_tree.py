@@ -98,6 +98,8 @@ def read_tree(
         if column.question:
             return Node(n_rows, share, question=f"{column.question}?", yes=above, no=below)
         threshold = written([tree.threshold[number]], float(spreads[tree.feature[number]]) / 10)[0]
+        if "." in threshold:
+            threshold = threshold.rstrip("0").rstrip(".")
         return Node(n_rows, share, question=f"{column.name} ≤ {threshold}?", yes=below, no=above)
 
     return node(0)

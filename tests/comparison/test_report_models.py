@@ -1,0 +1,60 @@
+"""What the report fits itself."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import get_scorer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeRegressor
+
+from skpapers.comparison._report_models import N_COLUMNS, N_TEST_ROWS, importances, optimal_tree
+from skpapers.tree import QuantBnBTree, QuantBnBTreeClassifier
+from tests.comparison._report_cases import SCRIPT, make_problem
+
+
+@pytest.mark.parametrize("n_columns", [3, 80])
+def test_importances_are_those_of_the_closed_form(n_columns):
+    # permuting x_j adds 2 b_j^2 var(x_j) to the squared error of a linear model that is exact
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(6000, n_columns)), columns=[f"c{j}" for j in range(n_columns)])
+    y = 3.0 * X["c2"].to_numpy() + 1.0 * X["c0"].to_numpy()
+    model = LinearRegression().fit(X, y)
+    found, n_rows = importances(model, X, y, get_scorer("r2"))
+    assert n_rows == N_TEST_ROWS
+    assert len(found) == min(n_columns, N_COLUMNS)
+    assert [bar.column for bar in found[:2]] == ["c2", "c0"]
+    assert found[0].mean == pytest.approx(2 * 9 / 10, rel=0.1)
+    assert found[1].mean == pytest.approx(2 * 1 / 10, rel=0.1)
+    assert found[2].mean == pytest.approx(0, abs=1e-9)
+    assert all(bar.low <= bar.mean <= bar.high for bar in found)
+
+
+def test_importances_are_those_of_whole_columns_and_leave_the_table_alone():
+    frame = pd.DataFrame({"kind": ["a", "b", "c", "d"] * 30, "noise": np.arange(120.0)})
+    y = frame["kind"].map({"a": 0.0, "b": 1.0, "c": 5.0, "d": 9.0}).to_numpy()
+    one_hot = FunctionTransformer(lambda X: pd.get_dummies(X["kind"]).to_numpy(dtype=float))
+    model = make_pipeline(one_hot, DecisionTreeRegressor()).fit(frame, y)
+    before = frame.copy()
+    found, _ = importances(model, frame, y, get_scorer("r2"))
+    assert [bar.column for bar in found] == ["kind", "noise"]
+    pd.testing.assert_frame_equal(frame, before)
+    again, _ = importances(model, frame, y, get_scorer("r2"))
+    assert again == found
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_the_optimal_tree_is_that_of_all_rows(task):
+    problem = make_problem(task)
+    estimator = (QuantBnBTree if task == "regression" else QuantBnBTreeClassifier)(max_depth=2)
+    root, tree = optimal_tree(problem, estimator)
+    assert root.n_rows == len(problem.y)
+    assert SCRIPT in root.question or "region is north" in root.question
+    leaves = [leaf for half in (root.yes, root.no) for leaf in (half.yes, half.no)]
+    assert sum(leaf.n_rows for leaf in leaves) == root.n_rows
+    assert tree.is_optimal_
+    assert not hasattr(estimator, "tree_")
+    if task == "classification":
+        assert {leaf.answer for leaf in leaves} <= set(problem.classes)
+        assert all(leaf.detail.endswith(" %") for leaf in leaves)
