@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import platform
+import re
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from skpapers.comparison._report_content import make_axes, make_rows
 from skpapers.comparison._report_sections import figure_groups, importance_section, row_notes, tree_section
@@ -22,10 +23,17 @@ if TYPE_CHECKING:
     from skpapers.comparison._result import Comparison
 
 _FOLDER = "_report_template"
+# A name with a longer word is broken anywhere.
+_LONG_WORD = 22
 
 
 def _text(name: str) -> str:
     return (files("skpapers.comparison") / _FOLDER / name).read_text(encoding="utf-8")
+
+
+def _breakable(name: str) -> Markup:
+    """Allow a line break inside a name such as HistGradientBoosting or interest_rate."""
+    return Markup(re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=_)(?=[^_])", "<wbr>", str(escape(name))))
 
 
 @cache
@@ -38,6 +46,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    environment.filters["breakable"] = _breakable
+    environment.tests["awkward"] = lambda name: max(map(len, re.split(r"[\s_]", name))) > _LONG_WORD
     environment.tests["finite"] = lambda value: value is not None and bool(np.isfinite(value))
     return environment
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,15 +63,16 @@ class Axis:
     high: float
 
     @classmethod
-    def of(cls, points: ArrayLike, bounds: ArrayLike = (), *, zero: bool = False) -> Axis:
+    def of(cls, points: ArrayLike, bounds: Sequence[tuple[float, float]] = (), *, zero: bool = False) -> Axis:
         """Return the axis that shows the points.
 
         Parameters
         ----------
         points : array-like
             Values that are drawn as points. Very distant ones do not count.
-        bounds : array-like, default=()
-            Ends of intervals. They widen the axis to at most three times the range of the points.
+        bounds : sequence of (start, end), default=()
+            Ends of intervals. The axis goes beyond the points by at most their range, or the median length of the
+            intervals if that is more.
         zero : bool, default=False
             Whether zero must be on the axis.
         """
@@ -83,13 +84,12 @@ class Axis:
         near = known[(known >= first - reach) & (known <= third + reach)] if reach > 0 else known
         low = min(near.min(), 0.0) if zero else near.min()
         high = max(near.max(), 0.0) if zero else near.max()
-        ends = _finite(bounds)
-        if len(ends):
-            width = high - low
-            low, high = (
-                min(low, max(ends.min(), low - width)) if width else min(low, ends.min()),
-                max(high, min(ends.max(), high + width)) if width else max(high, ends.max()),
-            )
+        lengths = _finite([end - start for start, end in bounds])
+        if len(lengths):
+            most = max(high - low, float(np.median(lengths)))
+            ends = _finite(bounds)
+            low = min(low, max(ends.min(), low - most))
+            high = max(high, min(ends.max(), high + most))
         if high == low:
             half = 0.05 * abs(low) or 1.0
             return cls(float(low - half), float(high + half))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,7 @@ class Row:
     notes: str
     script: str
     baseline_script: str
+    command: str
     folds: list[Point] = field(default_factory=list)
     paired: list[Point] = field(default_factory=list)
 
@@ -100,6 +102,11 @@ def script(candidate: Candidate) -> str:
     except SyntaxError:
         return ""
     return "\n".join([*(f"import {name}" for name in modules), "", f"model = {candidate.code}"]).strip()
+
+
+def command_of(name: str, command: str) -> str:
+    """Return the command that runs one method and its baseline, "" if the comparison was not made by a command."""
+    return f"{command} --methods {shlex.quote(name)}" if " -m skpapers compare" in command else ""
 
 
 def seconds(value: float) -> str:
@@ -206,6 +213,7 @@ def make_rows(result: Comparison) -> list[Row]:
                 notes=record["notes"],
                 script=script(candidates[name]),
                 baseline_script=script(candidates[record["baseline"]]) if record["baseline"] in candidates else "",
+                command=command_of(name, result.command) if record["kind"] == "method" else "",
                 folds=points[name][0],
                 paired=points[name][1],
             )
@@ -217,7 +225,7 @@ def make_axes(rows: list[Row]) -> Axes:
     """Return the axes on which the rows are drawn."""
 
     def of_differences(differences: list[Difference]) -> Axis:
-        ends = [end for difference in differences for end in (difference.low, difference.high)]
+        ends = [(difference.low, difference.high) for difference in differences]
         return Axis.of([difference.value for difference in differences], ends, zero=True)
 
     return Axes(

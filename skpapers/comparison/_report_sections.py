@@ -18,9 +18,10 @@ from skpapers.comparison._information_coefficient import rank_information_coeffi
 from skpapers.comparison._records import Candidate
 from skpapers.comparison._report_charts import Axis, written
 from skpapers.comparison._report_content import Row, out_of_fold, shown_rows
-from skpapers.comparison._report_models import N_REPEATS, Importance, importances, optimal_tree
+from skpapers.comparison._report_models import N_REPEATS, Importance, importances, optimal_tree, sampled
 from skpapers.comparison._report_svg import Drawing
 from skpapers.comparison._report_tree import Node
+from skpapers.comparison._scorers import score_all
 from skpapers.tree import QuantBnBTree, QuantBnBTreeClassifier
 
 if TYPE_CHECKING:
@@ -190,19 +191,26 @@ def importance_section(result: Comparison, rows: list[Row]) -> Importances | Non
     train, test = problem.plan.folds[-1]
     max_rows = result.fits.shown.get(best)
     train = train if max_rows is None else train[-max_rows:]
+    ranks = problem.plan.ranks
+    chosen = sampled(test, None if problem.assets is None or ranks is None else ranks[test])
+    dates = None if ranks is None else ranks[chosen]
     metric = problem.metrics[0]
     model = Pipeline([("preprocessing", clone(problem.preprocessing)), ("model", clone(estimator))])
+
+    def score(model: Any, X: pd.DataFrame, y: NDArray) -> float:
+        return score_all([metric], model, X, y, dates=dates)[metric.name]
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the comparison has noted them
         model.fit(problem.frame.iloc[train], problem.y[train])
-        found, n_rows = importances(model, problem.frame.iloc[test], problem.y[test], metric.scorer)
+        found = importances(model, problem.frame.iloc[chosen], problem.y[chosen], score)
     if not found:
         return None
-    axis = Axis.of([bar.mean for bar in found], [end for bar in found for end in (bar.low, bar.high)], zero=True)
+    axis = Axis.of([bar.mean for bar in found], [(bar.low, bar.high) for bar in found], zero=True)
     caption = (
         f"By how much {metric.label} gets worse when the values of a column are permuted: mean, smallest and greatest "
-        f"of {N_REPEATS} permutations, {n_rows:,} test rows of the last fold. Columns that carry the same information "
-        "share their importance."
+        f"of {N_REPEATS} permutations, {len(chosen):,} test rows of the last fold. Columns that carry the same "
+        "information share their importance."
     )
     return Importances(best, metric.label, axis, _bars(found), caption)
 
@@ -215,12 +223,14 @@ def tree_section(result: Comparison) -> TreeSection | None:
             break
     else:
         return None
+    max_rows = result.fits.shown.get(candidate.name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        root, tree = optimal_tree(result.problem, estimator)
+        root, tree = optimal_tree(result.problem, estimator, max_rows)
     proof = "proved optimal" if getattr(tree, "is_optimal_", False) else f"gap {tree.gap_:.2g}"
     what = "mean of the target" if result.problem.task == "regression" else "most frequent class and its share"
-    caption = f"Fitted on all rows, {proof}; its depth is {tree.get_depth()}. A leaf gives the {what}."
+    rows = "all" if max_rows is None else f"the last {max_rows:,}"
+    caption = f"Fitted on {rows} rows, {proof}; its depth is {tree.get_depth()}. A leaf gives the {what}."
     return TreeSection(candidate.name, root, caption)
 
 

@@ -7,29 +7,22 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skpapers.comparison import Comparison
 from skpapers.comparison._problem import Problem
-from skpapers.comparison._records import Candidate, Fits, Key, Metric, Outcome, Prediction
+from skpapers.comparison._records import Candidate, Fits, Key, Outcome, Prediction
+from skpapers.comparison._scorers import score_all
+from skpapers.comparison._scoring import choose_metrics
 from skpapers.comparison._splits import Plan
 from skpapers.comparison._tables import clean_features, preprocessing
 from skpapers.tree import QuantBnBTree, QuantBnBTreeClassifier
 
 SCRIPT = "<script>throw 1</script>"
-METRICS = {
-    "regression": (
-        Metric("r2", get_scorer("r2"), "R2"),
-        Metric("mae", get_scorer("neg_mean_absolute_error"), "MAE", loss=True),
-    ),
-    "classification": (
-        Metric("neg_log_loss", get_scorer("neg_log_loss"), "log loss", loss=True),
-        Metric("accuracy", get_scorer("accuracy"), "accuracy"),
-    ),
-}
+# The first metric of classes is a loss.
+SCORING = {"regression": ["r2", "mae"], "classification": ["log_loss", "accuracy"]}
 
 
 def _table(task, n, *, dates):
@@ -48,7 +41,7 @@ def _table(task, n, *, dates):
     return frame, y, times
 
 
-def make_problem(task, n=120, *, dates=0, assets=False):
+def make_problem(task, n=120, *, dates=0, assets=False, scoring=None):
     """Return a problem with numbers, strings, dates and missing values; rows of a date are its assets."""
     frame, y, times = _table(task, n, dates=dates)
     features, kinds, _ = clean_features(frame)
@@ -67,7 +60,7 @@ def make_problem(task, n=120, *, dates=0, assets=False):
         sample_weight=None,
         metadata={},
         preprocessing=preprocessing(features, kinds),
-        metrics=METRICS[task],
+        metrics=choose_metrics(scoring or SCORING[task], task, y, timed=bool(dates), panel=assets),
         scoring=None,
         classes=np.unique(y) if task == "classification" else None,
         times=times,
@@ -110,17 +103,18 @@ def _outcome(problem, candidate, train, test):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(frame.iloc[train], problem.y[train])
-        scores = {
-            metric.name: float(metric.scorer(model, frame.iloc[test], problem.y[test])) for metric in problem.metrics
-        }
+        dates = None if problem.plan.ranks is None else problem.plan.ranks[test]
+        scores = score_all(problem.metrics, model, frame.iloc[test], problem.y[test], dates=dates)
     probabilities = model.predict_proba(frame.iloc[test]) if hasattr(model, "predict_proba") else None
     prediction = Prediction(test, model.predict(frame.iloc[test]), probabilities)
     return Outcome(scores, 0.5, 0.5, prediction=prediction)
 
 
-def make_comparison(task, n=120, *, dates=0, assets=False, command="python -m skpapers compare t.csv --target y"):
+def make_comparison(
+    task, n=120, *, dates=0, assets=False, scoring=None, command="python -m skpapers compare t.csv --target y"
+):
     """Fit the candidates on every fold, in this process."""
-    problem = make_problem(task, n, dates=dates, assets=assets)
+    problem = make_problem(task, n, dates=dates, assets=assets, scoring=scoring)
     candidates = candidates_of(task)
     outcomes = {
         Key(candidate.name, fold): _outcome(problem, candidate, *rows)

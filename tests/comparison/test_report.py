@@ -14,7 +14,7 @@ from skpapers.comparison._report import render, write_report
 from tests.comparison import _browser
 from tests.comparison._report_cases import SCRIPT, make_comparison
 
-_EMPTY = {"meta", "circle", "line", "rect", "path", "use"}
+_EMPTY = {"meta", "circle", "line", "rect", "path", "use", "wbr"}
 
 
 class _Page(HTMLParser):
@@ -58,7 +58,7 @@ def regression():
 
 @pytest.fixture(scope="module")
 def panel():
-    return make_comparison("regression", 240, dates=40, assets=True)
+    return make_comparison("regression", 240, dates=40, assets=True, scoring=["rank_ic", "r2", "mae"])
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,13 @@ def test_an_axis_shows_every_point_but_very_distant_ones():
     assert Axis.of([*values, 0.7]).beyond(0.7) == ""
 
 
-def test_intervals_widen_an_axis_to_three_times_its_points():
-    axis = Axis.of([1.0, 2.0], [0.5, 2.5])
+def test_intervals_widen_an_axis_by_the_range_of_its_points_or_their_own_length():
+    axis = Axis.of([1.0, 2.0], [(0.5, 2.5)])
     assert axis.low < 0.5
     assert axis.high > 2.5
-    axis = Axis.of([1.0, 2.0], [-100.0, 100.0])
+    long = Axis.of([0.0, 0.1], [(-0.5, 0.6), (-0.4, 0.6)])
+    assert not any(long.beyond(end) for end in (-0.5, -0.4, 0.6))
+    axis = Axis.of([1.0, 1.5, 2.0], [(0.9, 1.1), (1.4, 1.6), (-100.0, 100.0)])
     assert axis.beyond(-100.0) == "low"
     assert axis.beyond(100.0) == "high"
     assert axis.high - axis.low == pytest.approx(3 * 1.08)
@@ -28,7 +30,7 @@ def test_intervals_widen_an_axis_to_three_times_its_points():
 @pytest.mark.parametrize("points", [[], [np.nan], [0.3], [0.3, 0.3], [-5.0, -5.0]])
 def test_an_axis_has_a_width_whatever_its_points(points):
     for zero in (False, True):
-        axis = Axis.of(points, [np.nan, np.inf], zero=zero)
+        axis = Axis.of(points, [(np.nan, np.inf)], zero=zero)
         assert axis.high > axis.low
         assert 0 <= axis.at(points[0] if points and np.isfinite(points[0]) else 0.0) <= 100
     assert axis.zero is not None

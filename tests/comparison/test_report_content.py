@@ -1,5 +1,7 @@
 """Numbers and code of the report."""
 
+import shlex
+
 import numpy as np
 import pytest
 from sklearn.dummy import DummyRegressor
@@ -7,7 +9,15 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 from skpapers.comparison._records import Candidate
-from skpapers.comparison._report_content import is_constant, make_axes, make_rows, out_of_fold, script, shown_rows
+from skpapers.comparison._report_content import (
+    command_of,
+    is_constant,
+    make_axes,
+    make_rows,
+    out_of_fold,
+    script,
+    shown_rows,
+)
 from tests.comparison._report_cases import candidates_of, make_comparison
 
 
@@ -31,6 +41,15 @@ def test_the_code_of_every_candidate_builds_its_estimator():
 def test_code_that_is_no_expression_is_left_out():
     assert script(Candidate("mine", "own", Ridge(), "the file 'mine.joblib'")) == ""
     assert script(Candidate("mine", "own", Ridge(), "")) == ""
+
+
+def test_the_command_of_a_row_is_that_of_the_comparison_for_one_method(losses):
+    rows = {row.name: row.command for row in make_rows(losses)}
+    words = shlex.split(rows["optimal tree"])
+    assert words == [*shlex.split(losses.command), "--methods", "optimal tree"]
+    assert shlex.split(rows["broken $x_1$"])[-1] == "broken $x_1$"
+    assert rows["linear"] == ""
+    assert command_of("optimal tree", "skpapers.compare(X, y)") == command_of("optimal tree", "") == ""
 
 
 def test_rows_have_the_scores_of_the_folds(losses):

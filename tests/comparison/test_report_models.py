@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeRegressor
 
-from skpapers.comparison._report_models import N_COLUMNS, N_TEST_ROWS, importances, optimal_tree
+from skpapers.comparison._report_models import N_COLUMNS, N_TEST_ROWS, importances, optimal_tree, sampled
 from skpapers.tree import QuantBnBTree, QuantBnBTreeClassifier
 from tests.comparison._report_cases import SCRIPT, make_problem
 
@@ -18,11 +18,10 @@ from tests.comparison._report_cases import SCRIPT, make_problem
 def test_importances_are_those_of_the_closed_form(n_columns):
     # permuting x_j adds 2 b_j^2 var(x_j) to the squared error of a linear model that is exact
     rng = np.random.default_rng(0)
-    X = pd.DataFrame(rng.normal(size=(6000, n_columns)), columns=[f"c{j}" for j in range(n_columns)])
+    X = pd.DataFrame(rng.normal(size=(2000, n_columns)), columns=[f"c{j}" for j in range(n_columns)])
     y = 3.0 * X["c2"].to_numpy() + 1.0 * X["c0"].to_numpy()
     model = LinearRegression().fit(X, y)
-    found, n_rows = importances(model, X, y, get_scorer("r2"))
-    assert n_rows == N_TEST_ROWS
+    found = importances(model, X, y, get_scorer("r2"))
     assert len(found) == min(n_columns, N_COLUMNS)
     assert [bar.column for bar in found[:2]] == ["c2", "c0"]
     assert found[0].mean == pytest.approx(2 * 9 / 10, rel=0.1)
@@ -37,11 +36,33 @@ def test_importances_are_those_of_whole_columns_and_leave_the_table_alone():
     one_hot = FunctionTransformer(lambda X: pd.get_dummies(X["kind"]).to_numpy(dtype=float))
     model = make_pipeline(one_hot, DecisionTreeRegressor()).fit(frame, y)
     before = frame.copy()
-    found, _ = importances(model, frame, y, get_scorer("r2"))
+    found = importances(model, frame, y, get_scorer("r2"))
     assert [bar.column for bar in found] == ["kind", "noise"]
     pd.testing.assert_frame_equal(frame, before)
-    again, _ = importances(model, frame, y, get_scorer("r2"))
+    again = importances(model, frame, y, get_scorer("r2"))
     assert again == found
+
+
+def test_a_sample_of_a_panel_has_whole_dates():
+    test = np.arange(1000, 13_000)
+    dates = np.arange(12_000) // 100
+    chosen = sampled(test, dates)
+    assert 1800 <= len(chosen) <= N_TEST_ROWS
+    counts = np.bincount(dates[chosen - 1000])
+    assert set(counts) == {0, 100}
+    assert counts[0] == counts[-1] == 100
+    few = sampled(np.arange(30_000), np.arange(30_000) // 10_000)
+    assert len(few) == 20_000
+
+
+def test_a_sample_of_rows_is_ordered_and_without_repeats():
+    test = np.arange(500, 9000)
+    chosen = sampled(test, None)
+    assert len(chosen) == N_TEST_ROWS
+    assert (np.diff(chosen) > 0).all()
+    assert np.isin(chosen, test).all()
+    np.testing.assert_array_equal(sampled(test, None), chosen)
+    np.testing.assert_array_equal(sampled(test[:100], None), test[:100])
 
 
 @pytest.mark.parametrize("task", ["regression", "classification"])

@@ -1,0 +1,101 @@
+"""Sections with pictures and with fits of their own."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from skpapers.comparison._report_content import make_rows, out_of_fold
+from skpapers.comparison._report_sections import figure_groups, importance_section, row_notes, tree_section
+from tests.comparison._report_cases import SCRIPT, make_comparison
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return make_comparison("regression", 240, dates=40, assets=True, scoring=["rank_ic", "r2"])
+
+
+@pytest.fixture(scope="module")
+def classes():
+    return make_comparison("classification")
+
+
+def _figures(result):
+    groups = {group.id: group.figures for group in figure_groups(result, make_rows(result))}
+    return groups["time"], groups["predictions"]
+
+
+def test_the_rank_ic_of_a_panel_is_that_of_its_dates(panel):
+    _, rank_ic = _figures(panel)[0]
+    found = out_of_fold(panel, "linear")
+    table = pd.DataFrame({"date": panel.problem.times[found.rows].to_numpy(), "p": found.values})
+    table["y"] = panel.problem.y[found.rows]
+    values = [spearmanr(day["p"], day["y"]).statistic for _, day in table.groupby("date")]
+    assert f"Mean over all {len(values)} dates: linear {np.mean(values):.3f}" in rank_ic.caption
+    assert len(re.findall("<title", str(rank_ic.picture))) == 1
+
+
+def test_a_picture_over_time_needs_time(panel, classes):
+    over_time, predictions = _figures(panel)
+    assert len(over_time) == 2
+    assert "rank IC in the test window" in over_time[0].caption
+    assert len(predictions) == 2
+    assert _figures(classes)[0] == []
+
+
+def test_a_calibration_curve_is_that_of_the_rarer_class(classes):
+    _, (first, second) = _figures(classes)
+    y = classes.problem.y
+    rare = min(classes.problem.classes, key=lambda label: np.sum(y == label))
+    for figure in (first, second):
+        assert f"class {rare}" in str(figure.picture)
+        assert "120 test rows" in figure.caption
+
+
+def test_three_classes_have_a_curve_each(classes):
+    rows = make_rows(classes)
+    problem = classes.problem
+    labels = np.array(["a", "b", "c"])[np.arange(120) % 3]
+    outcomes = {}
+    for key, outcome in classes.fits.outcomes.items():
+        probabilities = np.full((len(outcome.prediction.rows), 3), 1 / 3)
+        outcomes[key] = replace(outcome, prediction=replace(outcome.prediction, probabilities=probabilities))
+    result = replace(
+        classes,
+        problem=replace(problem, y=labels, classes=np.unique(labels)),
+        fits=replace(classes.fits, outcomes=outcomes),
+    )
+    picture = str(figure_groups(result, rows)[1].figures[0].picture)
+    assert all(f"class {label}" in picture for label in labels[:3])
+
+
+def test_importances_are_in_the_metric_that_decides(panel, classes):
+    of_panel = importance_section(panel, make_rows(panel))
+    assert of_panel.metric == "rank IC"
+    assert of_panel.bars[0].column == SCRIPT
+    of_classes = importance_section(classes, make_rows(classes))
+    assert of_classes.metric == "log loss"
+    # a loss that grows is a fall
+    assert of_classes.bars[0].mean > 0
+    assert {bar.column for bar in of_classes.bars} == set(classes.problem.frame.columns)
+
+
+def test_a_tree_that_was_cut_to_fewer_rows_is_fitted_on_the_last_of_them(classes):
+    section = tree_section(classes)
+    assert section.root.n_rows == 120
+    assert "all rows, proved optimal" in section.caption
+    cut = replace(classes, fits=replace(classes.fits, shown=classes.fits.shown | {"optimal tree": 70}))
+    section = tree_section(cut)
+    assert section.root.n_rows == 70
+    assert "the last 70 rows" in section.caption
+    none = replace(classes, candidates=[c for c in classes.candidates if c.name != "optimal tree"])
+    assert tree_section(none) is None
+
+
+def test_notes_name_the_row_that_they_are_about(classes):
+    notes = row_notes(classes)
+    assert notes[0] == ("", "column 'a<b' is not a feature")
+    assert ("broken $x_1$", "failed: ValueError: <i>") in [(name, note.split("; ")[0]) for name, note in notes]
