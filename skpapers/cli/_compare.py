@@ -19,6 +19,7 @@ from skpapers.cli._parser import ROLES, Parser, complete, option_name, words
 if TYPE_CHECKING:
     from skpapers.comparison import Comparison
 
+_OWN = "comparison"  # name of the files about a table of the user
 _SCHEMES = ("time", "walk-forward", "purged")
 # Options that are passed on under their own names.
 _PASSED_ON = ("task", "gap", "horizon", "embargo", "train_size", "step", "time_budget", "n_jobs", "resume")
@@ -99,7 +100,7 @@ def _explained(options: argparse.Namespace, notes: list[str]) -> Iterator[None]:
         raise ValueError(" ".join([str(error), *(f"Note: {n}." for n in notes if n.startswith(heads))])) from error
 
 
-def _write(name: str, result: Comparison, folder: Path, config: str) -> None:
+def _write(name: str, heading: str, result: Comparison, folder: Path, config: str) -> None:
     """Write the table as .csv, .md and .png, the report, and the options of the run."""
     from matplotlib.figure import Figure
 
@@ -109,6 +110,7 @@ def _write(name: str, result: Comparison, folder: Path, config: str) -> None:
     result.plot(ax=figure.subplots())
     figure.savefig(folder / f"{name}.png", dpi=150)
     (folder / f"{name}.toml").write_text(config, encoding="utf-8")
+    result.report(folder / ("report.html" if name == _OWN else f"{name}.html"), name=heading)
 
 
 def _print(name: str, result: Comparison) -> bool:
@@ -152,16 +154,17 @@ def run_compare(given: dict[str, Any], compare: Parser) -> bool:
     options = complete(given, compare)
     folder = _folder(options, "out")
     settings = _settings(options)
-    tables = built_in_tables(options) if options.table is None else {"comparison": own_table(options)}
+    tables = built_in_tables(options) if options.table is None else {_OWN: own_table(options)}
     for name, (data, notes) in tables.items():
+        heading = Path(options.table).name if options.table else name
         with _explained(options, notes):
             result = skpapers.comparison.compare(**data, **settings, verbose=1)
         result = _with_notes(result, notes, command_of(given))
         try:
             if folder is not None:
-                _write(name, result, folder, config_text(given))
+                _write(name, heading, result, folder, config_text(given))
         finally:
-            read = _print(Path(options.table).name if options.table else name, result)
+            read = _print(heading, result)
         if result.fits.interrupted:
             return False
         if folder is None and not read:

@@ -16,6 +16,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from skpapers.comparison._layout import best_reference
 from skpapers.comparison._report_content import make_axes, make_rows
 from skpapers.comparison._report_sections import figure_groups, importance_section, row_notes, tree_section
 
@@ -72,7 +73,7 @@ def render(result: Comparison, name: str) -> str:
         "rows": rows,
         "axes": make_axes(rows),
         "n_folds": len(result.problem.plan.folds),
-        "best_reference": next((row.name for row in rows if row.is_best_reference), ""),
+        "best_reference": best_reference(result.frame),
         "has_certificates": any(row.certificate for row in rows),
         "how_to_read": result.how_to_read,
         "groups": figure_groups(result, rows),
@@ -88,7 +89,7 @@ def render(result: Comparison, name: str) -> str:
     return _environment().get_template("report.html").render(context)
 
 
-def write_report(result: Comparison, path: str | Path, name: str | None = None) -> Path:
+def write_report(result: Comparison, path: str | Path, name: str) -> Path:
     """Write the report of a comparison.
 
     Parameters
@@ -96,8 +97,8 @@ def write_report(result: Comparison, path: str | Path, name: str | None = None) 
     result : Comparison
     path : str or Path
         The file; its folder must exist.
-    name : str, default=None
-        The heading. None: "Comparison".
+    name : str
+        The heading.
 
     Returns
     -------
@@ -108,5 +109,5 @@ def write_report(result: Comparison, path: str | Path, name: str | None = None) 
         raise ValueError(f"report: {file} is a folder; give the path of a file, such as {file / 'report.html'}.")
     if not file.parent.is_dir():
         raise ValueError(f"report: the folder {file.parent} does not exist.")
-    file.write_text(render(result, name or "Comparison"), encoding="utf-8")
+    file.write_text(render(result, name), encoding="utf-8")
     return file

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 
+from skpapers.comparison._layout import best_reference, table_columns
 from skpapers.comparison._records import Candidate, Fits
 from skpapers.comparison._report_charts import Axis, written
 
@@ -109,43 +110,38 @@ def command_of(name: str, command: str) -> str:
     return f"{command} --methods {shlex.quote(name)}" if " -m skpapers compare" in command else ""
 
 
-def seconds(value: float) -> str:
-    """Write seconds with two digits."""
-    if not np.isfinite(value):
-        return ""
-    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
-
-
-def _spread(values: Sequence[float] | pd.Series, part: float = 0.5) -> float:
-    """Return a quantile of the positive ones, which decides the digits of a column."""
-    array = np.asarray(values, dtype=np.float64)
-    array = array[np.isfinite(array) & (array > 0)]
-    return float(np.quantile(array, part)) if len(array) else np.nan
-
-
 def _p_value(value: float) -> str:
     if not np.isfinite(value):
         return ""
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def _differences(frame: pd.DataFrame, head: str, against: str) -> list[Difference | None]:
-    """Read one of the two kinds of differences of the table."""
+def _differences(frame: pd.DataFrame, cells: _Cells, head: str, against: str) -> list[Difference | None]:
+    """Return one of the two kinds of differences of the table."""
     names = [f"{head}difference"] + [f"{head or 'interval_'}{end}" for end in ("low", "high")]
-    values = frame[names].to_numpy(dtype=np.float64)
-    spread = _spread((values[:, 2] - values[:, 1]) / 2, 0.25)
-    if not np.isfinite(spread):
-        spread = _spread(np.abs(values[:, 0]))
-    p_values = frame["p_value"] if head == "" else [np.nan] * len(frame)
+    p_values = [np.nan] * len(frame) if head else frame["p_value"]
     found: list[Difference | None] = []
-    for (value, low, high), name, p_value in zip(values, frame[against], p_values, strict=True):
-        if not name or not np.isfinite(value):
+    for number, (value, low, high) in enumerate(frame[names].to_numpy(dtype=np.float64)):
+        if not frame[against][number] or not np.isfinite(value):
             found.append(None)
             continue
-        text, *ends = written([value, low, high], spread, signed=True)
-        interval = f"[{ends[0]}, {ends[1]}]" if np.isfinite([low, high]).all() else ""
-        found.append(Difference(name, value, low, high, text, interval, _p_value(p_value)))
+        text = cells.at(f"{head}difference", number)
+        interval = cells.at(f"{head}interval", number)
+        found.append(Difference(frame[against][number], value, low, high, text, interval, _p_value(p_values[number])))
     return found
+
+
+class _Cells:
+    """The text of the table's cells, the same as on a terminal."""
+
+    def __init__(self, result: Comparison) -> None:
+        columns = table_columns(result.frame, result.problem.metrics[0].label)
+        self._cells = {column.key: column.cells for column in columns}
+
+    def at(self, key: str, number: int) -> str:
+        """Return the text of a column in a row, "" in a column that is left out."""
+        text = self._cells[key][number] if key in self._cells else ""
+        return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _points(values: NDArray[np.float64], spread: float, *, signed: bool = False) -> list[Point]:
@@ -172,27 +168,19 @@ def _fold_points(result: Comparison) -> dict[str, tuple[list[Point], list[Point]
     return found
 
 
-def _metric_columns(result: Comparison) -> list[str]:
-    return [metric.label for metric in result.problem.metrics[1:]]
-
-
 def make_rows(result: Comparison) -> list[Row]:
     """Return the rows of the table, in its order."""
     frame = result.frame
     candidates = {candidate.name: candidate for candidate in result.candidates}
-    spread = _spread(frame["sd"])
-    scores = written(frame["score"], spread, unknown="–")
-    deviations = written(frame["sd"], spread)
-    labels = _metric_columns(result)
-    further = {label: written(frame[label], _spread(np.abs(frame[label])) / 10, unknown="–") for label in labels}
-    baseline = _differences(frame, "", "baseline")
-    reference = _differences(frame, "reference_", "reference")
-    best_reference = next((name for name in frame["reference"] if name), "")
+    labels = [metric.label for metric in result.problem.metrics[1:]]
+    cells = _Cells(result)
+    baseline = _differences(frame, cells, "", "baseline")
+    reference = _differences(frame, cells, "reference_", "reference")
     points = _fold_points(result)
     rows = []
     for number, record in enumerate(frame.to_dict("records")):
         name = record["method"]
-        fit = seconds(record["fit_seconds"])
+        score, _, deviation = cells.at("score", number).partition(" ± ")
         rows.append(
             Row(
                 name=name,
@@ -201,14 +189,14 @@ def make_rows(result: Comparison) -> list[Row]:
                 paper=record["paper"],
                 rows=record["rows"],
                 score=record["score"],
-                score_text=scores[number],
-                sd_text=deviations[number],
-                further=[(record[label], further[label][number]) for label in labels],
+                score_text=score,
+                sd_text=deviation,
+                further=[(record[label], cells.at(f"metric {label}", number)) for label in labels],
                 baseline=baseline[number],
                 reference=reference[number],
-                is_best_reference=name == best_reference,
+                is_best_reference=name == best_reference(frame),
                 fit_seconds=record["fit_seconds"],
-                fit_text=fit,
+                fit_text=cells.at("fit_seconds", number),
                 certificate=record["certificate"],
                 notes=record["notes"],
                 script=script(candidates[name]),

@@ -6,6 +6,7 @@ import io
 import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -213,6 +214,41 @@ class Comparison:
             With `ax_` and `figure_`.
         """
         return ComparisonDisplay(self.frame, metric=self.metric_label, against=against).plot(ax=ax)
+
+    def report(self, path: str | Path, *, name: str = "Comparison") -> Path:
+        """Write a report: one HTML file that needs no network.
+
+        It has the table, which sorts by any column, with the differences and their intervals as a picture; the scores
+        of every fold; scores over the test windows of folds in time, and the rank information coefficient of a panel
+        over its dates; a calibration curve or residuals, out of fold; permutation importances of the best method; the
+        optimal tree; the notes; and the code of every row.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, such as "report.html". Its folder must exist.
+
+        name : str, default="Comparison"
+            The heading.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ValueError
+            If the path is a folder, or its folder does not exist.
+
+        Notes
+        -----
+        Two fits are made for it: the best method on the training rows of the last fold, for its importances, and the
+        optimal tree on all rows, for at most 30 seconds.
+        """
+        from skpapers.comparison._report import write_report
+
+        return write_report(self, path, name)
 
     def __repr__(self) -> str:
         from rich.console import Console

@@ -145,5 +145,4 @@ def _stand_in(result):
     frame["reference_high"] = frame.reference_difference + 0.1
     frame = frame.sort_values("score", ascending=metrics[0].loss).reset_index(drop=True)
     vars(result)["frame"] = frame
-    vars(result).setdefault("verdict", "Best: optimal tree <b>")
     return result

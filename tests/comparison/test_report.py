@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from skpapers.comparison._report import render, write_report
+from skpapers.comparison._report import render
 from tests.comparison import _browser
 from tests.comparison._report_cases import SCRIPT, make_comparison
 
@@ -113,7 +113,6 @@ def test_a_comparison_without_a_single_fit_has_a_report(regression):
     result = replace(regression, fits=empty)
     vars(result).update(
         frame=regression.frame.assign(score=float("nan"), difference=float("nan"), reference_difference=float("nan")),
-        verdict="No method has a score.",
     )
     page = _Page(render(result, "name"))
     assert page.open == []
@@ -133,9 +132,9 @@ def test_the_size_does_not_grow_with_the_rows():
 
 def test_a_wrong_path_is_named(regression, tmp_path):
     with pytest.raises(ValueError, match=r"is a folder; give the path of a file, such as .*report\.html"):
-        write_report(regression, tmp_path)
+        regression.report(tmp_path)
     with pytest.raises(ValueError, match=r"the folder .*nowhere does not exist"):
-        write_report(regression, tmp_path / "nowhere" / "report.html")
+        regression.report(tmp_path / "nowhere" / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +148,7 @@ def driver():
 def files(regression, panel, classes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     results = {"regression": regression, "panel": panel, "classes": classes}
-    return {name: write_report(result, folder / f"{name}.html", SCRIPT) for name, result in results.items()}
+    return {name: result.report(folder / f"{name}.html", name=SCRIPT) for name, result in results.items()}
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

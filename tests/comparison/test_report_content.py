@@ -69,7 +69,7 @@ def test_rows_have_the_scores_of_the_folds(losses):
 
 def test_a_row_that_failed_has_empty_cells(losses):
     row = next(row for row in make_rows(losses) if row.name == "broken $x_1$")
-    assert (row.score_text, row.sd_text, row.fit_text) == ("–", "", "")
+    assert (row.score_text, row.sd_text, row.fit_text) == ("failed", "", "")
     assert row.folds == row.paired == []
     assert row.baseline is None
     assert make_axes([row]).folds.high > make_axes([row]).folds.low
