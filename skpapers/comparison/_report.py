@@ -16,9 +16,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from skpapers.comparison._layout import best_reference
+from skpapers.comparison._layout import best_reference, further_metrics
 from skpapers.comparison._report_content import make_axes, make_rows
 from skpapers.comparison._report_sections import figure_groups, importance_section, row_notes, tree_section
+from skpapers.comparison._summary import metric_columns
 
 if TYPE_CHECKING:
     from skpapers.comparison._result import Comparison
@@ -62,6 +63,8 @@ def render(result: Comparison, name: str) -> str:
     """Return the report as HTML."""
     rows = make_rows(result)
     metrics = result.problem.metrics
+    columns = metric_columns(result.problem)
+    losses = {columns[metric.name] for metric in metrics[1:] if metric.loss}
     script = _text("report.js")
     context: dict[str, Any] = {
         "name": name,
@@ -69,7 +72,7 @@ def render(result: Comparison, name: str) -> str:
         "verdict": result.verdict,
         "metric": metrics[0].label,
         "loss": metrics[0].loss,
-        "labels": [{"text": metric.label, "loss": metric.loss} for metric in metrics[1:]],
+        "labels": [{"text": label, "loss": label in losses} for label in further_metrics(result.frame)],
         "rows": rows,
         "axes": make_axes(rows),
         "n_folds": len(result.problem.plan.folds),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 
-from skpapers.comparison._layout import best_reference, table_columns
+from skpapers.comparison._layout import best_reference, further_metrics, table_columns
 from skpapers.comparison._records import Candidate, Fits
 from skpapers.comparison._report_charts import Axis, written
 
@@ -172,7 +172,7 @@ def make_rows(result: Comparison) -> list[Row]:
     """Return the rows of the table, in its order."""
     frame = result.frame
     candidates = {candidate.name: candidate for candidate in result.candidates}
-    labels = [metric.label for metric in result.problem.metrics[1:]]
+    labels = further_metrics(frame)
     cells = _Cells(result)
     baseline = _differences(frame, cells, "", "baseline")
     reference = _differences(frame, cells, "reference_", "reference")

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skpapers.comparison import _report_figures as figures
-from skpapers.comparison._information_coefficient import rank_information_coefficients
+from skpapers.comparison._by_date import rank_ic_by_date
 from skpapers.comparison._records import Candidate
 from skpapers.comparison._report_charts import Axis, written
 from skpapers.comparison._report_content import Row, out_of_fold, shown_rows
@@ -81,15 +81,18 @@ class TreeSection:
     caption: str
 
 
+def _plain(times: pd.Series) -> NDArray:
+    """Return times as matplotlib takes them."""
+    return (times.dt.tz_localize(None) if isinstance(times.dtype, pd.DatetimeTZDtype) else times).to_numpy()
+
+
 def _times(result: Comparison) -> tuple[NDArray, str]:
     """Return what orders the rows, and its name."""
     problem = result.problem
     times = problem.times
     if times is None:
         return np.arange(len(problem.y)), "row"
-    if isinstance(times.dtype, pd.DatetimeTZDtype):
-        times = times.dt.tz_localize(None)
-    return times.to_numpy(), str(times.name or "time")
+    return _plain(times), str(times.name or "time")
 
 
 def _time_figure(result: Comparison, names: list[str], drawing: Drawing) -> Figure | None:
@@ -112,24 +115,15 @@ def _rank_ic_figure(result: Comparison, names: list[str], drawing: Drawing) -> F
     problem = result.problem
     if problem.assets is None or problem.plan.ranks is None:
         return None
-    times, label = _times(result)
-    lines: dict[str, pd.Series] = {}
-    for name in names:
-        found = out_of_fold(result, name)
-        if found is None:
-            continue
-        # a row that several folds test has the mean of its predictions
-        prediction = pd.Series(np.asarray(found.values, dtype=np.float64)).groupby(found.rows).mean()
-        rows = prediction.index.to_numpy()
-        dates, codes = np.unique(times[rows], return_inverse=True)
-        values = rank_information_coefficients(prediction.to_numpy(), problem.y[rows], codes)
-        lines[name] = pd.Series(values, index=dates)
-    table = pd.DataFrame(lines)
-    if table.notna().sum().sum() < 2:
+    _, label = _times(result)
+    candidates = [_candidate(result, name) for name in names]
+    table = rank_ic_by_date(problem, candidates, result.fits).dropna(axis=1, how="all")
+    if table.empty or len(table) < 2:
         return None
     window = min(_IC_DATES, max(2, len(table) // 5))
     series = [figures.Series(name, table[name].to_numpy()) for name in table]
-    picture = figures.rank_ic_over_time(drawing, series, table.index.to_numpy(), window=window, time=label)
+    dates = _plain(pd.Series(table.index))
+    picture = figures.rank_ic_over_time(drawing, series, dates, window=window, time=label)
     means = ", ".join(f"{name} {table[name].mean():.3f}" for name in table)
     caption = (
         f"Rank information coefficient per date, out of fold: the lines are means over {window} dates, the points are "

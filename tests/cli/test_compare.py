@@ -188,7 +188,8 @@ def test_print_fits_the_width(calls, table, capsys, monkeypatch, width):
 def test_out_writes_the_result_and_the_options(calls, table, tmp_path):
     folder = tmp_path / "new" / "folder"
     assert cli.main(["compare", table, "--target", "y", "--cv", "3", "--out", str(folder)]) == 0
-    assert sorted(path.name for path in folder.iterdir()) == OUTPUTS
+    assert sorted(path.name for path in folder.iterdir()) == [*OUTPUTS, "report.html"]
+    assert (folder / "report.html").read_text() == Path(table).name
     assert pd.read_csv(folder / "comparison.csv")["method"].tolist() == ["A", "B"]
     assert pd.read_csv(folder / "comparison.csv")["code"].tolist() == ["skpapers.A(depth=2)", "skpapers.B()"]
     assert "| A | 0.876 ± 0.012 | CART |" in (folder / "comparison.md").read_text()
@@ -206,8 +207,10 @@ def test_built_in_tables(calls, capsys, tmp_path):
     assert [call["X"].shape for call in calls] == [(900, 7), (1030, 8)]
     out = capsys.readouterr().out
     assert out.index("raisin: ") < out.index("concrete: ")
-    names = [name.replace("comparison", table) for table in ("concrete", "raisin") for name in OUTPUTS]
-    assert sorted(p.name for p in tmp_path.iterdir()) == names
+    tables = ("concrete", "raisin")
+    names = [name.replace("comparison", table) for table in tables for name in [*OUTPUTS, "comparison.html"]]
+    assert {p.name for p in tmp_path.iterdir()} == set(names)
+    assert all((tmp_path / f"{table}.html").read_text() == table for table in tables)
 
 
 def test_papers_are_listed(capsys, monkeypatch):

@@ -123,26 +123,4 @@ def make_comparison(
         for fold, rows in enumerate(problem.plan.folds)
     }
     fits = Fits(outcomes, {key.candidate: None for key in outcomes}, {"broken $x_1$": ["failed: ValueError: <i>"]})
-    return _stand_in(Comparison(problem, candidates, fits, command, notes=problem.notes))
-
-
-def _stand_in(result):
-    frame = result.frame.copy()
-    metrics = result.problem.metrics
-    folds = len(result.problem.plan.folds)
-    best = "linear"
-    for metric in metrics[1:]:
-        frame[metric.label] = [
-            metric.shown(np.mean(result.fits.scores(n, metric.name, None, folds))) for n in frame.method
-        ]
-    frame["p_value"] = 0.03
-    frame["reference"] = np.where(frame.method == best, "", best)
-    ref = result.fits.scores(best, metrics[0].name, None, folds)
-    frame["reference_difference"] = [
-        np.mean(result.fits.scores(n, metrics[0].name, None, folds) - ref) for n in frame.method
-    ]
-    frame["reference_low"] = frame.reference_difference - 0.1
-    frame["reference_high"] = frame.reference_difference + 0.1
-    frame = frame.sort_values("score", ascending=metrics[0].loss).reset_index(drop=True)
-    vars(result)["frame"] = frame
-    return result
+    return Comparison(problem, candidates, fits, command, notes=problem.notes)
