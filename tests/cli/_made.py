@@ -1,6 +1,5 @@
 """A comparison as if it had run."""
 
-
 import pandas as pd
 
 from skpapers.comparison import Comparison
