@@ -136,12 +136,12 @@ def deflated_sharpe_ratio(returns: Floats, ratios: Floats, horizon: int = 1) -> 
 
 
 def _block_ratios(blocks: list[Floats], chosen: NDArray[np.intp]) -> Floats:
-    """Return the Sharpe ratios of every strategy over sets of blocks; one row for each set."""
+    """Return the Sharpe ratios (ddof=0) of every strategy over sets of blocks; one row for each set."""
     counts = np.array([len(block) for block in blocks])[chosen].sum(axis=1)[:, None]
     sums = np.array([block.sum(axis=0) for block in blocks])[chosen].sum(axis=1)
     squares = np.array([(block**2).sum(axis=0) for block in blocks])[chosen].sum(axis=1)
     mean = sums / counts
-    variance = np.maximum(squares / counts - mean**2, 0) * counts / (counts - 1)
+    variance = np.maximum(squares / counts - mean**2, 0)
     flat = variance <= _ROUNDING * squares / counts
     return np.where(flat, 0.0, mean / np.sqrt(np.where(flat, 1.0, variance)))
 

@@ -99,7 +99,6 @@ def corrected_tests(differences: NDArray[np.float64], test_train_ratio: NDArray[
         mean = filled.sum(axis=1) / k
         deviations = np.where(known, values - mean[:, None], 0.0)
         variance = (deviations**2).sum(axis=1) / (k - 1)
-        variance[k < 2] = np.nan
         error = np.sqrt((1 / k + np.asarray(test_train_ratio)) * variance)
         equal = np.sqrt(variance) <= _ROUNDING * np.abs(mean)
         error[equal & (mean != 0)] = np.nan

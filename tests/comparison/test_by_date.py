@@ -83,6 +83,16 @@ def test_backtest_counts_all_rows():
     assert found.overfitting == overfitting_probability(returns)
 
 
+def test_overfitting_is_of_the_rows_with_every_date():
+    candidates, fits = make_fits(PROBLEM, ROWS)
+    whole = backtest(PROBLEM, candidates, fits)
+    del fits.outcomes[Key("bad", 4)]
+    found = backtest(PROBLEM, candidates, fits)
+    assert found.returns["bad"].isna().sum() == 6
+    assert found.overfitting == overfitting_probability(whole.returns[["good", "ridge"]].to_numpy())
+    assert len(found.sharpe) == 3
+
+
 def test_signs_without_assets():
     problem = regression(scoring=["r2", "sharpe"], cv="time", time=True)
     candidates, fits = make_fits(problem, [Row("a", skill=0.9)])

@@ -41,11 +41,11 @@ def test_coefficients_are_spearmans(seed):
 
 
 def test_edges_of_coefficients():
-    dates = np.array([0] * 2 + [1] * 3 + [2] * 3 + [4] * 3)
-    prediction = np.array([1, 2, 5, 5, 5, 1, 2, 3, 1, 2, 3.0])
-    target = np.array([1, 2, 1, 2, 3, 4, 4, 4, 30, 20, 10.0])
+    dates = np.array([0] * 2 + [1] * 3 + [2] * 3 + [4] * 3 + [5] * 3)
+    prediction = np.array([1, 2, 5, 5, 5, 1, 2, 3, 1, 2, 3, 5, 5, 5.0])
+    target = np.array([1, 2, 1, 2, 3, 4, 4, 4, 30, 20, 10, 4, 4, 4.0])
     ours = rank_information_coefficients(prediction, target, dates)
-    np.testing.assert_array_equal(ours, [np.nan, 0.0, np.nan, np.nan, -1.0])
+    np.testing.assert_array_equal(ours, [np.nan, 0.0, np.nan, np.nan, -1.0, np.nan])
 
 
 def spread_over_all_orders(p, y, n_quantiles):

@@ -106,6 +106,16 @@ def test_an_answer_is_of_its_own_rows_and_cannot_be_changed():
     np.testing.assert_array_equal(model.predict(X[::-1]), [1, 0])
 
 
+def test_an_undefined_score_is_nan_without_a_warning():
+    X = np.zeros((1, 1))
+    model = DummyRegressor().fit(X, [1.0])
+    metrics = choose_metrics(["r2", "mae"], "regression", np.array([0.5, 1.5]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = score_all(metrics, model, X, np.array([2.0]))
+    np.testing.assert_array_equal(list(scores.values()), [np.nan, -1.0])
+
+
 def test_weights_go_to_the_metrics_that_take_them():
     X = np.arange(6.0)[:, None]
     y = np.array([0.0, 1, 2, 3, 4, 11])

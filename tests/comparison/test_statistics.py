@@ -88,6 +88,8 @@ def test_levels_by_hand():
     # 0.01 <= 0.05 / 3 is rejected, 0.03 > 0.05 / 2 is not: this level stays for the last
     np.testing.assert_allclose(holm_levels(np.array([0.03, np.nan, 0.01, 0.04])), [0.025, np.nan, 0.05 / 3, 0.025])
     np.testing.assert_allclose(holm_levels(np.array([0.001, 0.002])), [0.025, 0.05])
+    # a p-value equal to its level is rejected
+    np.testing.assert_allclose(holm_levels(np.array([0.025, 0.2])), [0.025, 0.05])
 
 
 def test_intervals_agree_with_the_decisions():

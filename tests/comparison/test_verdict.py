@@ -86,6 +86,8 @@ def test_choosing_counts():
     others = [Row(f"m{i}", scores=HIGH - 0.1 + 0.1 * rng.normal(size=5)) for i in range(8)]
     many = said(Row("better", scores=gain), reference, *others)
     assert many.endswith("No paper's method beats ridge, the best reference, beyond chance.")
+    references = [Row(row.name, kind="reference", scores=row.scores) for row in others]
+    assert said(Row("better", scores=gain), reference, *references).endswith(alone.partition(". ")[2])
 
 
 def test_degenerate_comparisons():
@@ -99,6 +101,8 @@ def test_degenerate_comparisons():
     # the same estimator twice
     same = said(Row("a", scores=HIGH), Row("b", scores=HIGH))
     assert same == "Best: a and b cannot be told apart on these folds; 2 methods were tried."
+    # equal differences show no spread, so that they decide nothing
+    assert said(Row("a", scores=HIGH), Row("b", scores=HIGH - 0.1)) == same
 
 
 def test_windows_in_time_are_counted():
