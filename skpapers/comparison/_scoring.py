@@ -232,12 +232,24 @@ def choose_metrics(
     return tuple(metrics.values())
 
 
-def selection(metric: Metric) -> Any:
+def selection(metric: Metric, *, lacking: bool = False) -> Any:
     """Return what the `scoring` parameter of an estimator gets, so that it selects by the metric.
 
-    scikit-learn's name where there is one, else the scorer. None for a metric by date, which the folds inside an
-    estimator cannot compute.
+    Parameters
+    ----------
+    metric : Metric
+    lacking : bool, default=False
+        Whether some fold inside the estimator lacks a class, where scikit-learn's scorers of probabilities fail.
+
+    Returns
+    -------
+    scoring : str, callable or None
+        scikit-learn's name where there is one, else the scorer. None for what the folds inside cannot compute: a metric
+        by date, or the ranking of two classes with one class alone.
     """
     if isinstance(metric.scorer, DateScorer):
         return None
+    if lacking and isinstance(metric.scorer, ClassScorer):
+        ranks_two = metric.scorer.response == "scores" and len(metric.scorer.classes) == 2
+        return None if ranks_two else metric.scorer
     return metric.name if metric.name in get_scorer_names() else metric.scorer

@@ -10,6 +10,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import get_scorer, make_scorer, mean_pinball_loss
 from sklearn.model_selection import GridSearchCV
 
+from skpapers.comparison._scorers import ClassScorer
 from skpapers.comparison._scoring import choose_metrics, selection
 
 BINARY = np.array([0, 1, 1, 0] * 5)
@@ -127,6 +128,19 @@ def test_selection_inside_an_estimator():
         assert np.isfinite(search.best_score_)
     assert selection(choose_metrics("rank_ic", "regression", NUMBERS, timed=True, panel=True)[0]) is None
     assert selection(choose_metrics(first, "regression", NUMBERS)[0]) is first
+
+
+def test_selection_on_folds_that_lack_a_class():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.repeat(["a", "b", "c"], 20).astype(object)
+    model = LogisticRegression().fit(X[:40], y[:40])
+    for name in ("log_loss", "roc_auc", "accuracy"):
+        chosen = selection(choose_metrics(name, "classification", y)[0], lacking=True)
+        # the training rows lack the third class, the test rows have the second alone
+        assert np.isfinite(get_scorer(chosen)(model, X[20:30], y[20:30])) == (name != "roc_auc")
+        assert chosen == "accuracy" if name == "accuracy" else isinstance(chosen, ClassScorer)
+    assert selection(choose_metrics("roc_auc", "classification", BINARY)[0], lacking=True) is None
+    assert selection(choose_metrics("mae", "regression", NUMBERS)[0], lacking=True) == "neg_mean_absolute_error"
 
 
 @pytest.mark.parametrize("name", ["accuracy", "log_loss", "roc_auc", "average_precision", "brier", "f1"])
