@@ -130,8 +130,6 @@ def make_problem(
         name: _taken(values, f"metadata[{name!r}]", n_given, kept, _clean_metadata) for name, values in given.items()
     }
     features, kinds, notes = clean_features(whole.iloc[kept].reset_index(drop=True))
-    timed = timeline.times is not None
-    metrics = choose_metrics(scoring, task, labels, timed=timed, panel=timeline.assets is not None)
     rows = np.full(n_given, -1)
     rows[kept] = np.arange(len(kept))
     plan = make_plan(
@@ -144,6 +142,14 @@ def make_problem(
         rows=rows,
         windows=timeline.windows,
         time_name=timeline.name,
+    )
+    metrics = choose_metrics(
+        scoring,
+        task,
+        labels,
+        timed=timeline.times is not None,
+        panel=timeline.assets is not None,
+        tested=[labels[test] for _, test in plan.folds],
     )
     if len(kept) < n_given:
         notes.append(f"dropped, target missing: {n_given - len(kept)} of {n_given} rows")

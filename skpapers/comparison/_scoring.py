@@ -13,14 +13,15 @@ more classes, one above 80 %          log loss, accuracy, ROC AUC
 A panel is judged by how predictions rank the assets of a date, since that is what a portfolio uses: R2 also measures
 how well the level of all assets is met, which for returns nobody can, and the ranking is lost in it. With imbalance
 accuracy hardly differs from the share of the majority. Of two classes ROC AUC is the first, not log loss: a tree with
-pure leaves has probabilities of 0 and 1, and a few of its errors would outweigh everything else.
+pure leaves has probabilities of 0 and 1, and a few of its errors would outweigh everything else. Log loss is the first
+if the test rows of some fold are of one class, where ROC AUC is undefined.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -185,18 +186,26 @@ def _called(scorer: Callable[..., float], task: str, y: np.ndarray) -> Metric:
     return Metric(name, scorer, name.replace("_", " "), loss, plain == weighted or not weighted)
 
 
-def _default(task: str, y: np.ndarray, panel: bool) -> list[str]:
+def _default(task: str, y: np.ndarray, panel: bool, tested: Sequence[NDArray]) -> list[str]:
     """Return the names of the metrics if the user names none; see the head of this file."""
     if task == "regression":
         return ["rank_ic", "spread"] * panel + ["r2", "mae"]
     counts = np.unique(y, return_counts=True)[1]
     if counts.max() <= MAJORITY * len(y):
         return ["accuracy", "log_loss", "roc_auc"]
-    return ["roc_auc", "log_loss", "accuracy"] if len(counts) == 2 else ["log_loss", "accuracy", "roc_auc"]
+    if len(counts) == 2 and all(len(np.unique(labels)) == 2 for labels in tested):
+        return ["roc_auc", "log_loss", "accuracy"]
+    return ["log_loss", "accuracy", "roc_auc"]
 
 
 def choose_metrics(
-    scoring: Any, task: str, y: NDArray, *, timed: bool = False, panel: bool = False
+    scoring: Any,
+    task: str,
+    y: NDArray,
+    *,
+    timed: bool = False,
+    panel: bool = False,
+    tested: Sequence[NDArray] = (),
 ) -> tuple[Metric, ...]:
     """Return the metrics; the first one sorts the rows, decides, and selects inside estimators.
 
@@ -210,6 +219,8 @@ def choose_metrics(
         Whether the rows have a time.
     panel : bool, default=False
         Whether the rows have a time and an asset.
+    tested : sequence of ndarray, default=()
+        The target of the test rows of each fold.
 
     Raises
     ------
@@ -217,7 +228,7 @@ def choose_metrics(
         In one line, for a metric that is unknown or does not apply.
     """
     if scoring is None:
-        scoring = _default(task, y, panel)
+        scoring = _default(task, y, panel, tested)
     wanted = [scoring] if isinstance(scoring, str) or callable(scoring) else scoring
     if not isinstance(wanted, list | tuple) or not wanted:
         raise ValueError(f"scoring={scoring!r} must be the name of a metric, a scorer, or a list of them.")

@@ -80,6 +80,14 @@ def test_metrics_of_numbers(scoring, name, label, loss, weightable):
     assert (metric.name, metric.label, metric.loss, metric.weightable) == (name, label, loss, weightable)
 
 
+def test_roc_auc_is_not_first_where_a_test_fold_has_one_class():
+    def names(*tested):
+        return [metric.name for metric in choose_metrics(None, "classification", RARE, tested=tested)]
+
+    assert names(RARE[10:], RARE[12:])[0] == "roc_auc"
+    assert names(RARE[:10], RARE[10:]) == ["neg_log_loss", "accuracy", "roc_auc"]
+
+
 def test_a_metric_counts_once():
     metrics = choose_metrics(["r2", first, "mae", "r2", "neg_mean_absolute_error", first], "regression", NUMBERS)
     assert [metric.label for metric in metrics] == ["R2", "first", "MAE"]
