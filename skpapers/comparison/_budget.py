@@ -25,13 +25,16 @@ _GROWTH = 10
 _FIRST_PART = 0.5
 # A candidate whose rows cost less than this part of the budget does not wait for the samples of the others.
 _CHEAP_PART = 0.01
-# A step may take this many times its share before it is stopped, and at least so many seconds.
+# A step is stopped when it has taken so many times its share, or so many times its estimate; at least so many seconds,
+# and this part of the budget, it may take in any case.
 _PATIENCE = 1.5
+_SURPRISE = 10.0
 _LEAST_SECONDS = 2.0
+_LEAST_PART = 0.02
 # Part of the budget after which the first fit of a candidate is stopped.
 _PROBE_PART = 0.25
 # Part of its share that an estimator with a time limit uses.
-_LIMIT_PART = 0.8
+LIMIT_PART = 0.8
 
 
 @dataclass
@@ -155,6 +158,14 @@ class Planner:
         keys = {key for name in self.alone for key in self._missing(name, None)}
         return sum(self.costs[key.candidate].seconds(self.rows_of(key)) for key in keys) / self.n_workers
 
+    def is_known(self) -> bool:
+        """Whether every candidate was tried once."""
+        return all(self.costs[name].fits or name in self.given_up for name in self.costs)
+
+    def has_row(self, name: str) -> bool:
+        """Whether a candidate has a complete row, of whatever size."""
+        return self._done(name) > 0
+
     # ------------------------------------------------------------------ what comes next
 
     def start(self, elapsed: float) -> tuple[Key, Step] | None:
@@ -236,12 +247,14 @@ class Planner:
         return self._step(name, max(fitting, default=min(sizes, default=PROBE_ROWS)), share, first=True)
 
     def _later_step(self, name: str, share: float) -> Step | None:
-        """Return the step to a larger sample, or to all rows; None if none is affordable."""
+        """Return the step to a larger sample, or to all rows; None if none is affordable, or one was stopped before."""
+        if name in self.ceilings:
+            return None
         done = self._done(name)
         reach = _GROWTH * done
-        if self.most <= reach and self.most < self._ceiling(name) and self._affordable(name, None, share):
+        if self.most <= reach and self._affordable(name, None, share):
             return self._step(name, None, share)
-        sizes = [size for size in SIZES if 2 * done <= size <= reach and size < min(self.most, self._ceiling(name))]
+        sizes = [size for size in SIZES if 2 * done <= size <= reach and size < self.most]
         fitting = [size for size in sizes if self._affordable(name, size, share)]
         return self._step(name, max(fitting), share) if fitting else None
 
@@ -257,12 +270,13 @@ class Planner:
         for member in self._team(name):
             keys = [key for key in self._missing(name, max_rows) if key.candidate == member]
             seconds = sum(self.costs[member].seconds(self.rows_of(key)) for key in keys)
-            estimate += min(seconds, _LIMIT_PART * share) if member in self.anytime else seconds
+            estimate += min(seconds, LIMIT_PART * share) if member in self.anytime else seconds
         return estimate
 
     def _step(self, name: str, max_rows: int | None, share: float, first: bool = False) -> Step:
         estimate = self._bounded(name, max_rows, share)
-        limit = max(_PATIENCE * max(share, estimate), _LEAST_SECONDS)
+        limit = min(_PATIENCE * max(share, estimate), _SURPRISE * estimate)
+        limit = max(limit, _LEAST_SECONDS, _LEAST_PART * self.work)
         return Step(name, max_rows, self._missing(name, max_rows), estimate, limit, share, first)
 
     # ------------------------------------------------------------------ what happened

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from sklearn.base import BaseEstimator
 
 from skpapers.comparison._contract import fit_paths
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._records import Candidate, Kind
+from skpapers.comparison._references import Reference
 from skpapers.comparison._worker import first_line
 from skpapers.papers import PAPERS, Contest, Paper, Spec
 
@@ -46,20 +50,42 @@ def build(name: str, kind: Kind, spec: Spec, baseline: str = "", paper: str = ""
         return Candidate(name, kind, None, spec.code, baseline, paper, first_line(error))
 
 
-def make_candidates(contests: Sequence[tuple[Paper, Contest]]) -> list[Candidate]:
-    """Return the methods of the contests, and their baselines. Each distinct baseline is built once."""
+def make_candidates(
+    contests: Sequence[tuple[Paper, Contest]],
+    references: Sequence[Reference] = (),
+    estimators: Mapping[str, BaseEstimator] | None = None,
+) -> list[Candidate]:
+    """Return all candidates: methods of the contests, references, estimators of the user, and baselines.
+
+    Each distinct estimator is built once: a reference may be the baseline of a method.
+
+    Raises
+    ------
+    ValueError
+        If an estimator of the user has the name of another candidate.
+    """
     names = {repr(contest.method): contest.name for _, contest in contests}
-    baselines: dict[str, Candidate] = {}
+    names |= {repr(reference.spec): reference.name for reference in references}
+    baselines = []
     methods = []
     for paper, contest in contests:
         key = repr(contest.baseline)
         if key not in names:
-            name = _unused(contest.baseline_name or contest.baseline.path.rpartition(".")[2], names.values())
-            names[key] = name
-            baselines[key] = build(name, "baseline", contest.baseline)
+            names[key] = _unused(contest.baseline_name or contest.baseline.path.rpartition(".")[2], names.values())
+            baselines.append(build(names[key], "baseline", contest.baseline))
         cited = f"{paper.title.split(':')[0]}, {paper.venue}"
         methods.append(build(contest.name, "method", contest.method, names[key], cited))
-    return [*methods, *baselines.values()]
+    usual = [build(reference.name, "reference", reference.spec) for reference in references]
+    taken = [name for name in estimators or {} if name in names.values()]
+    if taken:
+        raise ValueError(f"estimators: {taken[0]!r} is the name of another row; choose a different one.")
+    own = [Candidate(name, "own", model, _expression(model)) for name, model in (estimators or {}).items()]
+    return [*usual, *own, *methods, *baselines]
+
+
+def _expression(estimator: BaseEstimator) -> str:
+    """Return the representation of an estimator in one line."""
+    return " ".join(estimator.__repr__(N_CHAR_MAX=sys.maxsize).split())
 
 
 def _unused(name: str, names: Collection[str]) -> str:

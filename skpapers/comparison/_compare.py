@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
+from os import PathLike
+from time import monotonic
 from typing import Any
 
 from joblib import cpu_count
 
 from skpapers.comparison._candidates import choose_contests, make_candidates, unused_metadata
+from skpapers.comparison._checkpoint import Checkpoint
 from skpapers.comparison._problem import make_problem
+from skpapers.comparison._references import check_estimators, chosen_references, prefers_raw_columns
 from skpapers.comparison._result import Comparison
 from skpapers.comparison._run import run_candidates
+
+# Every worker has a copy of the table, and of torch.
+_MOST_WORKERS = 8
 
 
 def _workers(n_jobs: int | None) -> int:
     if n_jobs is None:
-        return 1
+        return min(cpu_count(), _MOST_WORKERS)
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise ValueError(f"n_jobs={n_jobs!r} must be a whole number of workers, or -1 for all cores.")
     return int(n_jobs) if n_jobs > 0 else max(1, cpu_count() + 1 + int(n_jobs))
+
+
+def _check_budget(time_budget: Any) -> None:
+    if isinstance(time_budget, bool) or not isinstance(time_budget, Real) or not float(time_budget) > 0:
+        raise ValueError(f"time_budget={time_budget!r} must be a number of seconds above 0; infinite for no limit.")
 
 
 def compare(
@@ -42,15 +54,20 @@ def compare(
     scoring: Any = None,
     drop: str | Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
+    references: Sequence[str] | None = None,
+    estimators: Mapping[str, Any] | None = None,
     n_jobs: int | None = None,
-    time_budget: float | None = None,
+    time_budget: float = 600.0,
+    checkpoint: str | PathLike[str] | None = None,
+    resume: bool = False,
     verbose: int = 0,
 ) -> Comparison:
     r"""Cross-validate every method that fits the task, and its baseline, on a table.
 
     Use it to see in one call which of the papers' methods pay on your own rows, before choosing one by hand. Numbers,
     categories, dates and missing values are prepared by a scikit-learn pipeline fitted inside each training fold;
-    every fit runs in a worker process under a budget of seconds; a method that fails or overruns costs its row only.
+    every fit runs in a worker process; a method that fails costs its row only, and the whole run keeps a budget of
+    seconds. Ctrl-C ends it early: the result then has what was done, with a note.
 
     Parameters
     ----------
@@ -143,15 +160,37 @@ def compare(
     methods : list of str, default=None
         Names of the rows to run. None: all that fit the task.
 
-    n_jobs : int, default=None
-        Worker processes: None is 1, -1 all cores.
+    references : list of str, default=None
+        Names of the rows with what one would use anyway: "mean" or "majority"; "ridge" or "logistic", on standardised
+        columns with the penalty chosen by cross-validation; "HistGradientBoosting"; "RandomForest"; "LightGBM" and
+        "XGBoost" if they are installed. The last four have their default parameters. None: all. [] for none.
 
-    time_budget : float, default=None
-        Seconds for each method, and for each baseline, over all folds. None: what its paper's record says. An
-        estimator with a `time_limit` of its own is set to end in time; any other is stopped.
+    estimators : dict of str to estimator, default=None
+        Estimators of your own by the names of their rows, fitted on the same folds. One that can be fitted on the
+        columns as they are, such as a Pipeline that encodes categories, gets them; any other gets the numbers that the
+        papers' methods get.
+
+    n_jobs : int, default=None
+        Worker processes; -1 for all cores. None: all cores, at most 8, since every worker has a copy of the table. A
+        worker has as many threads as there are cores for each worker.
+
+    time_budget : float, default=600
+        Seconds of the whole run; infinite for no limit. Every method is first fitted on a sample, cheap ones first. The
+        rest of the budget raises them to all rows, or to the largest sample that a fair share allows, which the row
+        then says; its baseline is fitted on the same rows. With rows in the order of time a sample has the latest rows
+        of the training fold, else random ones. An estimator with a `time_limit` of its own is set to end in time; any
+        other is stopped, and keeps the row of its sample. Results depend on the speed of the machine in this alone.
+
+    checkpoint : str or path, default=None
+        A folder where every fit is kept as soon as it is done. Its files are pickles: use no folder of others.
+
+    resume : bool, default=False
+        Whether to go on with the fits in `checkpoint`. The table and the settings must be the same; methods and the
+        budget may change.
 
     verbose : int, default=0
-        If above 0, a progress bar with the time left is shown on standard error, if that is a terminal.
+        If above 0, standard error shows each row as soon as it is done and, on a terminal, a bar with method, fold and
+        time left, elsewhere a line for every fit.
 
     Returns
     -------
@@ -215,9 +254,12 @@ def compare(
         method               baseline notes
     0  HS tree  CART, leaf size by CV
     """
+    started = monotonic()
     n_workers = _workers(n_jobs)
-    if time_budget is not None and (not isinstance(time_budget, Real) or not time_budget > 0):
-        raise ValueError(f"time_budget={time_budget!r} must be a number of seconds above 0.")
+    _check_budget(time_budget)
+    if resume and checkpoint is None:
+        raise ValueError("resume=True needs a checkpoint, the folder of the earlier run.")
+    own = check_estimators(estimators)
     problem = make_problem(
         X,
         y,
@@ -238,9 +280,19 @@ def compare(
         drop=drop,
     )
     contests = choose_contests(problem.task, methods, problem.metadata)
-    candidates = make_candidates(contests)
-    seconds = {contest.name: paper.time_budget for paper, contest in contests}
-    budgets = {candidate.name: float(time_budget or max(seconds.values())) for candidate in candidates}
-    fits = run_candidates(candidates, problem, budgets, n_workers, verbose)
-    notes = (*problem.notes, *unused_metadata(problem, candidates))
+    candidates = make_candidates(contests, chosen_references(problem.task, references), own)
+    kept = None if checkpoint is None else Checkpoint(checkpoint, problem, candidates, resume)
+    raw = frozenset(name for name, model in own.items() if prefers_raw_columns(model, problem.frame, problem.y))
+    fits = run_candidates(
+        candidates,
+        problem,
+        budget=float(time_budget),
+        n_workers=n_workers,
+        verbose=verbose,
+        raw=raw,
+        started=started,
+        checkpoint=kept,
+    )
+    interrupted = ["the run was interrupted: rows show what was done until then"] * fits.interrupted
+    notes = (*interrupted, *problem.notes, *unused_metadata(problem, candidates))
     return Comparison(problem, tuple(candidates), fits, notes=notes)

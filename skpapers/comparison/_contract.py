@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -76,6 +76,35 @@ def _can_select(scoring: Any, cv: Any) -> bool:
     if scoring is None:
         return False
     return not isinstance(cv, str) or isinstance(scoring, str) or is_made_by_make_scorer(scoring)
+
+
+class EarlyStopping(NamedTuple):
+    """The share of the rows that an estimator holds back, and whether `fit` takes such rows as `X_val`, `y_val`."""
+
+    fraction: float
+    takes_rows: bool
+
+
+# scikit-learn's gradient boosting stops early above this number of rows if `early_stopping` is "auto"
+_AUTO_ROWS = 10_000
+
+
+def early_stopping(estimator: BaseEstimator, n_rows: int) -> EarlyStopping | None:
+    """Return how an estimator stops early on so many rows, None if it does not.
+
+    An estimator with `X_val` but without `early_stopping` does not stop by itself.
+    """
+    model = last_step(estimator)
+    own = model.get_params(deep=False)
+    stops = own.get("early_stopping", False)
+    if stops is True or (stops == "auto" and n_rows > _AUTO_ROWS):
+        held = own.get("validation_fraction")
+        fraction = 0.1 if held is None else float(held) if held < 1 else held / n_rows
+        return EarlyStopping(fraction, "X_val" in inspect.signature(model.fit).parameters)
+    every = estimator.get_params()
+    inside = [path for path in parameters_named(estimator, "early_stopping") if every[path] is True]
+    inside = [path for path in inside if every.get(path.removesuffix("early_stopping") + "validation_split") != "last"]
+    return EarlyStopping(0.1, False) if inside else None
 
 
 def certificate(model: Any) -> tuple[float, bool]:

@@ -1,125 +1,252 @@
-"""Every candidate is fitted on every fold; what goes wrong becomes a note."""
+"""Every candidate is fitted on every fold, within the budget of the run; what goes wrong becomes a note."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
-from skpapers._weights import weight_parameter
-from skpapers.comparison._contract import fit_paths, selections, takes_groups, time_limits
-from skpapers.comparison._jobs import Jobs
+from skpapers.comparison._budget import LIMIT_PART, Planner, Step
+from skpapers.comparison._checkpoint import Checkpoint
+from skpapers.comparison._jobs import Workers, workers
 from skpapers.comparison._problem import Problem
+from skpapers.comparison._progress import Progress, duration, progress
 from skpapers.comparison._records import Candidate, Fits, Key, Outcome
-from skpapers.comparison._scoring import selection
-from skpapers.comparison._splits import inner_cv
-from skpapers.comparison._worker import Job, Table
+from skpapers.comparison._setup import Setup
+from skpapers.comparison._worker import Table
 
-# Part of an estimator's seconds that its `time_limit` gets. The rest is for preprocessing and scoring.
+# Part of a time limit's seconds that the estimator gets. The rest is for preprocessing and scoring.
 _SHARE = 0.9
+# Part of the budget that imports and compilation may take before they count as a fit that overruns.
+_PREPARATION = 0.4
 
 
-def _jobs(candidate: Candidate, problem: Problem, budget: float, notes: list[str]) -> Iterator[Job]:
-    """Yield one job per fold, the estimator set up for it."""
-    estimator = candidate.estimator
-    folds = problem.plan.folds
-    if estimator is None:
-        notes.append(f"failed: {candidate.error}")
-        return
-    weight = None if problem.sample_weight is None else weight_parameter(estimator)
-    if problem.sample_weight is not None and weight is None:
-        notes.append("fitted without sample_weight")
-    groups = problem.groups if takes_groups(estimator) and problem.plan.ranks is None else None
-    inner = [inner_cv(estimator, problem.plan, train, groups) for train, _ in folds]
-    if groups is not None and "cv" in estimator.get_params() and not all(inner):
-        notes.append("its own folds ignore groups if the training rows are all of one group")
-    params: dict[str, Any] = time_limits(estimator, _SHARE * budget / len(folds))
-    selected, all_use_it = selections(estimator, selection(problem.metrics[0]), inner)
-    params |= selected
-    if not all_use_it:
-        notes.append(f"its own selection does not use {problem.metrics[0].label}")
-    fit_params = {path: name for name in problem.metadata for path in fit_paths(estimator, name)}
-    if weight is not None:
-        fit_params[weight] = "sample_weight"
-    for number, (train, test) in enumerate(folds):
-        grouped = {"groups": "groups"} if groups is not None and "cv" in inner[number] else {}
-        fitted = clone(estimator).set_params(**params, **inner[number])
-        yield Job(
-            key=Key(candidate.name, number),
-            estimator=fitted,
-            train=train,
-            test=test,
-            fit_params=fit_params | grouped,
-        )
-
-
-@contextmanager
-def _progress(n_jobs: int, verbose: int) -> Iterator[Callable[[], object]]:
-    """Show a bar with the time left on a terminal's standard error; yield the function that moves it on."""
-    if not verbose:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    silent = not (console.is_terminal or console.is_jupyter)
-    with Progress(*columns, console=console, transient=True, disable=silent) as progress:
-        bar = progress.add_task("fits", total=n_jobs)
-        yield lambda: progress.advance(bar)
-
-
-def run_candidates(
-    candidates: Sequence[Candidate], problem: Problem, budgets: dict[str, float], n_workers: int, verbose: int
-) -> Fits:
-    """Run every candidate on every fold, and note what went wrong."""
-    per_row = {"sample_weight": problem.sample_weight, "groups": problem.groups, **problem.metadata}
-    table = Table(
+def table_of(problem: Problem) -> Table:
+    """Return what the workers read of a table."""
+    return Table(
         frame=problem.frame,
         y=problem.y,
         classes=problem.classes,
         dates=None if problem.times is None else pd.factorize(problem.times, sort=True)[0],
-        per_row=per_row,
+        per_row={"sample_weight": problem.sample_weight, "groups": problem.groups, **problem.metadata},
         metadata=tuple(problem.metadata),
         preprocessing=problem.preprocessing,
         metrics=problem.metrics,
     )
-    notes: dict[str, list[str]] = {candidate.name: [] for candidate in candidates}
-    todo = [
-        job
-        for candidate in candidates
-        for job in _jobs(candidate, problem, budgets[candidate.name], notes[candidate.name])
-    ]
-    with _progress(len(todo), verbose) as advance:
-        jobs = Jobs(todo, budgets, n_workers, advance)
-        jobs.run(table)
-    n_folds = len(problem.plan.folds)
-    fits = Fits(jobs.outcomes, {key.candidate: key.max_rows for key in jobs.outcomes}, notes)
-    for candidate in candidates:
+
+
+@dataclass
+class Run:
+    """The run of a comparison.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+    problem : Problem
+    budget : float
+        Seconds of the whole run, infinite for none.
+    n_workers : int
+    raw : collection of str
+        The candidates that get the columns as they are.
+    started : float
+        When the run began, by `time.monotonic`.
+    report : Progress
+    checkpoint : Checkpoint or None
+    """
+
+    candidates: Sequence[Candidate]
+    problem: Problem
+    budget: float
+    n_workers: int
+    raw: frozenset[str]
+    started: float
+    report: Progress
+    checkpoint: Checkpoint | None = None
+    outcomes: dict[Key, Outcome] = field(default_factory=dict)
+    stopped: dict[str, str] = field(default_factory=dict)  # why a step of a candidate was stopped
+    interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        built = [candidate for candidate in self.candidates if candidate.estimator is not None]
+        self.setups = {c.name: Setup(c, self.problem, c.name in self.raw) for c in built}
+        self.planner = Planner(
+            {c.name: c.baseline if c.baseline in self.setups else "" for c in built},
+            [c.name for c in built if c.kind != "baseline"],
+            [len(train) for train, _ in self.problem.plan.folds],
+            self.budget,
+            self.n_workers,
+            frozenset(name for name, setup in self.setups.items() if setup.is_anytime),
+        )
+        self._is_estimated = False
+
+    def elapsed(self) -> float:
+        """Return the seconds since the run began."""
+        return time.monotonic() - self.started
+
+    def run(self) -> None:
+        """Run until everything is done, the budget is spent, or the user interrupts."""
+        for key, outcome in self.checkpoint.load() if self.checkpoint is not None else ():
+            self._take(key, outcome)
+        try:
+            with workers(table_of(self.problem), self.n_workers) as team:
+                while self.elapsed() < self.budget:
+                    self._submit(team)
+                    if not team.running:
+                        break
+                    for key, outcome in team.collect():
+                        self._take(key, outcome)
+                        if self.checkpoint is not None:
+                            self.checkpoint.save(key, outcome)
+                    self._end_overdue(team)
+        except KeyboardInterrupt:
+            if not self.outcomes:
+                raise
+            self.interrupted = True
+
+    def _submit(self, team: Workers) -> None:
+        """Keep every worker busy."""
+        while team.is_free():
+            found = self.planner.start(self.elapsed())
+            if found is None:
+                return
+            key, step = found
+            train, test = self.problem.plan.folds[key.fold]
+            team.submit(self.setups[key.candidate].job(key, train, test, self._limit(step)))
+            self.report.started(key)
+
+    def _limit(self, step: Step) -> float:
+        """Return the seconds of an estimator with a time limit in one fit of a step."""
+        return _SHARE * LIMIT_PART * step.share / len(self.problem.plan.folds)
+
+    def _take(self, key: Key, outcome: Outcome) -> None:
+        self.outcomes[key] = outcome
+        step = self.planner.finish(key, outcome.fit_seconds, outcome.seconds, bool(outcome.error))
+        self.report.fitted(key, outcome)
+        if step is not None and not step.probe:
+            found = self._outcomes_of(step.candidate, step.max_rows)
+            self.report.row(step.candidate, step.max_rows, [outcome for outcome in found if outcome is not None])
+        if not self._is_estimated and self.planner.is_known():
+            self._is_estimated = True
+            n_folds = len(self.problem.plan.folds)
+            self.report.estimated(self.planner.total(), self.budget, len(self.planner.alone), n_folds)
+        done = sum(self.planner.has_row(name) for name in self.planner.alone)
+        left = min(self.planner.total(), max(self.budget - self.elapsed(), 0.0))
+        self.report.advanced(done, len(self.planner.alone), left)
+
+    def _end_overdue(self, team: Workers) -> None:
+        seconds = team.seconds(_PREPARATION * self.budget)
+        for step in self.planner.overdue(seconds):
+            spent = step.spent + sum(seconds.get(key, 0.0) for key in step.running)
+            rows = "all rows" if step.max_rows is None else f"{step.max_rows:,} rows"
+            self.stopped[step.candidate] = f"stopped on {rows} after {duration(spent)}"
+            self.report.stopped(step.candidate, self.stopped[step.candidate])
+            team.end(step.running)
+            self.planner.stop(step, seconds)
+
+    def _outcomes_of(self, name: str, max_rows: int | None) -> list[Outcome | None]:
+        return [self.outcomes.get(key) for key in self.planner.keys(name, max_rows)]
+
+    # ------------------------------------------------------------------ the result
+
+    def fits(self) -> Fits:
+        """Return all outcomes, the size that each row reports, and the notes."""
+        shown = {name: self.planner.best_size(name) for name in self.setups if self.planner.sizes_of(name)}
+        outcomes = dict(self.outcomes)
+        # a fold with no more rows than the sample was used whole: its fit counts for both sizes
+        for name, size in shown.items():
+            for member in filter(None, (name, self.planner.baselines[name])):
+                for fold, key in enumerate(self.planner.keys(member, size)):
+                    if key in outcomes:
+                        outcomes[Key(member, fold, size)] = outcomes[key]
+        notes = {candidate.name: self._notes(candidate, shown) for candidate in self.candidates}
+        return Fits(outcomes, shown, notes, self.interrupted)
+
+    def _notes(self, candidate: Candidate, shown: dict[str, int | None]) -> list[str]:
+        """Describe what was cut short or went wrong in the fits that the row reports."""
         name = candidate.name
-        done = [outcome for outcome in fits.of(name, None, n_folds) if outcome is not None]
-        if name in jobs.stopped:
-            notes[name].append(f"stopped after {len(done)} of {n_folds} folds (budget {budgets[name]:g} s)")
-        notes[name] += _notes(done, problem, n_folds)
-    return fits
+        if candidate.estimator is None:
+            return [f"failed: {candidate.error}"]
+        notes = list(self.setups[name].notes)
+        if name not in shown:
+            why = "the run was interrupted" if self.interrupted else f"the budget of {duration(self.budget)} was spent"
+            return [*notes, self.stopped.get(name, f"not fitted: {why}")]
+        size = shown[name]
+        n_folds = len(self.problem.plan.folds)
+        done = [outcome for outcome in self._outcomes_of(name, size) if outcome is not None]
+        notes += self._cut_short(name, size, len(done), n_folds)
+        notes += _failures(done, n_folds)
+        for metric in self.problem.metrics:
+            undefined = sum(not outcome.error and bool(np.isnan(outcome.scores[metric.name])) for outcome in done)
+            if undefined:
+                notes.append(f"{metric.label} undefined in {undefined} of {n_folds} folds")
+        counted = sum((Counter(outcome.warnings) for outcome in done), Counter())
+        return notes + [f"{text} (x{count})" for text, count in sorted(counted.items())]
+
+    def _cut_short(self, name: str, size: int | None, n_done: int, n_folds: int) -> list[str]:
+        """Say why a row has less than all rows and folds."""
+        if name not in self.planner.alone:
+            return []
+        notes = [self._why_sampled(name, size, n_folds)] if size is not None else []
+        if n_done < n_folds:
+            notes += [f"ended after {n_done} of {n_folds} folds", self.stopped.get(name, "")]
+        return [note for note in notes if note]
+
+    def _why_sampled(self, name: str, size: int, n_folds: int) -> str:
+        """Say why a row shows a sample: a larger one failed, was stopped, or was too expensive."""
+        for other in reversed(self.planner.sizes_of(name)):
+            larger = other is None or other > size
+            if larger and self.planner.is_complete(name, other):
+                done = [outcome for outcome in self._outcomes_of(name, other) if outcome is not None]
+                return f"with more rows {'; '.join(_failures(done, n_folds)) or 'its baseline failed'}"
+        if name in self.stopped:
+            return self.stopped[name]
+        cost = self.planner.costs[name]
+        seconds = sum(cost.seconds(rows) for rows in self.planner.fold_rows)
+        return f"all rows would take about {duration(seconds)}"
 
 
-def _notes(done: list[Outcome], problem: Problem, n_folds: int) -> list[str]:
-    """Describe the errors, undefined scores and warnings of a candidate's fits."""
-    notes = []
+def _failures(done: list[Outcome], n_folds: int) -> list[str]:
     errors = [outcome.error for outcome in done if outcome.error]
-    if errors:
-        where = "" if len(errors) == n_folds else f" in {len(errors)} of {n_folds} folds"
-        notes.append(f"failed{where}: {errors[0]}")
-    for metric in problem.metrics:
-        undefined = sum(not outcome.error and bool(np.isnan(outcome.scores[metric.name])) for outcome in done)
-        if undefined:
-            notes.append(f"{metric.label} undefined in {undefined} of {n_folds} folds")
-    counted = sum((Counter(outcome.warnings) for outcome in done), Counter())
-    return notes + [f"{name} x{count}" for name, count in sorted(counted.items())]
+    where = "" if len(errors) == n_folds else f" in {len(errors)} of {n_folds} folds"
+    return [f"failed{where}: {errors[0]}"] if errors else []
+
+
+def run_candidates(
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    *,
+    budget: float,
+    n_workers: int,
+    verbose: int,
+    raw: frozenset[str] = frozenset(),
+    started: float | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Fits:
+    """Fit every candidate on every fold, or on samples of the folds, and note what went wrong.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+    problem : Problem
+    budget : float
+        Seconds of the whole run, infinite for none.
+    n_workers : int
+        Worker processes.
+    verbose : int
+        Whether the progress is reported on standard error.
+    raw : frozenset of str
+        The candidates that get the columns as they are.
+    started : float, default=None
+        When the run began, by `time.monotonic`; None for now.
+    checkpoint : Checkpoint, default=None
+        Where fits are kept.
+    """
+    began = time.monotonic() if started is None else started
+    with progress(problem.metrics[0], verbose) as report:
+        run = Run(candidates, problem, budget, n_workers, raw, began, report, checkpoint)
+        run.run()
+    return run.fits()

@@ -11,9 +11,11 @@ import time
 import warnings
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
+from multiprocessing import resource_tracker
 from pathlib import Path
+from textwrap import shorten
 from threading import Thread
 from typing import Any
 
@@ -30,6 +32,7 @@ from skpapers.comparison._scorers import Remembering, class_probabilities, score
 _QUIET = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
 _PREDICTIONS = ("predict", "predict_proba", "decision_function")
 _WARM_ROWS = 40
+_LONGEST_WARNING = 160
 _WATCH_SECONDS = 1.0
 _warm: set[tuple[str, str]] = set()
 
@@ -54,13 +57,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Job:
-    """An estimator and a fold; `fit_params` maps parameters of fit to names of per-row values."""
+    """An estimator and a fold.
+
+    `fit_params` maps parameters of fit to names of per-row values. `validation` are the rows by which early stopping
+    judges, None if the estimator chooses its own or has none. `raw` estimators prepare the columns themselves.
+    """
 
     key: Key
     estimator: BaseEstimator
     train: np.ndarray
     test: np.ndarray
     fit_params: dict[str, str]
+    validation: np.ndarray | None = None
+    raw: bool = False
 
 
 def initialize(parent: int, temporary: str) -> None:
@@ -75,8 +84,28 @@ def initialize(parent: int, temporary: str) -> None:
         The folder that holds those of its jobs, see :func:`folder_prefix`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _start_silent_tracker()
     if os.name == "posix":  # elsewhere the parent's id does not change when the parent ends
         Thread(target=_end_with, args=(parent, temporary), daemon=True).start()
+
+
+def _start_silent_tracker() -> None:
+    """Start the process that removes semaphores, without an output.
+
+    numba and tqdm make locks. When this process is ended in the middle of a fit, the tracker removes them, as it
+    should, and would report them as leaked on the user's screen.
+    """
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+        kept = os.dup(2)
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, 2)
+        try:
+            resource_tracker.ensure_running()
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(silent)
 
 
 def folder_prefix(parent: int) -> str:
@@ -99,16 +128,37 @@ def _read(path: str) -> Table:
         return pickle.load(file)
 
 
-def first_line(error: BaseException) -> str:
-    """Return the type and the first line of an exception's message."""
+def first_line(error: BaseException | str, category: type | None = None) -> str:
+    """Return the type and the first line of an exception's or a warning's message."""
+    name = (category or type(error)).__name__
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0].strip()}" if lines else type(error).__name__
+    return f"{name}: {lines[0].strip()}" if lines else name
 
 
-def _fit(table: Table, job: Job, estimator: BaseEstimator, rows: np.ndarray) -> Pipeline:
+def fit_pipeline(table: Table, job: Job, estimator: BaseEstimator, rows: np.ndarray) -> Pipeline:
+    """Return a fitted Pipeline of the preprocessing and the estimator."""
     params = {f"model__{path}": table.per_row[name][rows] for path, name in job.fit_params.items()}  # type: ignore[index]
-    pipeline = Pipeline([("preprocessing", clone(table.preprocessing)), ("model", estimator)])
-    return pipeline.fit(table.frame.iloc[rows], table.y[rows], **params)
+    preprocessing = "passthrough" if job.raw else clone(table.preprocessing)
+    pipeline = Pipeline([("preprocessing", preprocessing), ("model", estimator)])
+    X = table.frame.iloc[rows]
+    if job.validation is None:
+        return pipeline.fit(X, table.y[rows], **params)
+    _fit_validated(pipeline, X, table.y[rows], table.frame.iloc[job.validation], table.y[job.validation], params)
+    return pipeline
+
+
+def _fit_validated(model: Any, X: Any, y: np.ndarray, X_val: Any, y_val: np.ndarray, params: dict[str, Any]) -> None:
+    """Fit a model whose last step takes `X_val`. Steps before it are fitted on X alone, and transform both."""
+    if not isinstance(model, Pipeline):
+        model.fit(X, y, X_val=X_val, y_val=y_val, **params)
+        return
+    for name, step in model.steps:
+        own = {key.removeprefix(f"{name}__"): value for key, value in params.items() if key.startswith(f"{name}__")}
+        if step is model.steps[-1][1]:
+            _fit_validated(step, X, y, X_val, y_val, own)
+        elif step is not None and step != "passthrough":
+            X = step.fit_transform(X, y, **own)
+            X_val = step.transform(X_val)
 
 
 def _warm_up(table: Table, job: Job, key: tuple[str, str]) -> None:
@@ -119,7 +169,7 @@ def _warm_up(table: Table, job: Job, key: tuple[str, str]) -> None:
     estimator.set_params(**dict.fromkeys(parameters_named(estimator, "time_limit"), 1.0))
     few = np.linspace(0, len(job.train) - 1, min(_WARM_ROWS, len(job.train))).astype(np.intp)
     with suppress(Exception):  # a few rows may lack a class or a fold; an error counts in the fit of the fold
-        _fit(table, job, estimator, job.train[few])
+        fit_pipeline(table, replace(job, validation=None), estimator, job.train[few])
     _warm.add(key)
 
 
@@ -173,7 +223,7 @@ def _scored(table: Table, job: Job, pipeline: Pipeline) -> tuple[dict[str, float
 
 
 def run_job(path: str, mark: str, job: Job) -> Outcome:
-    """Fit and score. The file `mark` is touched when the clock starts: for the few rows, and again for the fold."""
+    """Fit and score. The file `mark` is made when the few rows begin, and gets a text when the fold begins."""
     table = _read(path)
     if "torch" in sys.modules:  # batches are small: more threads gain little, and cost twenty times on a busy machine
         sys.modules["torch"].set_num_threads(1)
@@ -182,19 +232,19 @@ def run_job(path: str, mark: str, job: Job) -> Outcome:
         Path(mark).touch()
         _warm_up(table, job, (path, job.key.candidate))
         caught.clear()
-        Path(mark).touch()
+        Path(mark).write_text("fit")
         start = time.perf_counter()
         try:
-            pipeline = _fit(table, job, job.estimator, job.train)
+            pipeline = fit_pipeline(table, job, job.estimator, job.train)
             fit_seconds = time.perf_counter() - start
             scores, prediction = _scored(table, job, pipeline)
             gap, optimal = certificate(pipeline)
         except Exception as error:
             return Outcome(seconds=time.perf_counter() - start, error=first_line(error))
         seconds = time.perf_counter() - start
-    names = Counter(
-        warning.category.__name__
+    texts = Counter(
+        shorten(first_line(warning.message, warning.category), _LONGEST_WARNING, placeholder="...")
         for warning in caught
         if not issubclass(warning.category, _QUIET) and "Found unknown categories" not in str(warning.message)
     )
-    return Outcome(scores, fit_seconds, seconds, gap, optimal, dict(names), prediction=prediction)
+    return Outcome(scores, fit_seconds, seconds, gap, optimal, dict(texts), prediction=prediction)

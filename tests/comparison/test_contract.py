@@ -20,16 +20,16 @@ def in_a_pipeline(first, last=TREE):
 
 
 def first_note(contests, spec, n=60, **options):
-    contests(("pipeline", spec, DUMMY), time_budget=100.0)
-    return compare(*numbers(n), **{"cv": 2} | options).to_frame()["notes"][0]
+    contests(("pipeline", spec, DUMMY))
+    return compare(*numbers(n), **{"cv": 2, "time_budget": 400.0} | options).to_frame()["notes"][0]
 
 
 def test_steps_of_a_pipeline_get_limit_metric_and_folds(contests):
     scaler = in_a_pipeline(Spec(HERE + "Scaler"))
-    assert "limit=45.0 scoring=accuracy cv=5 domains=None" in first_note(contests, scaler)
+    assert "limit=36.0 scoring=accuracy cv=5 domains=None" in first_note(contests, scaler)
     # two open limits share the seconds
     both = in_a_pipeline(Spec(HERE + "Scaler"), Spec(HERE + "Certified"))
-    assert "limit=22.5 scoring=f1 cv=5" in first_note(contests, both, scoring="f1")
+    assert "limit=18.0 scoring=f1 cv=5" in first_note(contests, both, scoring="f1")
     forward = first_note(contests, in_a_pipeline(Spec(HERE + "Scaler")), cv="time")
     assert "cv=TimeSeriesSplit(gap=0, max_train_size=None, n_splits=5" in forward
     given = in_a_pipeline(Spec(HERE + "Scaler", {"time_limit": 7.0, "scoring": "f1", "cv": "oob"}))

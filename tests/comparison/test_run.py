@@ -1,5 +1,7 @@
 """Estimators on their folds: the arguments they get besides their rows, and the notes on their failures."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, make_scorer
@@ -117,7 +119,7 @@ def test_failures_cost_their_row_only(contests):
         "failed in 2 of 3 folds: ValueError: the flag was seen",
         "baseline failed in 2 of 3 folds: ValueError: the flag was seen",
         "failed: ModuleNotFoundError: No module named 'no'",
-        "ConvergenceWarning x3",
+        "ConvergenceWarning: not yet (x3)",
     ]
     assert frame["score"].isna().tolist() == [False, False, False, True, False]
     assert frame["difference"].isna().tolist() == [False, False, False, True, False]
@@ -133,19 +135,23 @@ def test_a_dead_worker_and_two_workers(contests):
     np.testing.assert_array_equal(scores_of(result, "tree"), cross_val_score(TREE.build(), X, y, cv=splits))
 
 
-def test_over_budget(contests):
-    contests(("hangs", Spec(HERE + "Hangs"), TREE), ("tree", TREE, Spec(HERE + "Hangs")), time_budget=1.0)
+def test_a_fit_that_overruns_is_stopped_and_the_others_go_on(contests):
+    contests(("hangs", Spec(HERE + "Hangs"), TREE), ("tree", TREE, STUMP))
     X, y = numbers(60)
-    X[0, 1] = FLAG
-    result = compare(X, y, cv=3)
-    assert by_method(result)["notes"].tolist() == [
-        "stopped after 1 of 3 folds (budget 1 s)",
-        "baseline stopped after 1 of 3 folds (budget 1 s)",
-    ]
-    assert np.isnan([scores_of(result, name) for name in ("hangs", "tree")]).tolist() == [
-        [False, True, True],
-        [False, False, False],
-    ]
+    X[0, 1] = FLAG  # row 0 is tested in fold 0 and trained on in the others
+    result = compare(X, y, cv=3, time_budget=20.0, n_jobs=2)
+    notes = result.to_frame().set_index("method")["notes"]
+    assert re.fullmatch(r"ended after 1 of 3 folds; stopped on all rows after [\d.]+ s", notes["hangs"])
+    assert notes["tree"] == ""
+    assert np.isnan(scores_of(result, "hangs")).tolist() == [False, True, True]
+    assert not np.isnan(scores_of(result, "tree")).any()
+
+
+def test_a_method_that_never_ends_leaves_a_reason(contests):
+    contests(("hangs", Spec(HERE + "Hangs"), TREE))
+    X, y = numbers(60)
+    notes = compare(np.full_like(X, FLAG), y, cv=3, time_budget=6.0).to_frame()["notes"]
+    assert re.match(r"stopped on all rows after [\d.]+ s|not fitted: the budget of 6 s was spent", notes[0])
 
 
 def test_certificates_and_time_limits(contests):
