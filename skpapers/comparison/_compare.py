@@ -249,10 +249,11 @@ def compare(
     >>> from skpapers import compare
     >>> from skpapers.datasets import load_raisin
     >>> X, y = load_raisin(return_X_y=True, as_frame=True)
-    >>> result = compare(X[:200], y[:200], methods=["HS tree"], cv=2)
+    >>> result = compare(X[:200], y[:200], methods=["HS tree"], references=["majority"], cv=2)
     >>> result.to_frame()[["method", "baseline", "notes"]]
-        method               baseline notes
-    0  HS tree  CART, leaf size by CV
+         method               baseline notes
+    0   HS tree  CART, leaf size by CV
+    1  majority
     """
     started = monotonic()
     n_workers = _workers(n_jobs)

@@ -80,7 +80,7 @@ class Comparison:
     >>> from skpapers import compare
     >>> from skpapers.datasets import load_raisin
     >>> X, y = load_raisin(return_X_y=True, as_frame=True)
-    >>> result = compare(X[:200], y[:200], methods=["HS tree"], cv=2)
+    >>> result = compare(X[:200], y[:200], methods=["HS tree"], references=[], cv=2)
     >>> result.task, result.metric
     ('classification', 'accuracy')
     """
