@@ -155,8 +155,11 @@ def run_compare(given: dict[str, Any], compare: Parser) -> bool:
     folder = _folder(options, "out")
     settings = _settings(options)
     tables = built_in_tables(options) if options.table is None else {_OWN: own_table(options)}
+    kept = settings.get("checkpoint")
     for name, (data, notes) in tables.items():
         heading = Path(options.table).name if options.table else name
+        if len(tables) > 1 and kept is not None:
+            settings["checkpoint"] = str(Path(kept) / name)
         with _explained(options, notes):
             result = skpapers.comparison.compare(**data, **settings, verbose=1)
         result = _with_notes(result, notes, command_of(given))

@@ -6,17 +6,18 @@ import json
 import os
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import joblib
 
-import skpapers
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._records import Candidate, Key, Outcome
 
 _SETTINGS = "settings.json"
 _FORMAT = 1
+_PREFIX = "fit-"
 
 
 def _digest(*values: Any) -> str:
@@ -27,7 +28,7 @@ def fingerprint(problem: Problem) -> dict[str, str]:
     """Return what decides the scores of a candidate: a word of text for each part that may differ."""
     plan = problem.plan
     return {
-        "version": f"{skpapers.__version__}, {_FORMAT}",
+        "version": f"{version('skpapers')}, {_FORMAT}",
         "table": _digest(problem.frame, problem.y, problem.times, problem.assets),
         "folds": _digest(plan.folds, plan.ranks, plan.gap, plan.label_end, plan.groups),
         "weights": _digest(problem.sample_weight),
@@ -48,13 +49,14 @@ class Checkpoint:
     problem : Problem
     candidates : sequence of Candidate
     resume : bool
-        Whether fits in the folder are used. They belong to this table and these settings, or it is an error.
+        Whether fits in the folder are used. They belong to this table and these settings, or it is an error. Else they
+        are removed.
 
     Raises
     ------
     ValueError
-        In one line: if the folder has the fits of another table or of other settings, if it has fits and `resume` is
-        False, or if it cannot be written.
+        In one line: if `resume` and the folder has the fits of another table or of other settings, or if it cannot be
+        written.
     """
 
     def __init__(
@@ -72,14 +74,11 @@ class Checkpoint:
 
     def _check(self, now: Mapping[str, str], resume: bool) -> None:
         path = self.folder / _SETTINGS
-        if not path.exists():
+        if not (resume and path.exists()):
+            for fit in self.folder.glob(f"{_PREFIX}*"):
+                fit.unlink()
             path.write_text(json.dumps(dict(now), indent=1))
             return
-        if not resume:
-            raise ValueError(
-                f"checkpoint={str(self.folder)!r} has the fits of an earlier run; go on with resume=True (--resume), "
-                "or name another folder."
-            )
         try:
             before = json.loads(path.read_text())
         except ValueError as error:
@@ -93,7 +92,7 @@ class Checkpoint:
 
     def _path(self, key: Key) -> Path:
         name = _digest(key.candidate, self.keys[key.candidate], key.fold, key.max_rows)
-        return self.folder / f"{name}.pickle"
+        return self.folder / f"{_PREFIX}{name}.pickle"
 
     def save(self, key: Key, outcome: Outcome) -> None:
         """Write a fit; a file is there whole or not at all."""
@@ -105,7 +104,7 @@ class Checkpoint:
 
     def load(self) -> Iterator[tuple[Key, Outcome]]:
         """Yield the fits of the candidates; those of others, or of other parameters, are left alone."""
-        for path in sorted(self.folder.glob("*.pickle")):
+        for path in sorted(self.folder.glob(f"{_PREFIX}*.pickle")):
             with open(path, "rb") as file:
                 key, outcome = pickle.load(file)
             if key.candidate in self.keys and path == self._path(key):

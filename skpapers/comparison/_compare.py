@@ -182,7 +182,8 @@ def compare(
         other is stopped, and keeps the row of its sample. Results depend on the speed of the machine in this alone.
 
     checkpoint : str or path, default=None
-        A folder where every fit is kept as soon as it is done. Its files are pickles: use no folder of others.
+        A folder where every fit is kept as soon as it is done. Fits of an earlier run are removed, unless `resume`. Its
+        files are pickles: use no folder of others.
 
     resume : bool, default=False
         Whether to go on with the fits in `checkpoint`. The table and the settings must be the same; methods and the
