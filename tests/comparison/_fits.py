@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from sklearn.linear_model import Ridge
 from skpapers.comparison._problem import Problem, make_problem
 from skpapers.comparison._records import Candidate, Fits, Key, Kind, Outcome, Prediction
 from skpapers.comparison._scorers import score_all
-from skpapers.comparison._scoring import choose_metrics
 
 
 @dataclass(frozen=True)
@@ -69,19 +68,20 @@ def panel(n_assets: int = 8, n_dates: int = 60, scoring: Any = None, horizon: in
     n_rows = n_assets * n_dates
     X = pd.DataFrame(rng.normal(size=(n_rows, 3)), columns=["momentum", "value", "size"])
     y = 0.02 * rng.normal(size=n_rows)
-    times = np.repeat(pd.date_range("2020-01-01", periods=n_dates), n_assets)
-    problem = _problem(X, y, "regression", "time", times, "r2")
-    plan = problem.plan
-    if horizon:
-        assert plan.ranks is not None
-        plan = replace(plan, label_end=plan.ranks + horizon)
-    metrics = choose_metrics(scoring, "regression", problem.y, timed=True, panel=True)
-    return replace(problem, metrics=metrics, assets=np.tile(np.arange(n_assets), n_dates), plan=plan)
+    return make_problem(
+        X,
+        y,
+        task="regression",
+        cv="time",
+        time=np.repeat(pd.date_range("2020-01-01", periods=n_dates), n_assets),
+        assets=np.tile([f"A{i}" for i in range(n_assets)], n_dates),
+        horizon=horizon or None,
+        scoring=scoring,
+    )
 
 
 def _problem(X: pd.DataFrame, y: np.ndarray, task: str, cv: Any, times: Any, scoring: Any) -> Problem:
-    settings: dict[str, Any] = {"gap": 0, "groups": None, "sample_weight": None, "metadata": None}
-    return make_problem(X, y, task=task, cv=cv, time=times, scoring=scoring, **settings)
+    return make_problem(X, y, task=task, cv=cv, time=times, scoring=scoring)
 
 
 class _Regressor(RegressorMixin, BaseEstimator):

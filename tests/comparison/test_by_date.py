@@ -64,7 +64,7 @@ def test_horizon():
 
 
 def test_t_values_take_the_lag_from_the_horizon():
-    problem = panel(n_assets=6, n_dates=36, horizon=9)
+    problem = panel(n_assets=6, n_dates=66, horizon=9)
     candidates, fits = make_fits(problem, ROWS)
     frame = rank_ic_by_date(problem, candidates, fits)
     ours = t_values(problem, frame)
