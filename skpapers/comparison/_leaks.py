@@ -38,6 +38,8 @@ class Target:
         Row numbers by asset and time. None if rows of one timestamp have no asset: then no row follows another.
     assets : ndarray of shape (n_rows,)
         Codes of the assets.
+    is_of_date : bool
+        Whether the rows of a timestamp have one target: whatever tells the timestamps apart then determines it.
     """
 
     values: np.ndarray
@@ -45,6 +47,7 @@ class Target:
     labels: list
     order: np.ndarray | None
     assets: np.ndarray
+    is_of_date: bool
 
     @classmethod
     def of(cls, y: np.ndarray, task: str, ranks: np.ndarray | None, assets: np.ndarray | None) -> Target:
@@ -56,8 +59,10 @@ class Target:
             labels = distinct.tolist()
         codes = np.zeros(len(y), dtype=np.int64) if assets is None else pd.factorize(assets)[0]
         times = np.arange(len(y)) if ranks is None else ranks
-        ordered = assets is not None or len(np.unique(times)) == len(times)
-        return cls(values, len(labels), labels, np.lexsort((times, codes)) if ordered else None, codes)
+        n_times = len(np.unique(times))
+        order = np.lexsort((times, codes)) if assets is not None or n_times == len(times) else None
+        is_of_date = n_times < len(times) and _unexplained(times, values) < 1 - _SUSPICIOUS
+        return cls(values, len(labels), labels, order, codes, is_of_date)
 
     def pairs(self, shift: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows, and for each the row of the same asset that comes `shift` rows later."""
@@ -66,6 +71,13 @@ class Target:
         later = self.order[shift:]
         same = self.assets[earlier] == self.assets[later]
         return earlier[same], later[same]
+
+
+def _unexplained(codes: np.ndarray, y: np.ndarray) -> float:
+    """Return the share of the variance within the rows of one code."""
+    sizes = np.bincount(codes)
+    means = np.bincount(codes, y) / np.maximum(sizes, 1)
+    return float(np.mean((y - means[codes]) ** 2) / np.var(y))
 
 
 def _thinned(n: int) -> np.ndarray:
@@ -158,11 +170,13 @@ def _monotone(x: np.ndarray, target: Target, persistence: float) -> str:
 
 def _by_value(column: pd.Series, target: Target, persistence: float) -> str:
     """Say whether each of a column's few values has one class, or next to one number."""
+    if target.is_of_date:
+        return ""
     codes = _codes(column, max(2, min(1000, len(column) // _ROWS_PER_VALUE)))
     if codes is None or (codes < 0).mean() > 0.5 or len(np.unique(codes[codes >= 0])) < 2:
         return ""
     if (np.diff(codes) >= 0).all():
-        return ""  # a count of timestamps, or rows that are sorted by this column
+        return ""  # a part of the time, such as the year, or rows that are sorted by this column
     known = codes >= 0
     codes = codes[known]
     y = target.values[known]
@@ -172,12 +186,9 @@ def _by_value(column: pd.Series, target: Target, persistence: float) -> str:
             return ""
         pairs = np.unique(codes * np.int64(target.n_classes) + y)
         return "determines the class" if len(pairs) == len(np.unique(codes)) else ""
-    sizes = np.bincount(codes)
-    means = np.bincount(codes, y) / np.maximum(sizes, 1)
-    unexplained = np.mean((y - means[codes]) ** 2) / np.var(y)
     # as for ranks: a level of a price, rounded, almost is the next one
-    few = unexplained < min(1 - _SUSPICIOUS, (1 - persistence) / 10)
-    return "determines the target almost perfectly" if few else ""
+    determined = _unexplained(codes, y) < min(1 - _SUSPICIOUS, (1 - persistence) / 10)
+    return "determines the target almost perfectly" if determined else ""
 
 
 def _by_absence(column: pd.Series, target: Target) -> str:

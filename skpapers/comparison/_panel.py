@@ -9,7 +9,7 @@ import pandas as pd
 
 from skpapers.comparison._columns import as_categories, as_numbers
 
-# An asset of a panel that nobody named has at least as many timestamps.
+# Timestamps of an asset, in the mean, if nobody named the assets.
 _FEWEST_TIMES = 10
 # Pairs of rows with equal values at one timestamp to be expected, if the values were not those of assets.
 _PAIRS = 10.0
@@ -43,7 +43,7 @@ def _names_assets(column: pd.Series, ranks: np.ndarray, n_pairs: int) -> bool:
     if not 2 <= len(values) <= len(column) / _FEWEST_TIMES or n_pairs < _PAIRS * len(values):
         return False
     keys = ranks.astype(np.int64) * len(values) + codes
-    return len(np.unique(keys)) == len(keys) and bool(np.median(np.bincount(codes)) >= _FEWEST_TIMES)
+    return len(np.unique(keys)) == len(keys)
 
 
 def likely_assets(frame: pd.DataFrame, ranks: np.ndarray) -> pd.Series | None:

@@ -14,6 +14,7 @@ RNG = np.random.default_rng(0)
 Y = RNG.normal(size=N)
 CLASSES = np.array(["no", "yes"])[(Y > 0.3).astype(int)]
 NOISE = RNG.normal(size=N)
+SHUFFLED = RNG.permutation(N)
 
 
 def leaks(columns, y=Y, *, ranks=None, assets=None, horizon=0):
@@ -48,6 +49,7 @@ def test_numbers_that_hold_the_target(values, reason):
         (np.where(CLASSES == "yes", 3, 8), "is the target under other names"),
         (np.where(CLASSES == "yes", "gone", "here"), "is the target under other names"),
         (np.where(CLASSES == "yes", "2024-01-05", None), "is missing exactly where the target is 'no'"),
+        (np.where(CLASSES == "no", "here", None), "is missing exactly where the target is 'yes'"),
         (Y, "separates the classes almost perfectly (ROC AUC 1.0000)"),
         (-Y + 0.005 * NOISE, "separates the classes almost perfectly (ROC AUC 1.0000)"),
         (np.where(CLASSES == "yes", RNG.integers(0, 4, N), RNG.integers(4, 9, N)), "determines the class"),
@@ -87,24 +89,24 @@ def test_a_panel_is_shifted_asset_by_asset():
     ranks = np.repeat(np.arange(100), 6)
     assets = np.array(list("abcdef") * 100)
     frame = pd.DataFrame({"asset": assets, "y": Y})
-    bad = frame.groupby("asset")["y"].shift(-2)
+    bad = frame.groupby("asset")["y"].shift(-2).fillna(0.5)
     assert leaks({"bad": bad}, ranks=ranks, assets=assets) == {"bad": "is the target of 2 rows of its asset later"}
     assert leaks({"bad": bad}, ranks=ranks) == {}  # nobody knows which row follows which
     assert leaks({"ok": shifted(Y, 2)}, ranks=ranks, assets=assets) == {}
 
 
 def test_honest_columns_of_a_series_of_prices():
-    steps = RNG.normal(size=4000)
+    steps = RNG.normal(size=20000)
     price = 1000 + np.cumsum(steps)
     columns = {
         "price": price[1:-1],  # today's, for tomorrow's
         "rounded": np.round(price[1:-1]),
         "yesterday": price[:-2],
         "mean": pd.Series(price).rolling(5, min_periods=1).mean().to_numpy()[1:-1],
-        "day": np.arange(3998.0),
+        "day": np.arange(19998.0),
     }
-    assert leaks(columns, price[2:], ranks=np.arange(3998)) == {}
-    found = leaks({"bad": price[2:] + 0.01 * steps[1:-1]}, price[2:], ranks=np.arange(3998))
+    assert leaks(columns, price[2:], ranks=np.arange(19998)) == {}
+    found = leaks({"bad": price[2:] + 0.01 * steps[1:-1]}, price[2:], ranks=np.arange(19998))
     assert list(found) == ["bad"]
 
 
@@ -136,6 +138,23 @@ def test_classes_that_hardly_change_say_nothing_about_other_rows():
 def test_a_rare_class_is_not_told_from_chance(rare):
     y = np.where(np.arange(N) < rare, "rare", "common")
     assert leaks({"x": np.arange(N) + 0.5, "c": np.where(np.arange(N) < 2 * rare, "p", "q")}, y) == {}
+    third = np.where(np.arange(N) < rare, "p", np.where(NOISE > 0, "q", "r"))
+    assert leaks({"c": third[SHUFFLED]}, y[SHUFFLED]) == {}
+
+
+def test_whatever_tells_dates_apart_determines_the_target_of_a_date():
+    rng = np.random.default_rng(2)
+    ranks = np.repeat(np.arange(50), 40)
+    market = rng.normal(size=51)
+    columns = {"today": market[ranks], "day": ranks, "week": ranks // 5, "code": [f"d{i * 7 % 50}" for i in ranks]}
+    assert leaks(columns, market[ranks + 1], ranks=ranks) == {}
+    up = np.where(market > 0, "up", "down")[ranks + 1]
+    assert leaks(columns, up, ranks=ranks) == {}
+
+
+def test_rows_that_are_sorted_by_a_column():
+    regime = np.repeat(np.arange(6), 100)
+    assert leaks({"regime": regime}, np.array([0.0, 2.0, 1.0, 4.0, 3.0, 9.0])[regime] + 1e-3 * NOISE) == {}
 
 
 def test_tables_without_leaks():

@@ -151,23 +151,26 @@ def test_errors(cv, options, message):
 
 
 @pytest.mark.parametrize(
-    ("options", "name"),
+    ("options", "name", "n_times"),
     [
-        ({"cv": "time", "horizon": 4}, "5 expanding windows in time, horizon 4"),
-        ({"cv": "time", "horizon": 2, "gap": 4}, "5 expanding windows in time, gap 4, horizon 2"),
+        ({"cv": "time", "horizon": 4}, "5 expanding windows in time, horizon 4", 60),
+        ({"cv": "time", "horizon": 2, "gap": 4}, "5 expanding windows in time, gap 4, horizon 2", 60),
         (
             {"cv": "walk-forward", "horizon": 3, "train_size": 20, "step": 8},
             "4 rolling windows in time, 20 timestamps to train, 8 to test, horizon 3",
+            60,
         ),
         (
             {"cv": "purged", "horizon": 3, "embargo": 2},
             "15 combinatorial folds in time, 2 of 6 blocks tested, embargo 2, horizon 3",
+            60,
         ),
-        ({"cv": "purged", "gap": 2}, "15 combinatorial folds in time, 2 of 6 blocks tested, embargo 0, gap 2"),
+        ({"cv": "purged"}, "15 combinatorial folds in time, 2 of 6 blocks tested, embargo 1, gap 0", 110),
+        ({"cv": "purged", "gap": 2}, "15 combinatorial folds in time, 2 of 6 blocks tested, embargo 0, gap 2", 60),
     ],
 )
-def test_no_label_of_a_panel_overlaps_that_of_a_test_row(options, name):
-    ranks = panel(np.random.default_rng(0), 60, 3)
+def test_no_label_of_a_panel_overlaps_that_of_a_test_row(options, name, n_times):
+    ranks = panel(np.random.default_rng(0), n_times, 3)
     found = plan(ranks=ranks, n=len(ranks), **options)
     assert found.name == name
     length = max(options.get("horizon", 0), options.get("gap", 0))
@@ -175,7 +178,7 @@ def test_no_label_of_a_panel_overlaps_that_of_a_test_row(options, name):
     for train, test in found.folds:
         assert len(train) > 0
         assert not any(overlap(i, j, ranks, ends) for i in train for j in test)
-        embargo = options.get("embargo", 0)
+        embargo = options.get("embargo", n_times // 100)
         dropped = np.setdiff1d(np.arange(len(ranks)), [*train, *test])
         if options["cv"] == "purged":  # and no other row is lost
             for i in dropped:
@@ -204,8 +207,10 @@ def test_a_splitter_of_ones_own_is_purged_by_labels_alone():
     for (train, test), (all_train, all_test) in zip(folds, KFold(3).split(np.zeros(60)), strict=True):
         np.testing.assert_array_equal(test, all_test)
         assert set(all_train) - set(train) == {i for i in all_train if any(abs(i - j) <= 4 for j in test)}
-    embargoed = plan(KFold(3), embargo=2).folds[0][0]
-    np.testing.assert_array_equal(embargoed, np.arange(22, 60))
+    np.testing.assert_array_equal(plan(KFold(3), embargo=2).folds[0][0], np.arange(22, 60))
+    found = plan(KFold(3), horizon=4)
+    np.testing.assert_array_equal(found.ranks, np.arange(60))
+    np.testing.assert_array_equal(found.label_end, np.arange(60) + 4)
 
 
 def test_rows_of_one_group_are_not_on_both_sides_of_a_window():
