@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skpapers._weights import weight_parameter
-from skpapers.comparison._contract import early_stopping, fit_paths, selections, takes_groups, time_limits
+from skpapers.comparison._contract import (
+    early_stopping,
+    fit_paths,
+    parameters_named,
+    selections,
+    takes_groups,
+    time_limits,
+)
 from skpapers.comparison._problem import Problem
-from skpapers.comparison._purging import held_back
+from skpapers.comparison._purging import N_INNER, held_back
 from skpapers.comparison._records import Candidate, Key
 from skpapers.comparison._sampling import sample_rows
 from skpapers.comparison._scoring import selection
@@ -90,7 +97,8 @@ class Setup:
         rows, validation = self._hold_back(rows)
         inner = inner_cv(self.estimator, problem.plan, rows, self.groups)
         params: dict[str, Any] = {} if math.isinf(seconds) else time_limits(self.estimator, seconds)
-        selected, all_use_it = selections(self.estimator, selection(problem.metrics[0]), [inner])
+        scoring = selection(problem.metrics[0], lacking=self._lacks_a_class(rows, inner))
+        selected, all_use_it = selections(self.estimator, scoring, [inner])
         if not all_use_it:
             self._note(f"its own selection does not use {problem.metrics[0].label}")
         if self.groups is not None and "cv" in self.estimator.get_params() and not inner:
@@ -105,6 +113,20 @@ class Setup:
             validation=validation,
             raw=self.raw,
         )
+
+    def _lacks_a_class(self, rows: NDArray[np.intp], inner: dict[str, Any]) -> bool:
+        """Whether a side of some fold inside the estimator may lack a class of the training rows."""
+        if self.problem.classes is None or not parameters_named(self.estimator, "scoring"):
+            return False
+        y = self.problem.y[rows]
+        counts = np.unique(y, return_counts=True)[1]
+        if not inner:
+            # folds of its own are stratified
+            return bool(counts.min() < N_INNER)
+        splitter = next(iter(inner.values()))
+        groups = None if self.groups is None else self.groups[rows]
+        splits = splitter.split(np.zeros((len(y), 1)), y, groups)
+        return any(len(np.unique(y[side])) < len(counts) for split in splits for side in split)
 
     def _hold_back(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
         """Return the rows to fit and those that end the training, with rows in the order of time."""
