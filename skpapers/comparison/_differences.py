@@ -34,6 +34,11 @@ def shown(fits: Fits, name: str) -> Shown:
     return Shown(name, fits.shown.get(name))
 
 
+def rows_text(which: Shown) -> str:
+    """Return such as "on 20,000 rows" for fits on a sample, "" for those on all rows."""
+    return "" if which.max_rows is None else f"on {which.max_rows:,} rows"
+
+
 def fold_values(problem: Problem, fits: Fits, which: Shown, metric: str | None = None) -> NDArray[np.float64]:
     """Return the score of each fold, NaN without one, in the first metric unless another is named."""
     return fits.scores(which.name, metric or problem.metrics[0].name, which.max_rows, len(problem.plan.folds))

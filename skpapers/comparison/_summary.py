@@ -20,6 +20,7 @@ from skpapers.comparison._differences import (
     fold_values,
     is_reference,
     mean,
+    rows_text,
     shown,
 )
 from skpapers.comparison._problem import Problem
@@ -88,7 +89,7 @@ def _own(problem: Problem, candidate: Candidate, fits: Fits) -> dict[str, Any]:
         "estimator": candidate.code.partition("(")[0],
         "code": candidate.code,
         "paper": candidate.paper,
-        "rows": "" if which.max_rows is None else f"on {which.max_rows:,} rows",
+        "rows": rows_text(which),
         "score": problem.metrics[0].shown(mean(scores)),
         "sd": float(np.std(known, ddof=1)) if len(known) > 1 else np.nan,
         "fit_seconds": _seconds(problem, fits, which),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from skpapers.comparison._by_date import backtest
-from skpapers.comparison._differences import TRIVIAL, Ranking, compare_pairs, is_reference, rows_of, shown
+from skpapers.comparison._differences import TRIVIAL, Ranking, compare_pairs, is_reference, rows_text, shown
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._records import Candidate, Fits
 from skpapers.comparison._statistics import Family
@@ -16,11 +16,11 @@ _ALPHA = 0.05
 _MOST_NAMES = 5
 
 
-def _listed(names: Sequence[str], last: str = "and") -> str:
+def _listed(names: Sequence[str]) -> str:
     """Join names; beyond a few, count the others."""
     if len(names) > _MOST_NAMES + 1:
         names = [*names[:_MOST_NAMES], f"{len(names) - _MOST_NAMES} others"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _against(problem: Problem, fits: Fits, rows: Sequence[Candidate], other: Candidate) -> Family:
@@ -40,22 +40,32 @@ def _places(problem: Problem) -> str:
     return f"these {n_folds} windows in time" if problem.plan.ranks is not None else "these folds"
 
 
-def _best(problem: Problem, ranking: Ranking, n_tried: int, fits: Fits) -> str:
+def _name(row: Candidate, fits: Fits) -> str:
+    """Return the name of a row, and the sample that it was fitted on."""
+    rows = rows_text(shown(fits, row.name))
+    return f"{row.name} ({rows})" if rows else row.name
+
+
+def _best(problem: Problem, ranking: Ranking, fits: Fits) -> str:
     leader, *others = ranking.complete
     family = _against(problem, fits, others, leader)
-    alike = [row.name for row, p_value in zip(others, family.p_value, strict=True) if not p_value <= _ALPHA]
-    tried = f"{n_tried} methods were tried" if n_tried != 1 else "1 method was tried"
-    if lacking := n_tried - len(ranking.complete):
-        tried += f", {lacking} of them without a score on every fold"
+    alike = [_name(row, fits) for row, p in zip(others, family.p_value, strict=True) if not p <= _ALPHA]
+    best = _name(leader, fits)
     place = _places(problem)
+    n_tried = len(ranking.rows)
+    n_complete = len(ranking.complete)
+    tried = f"{n_tried} methods were tried" if n_tried != 1 else "1 method was tried"
+    of_these = "" if n_complete == n_tried else f" of the {n_complete} with a score on every fold"
+    if n_complete == 1 and n_tried > 1:
+        return f"Only {best} has a score on every fold; {tried}."
     if len(problem.plan.folds) == 1:
-        return f"Best: {leader.name} on {place}; {tried}."
+        return f"Best{of_these}: {best} on {place}; {tried}."
     if not alike:
-        worse = f"; the others are worse beyond chance on {place}" * bool(others)
-        return f"Best: {leader.name}{worse}; {tried}."
+        worse = f"; the others{' of these' * bool(of_these)} are worse beyond chance on {place}" * bool(others)
+        return f"Best{of_these}: {best}{worse}; {tried}."
     if len(alike) == len(others) and len(others) > 1:
-        return f"No method is best: none can be told apart from {leader.name} on {place}; {tried}."
-    return f"Best: {_listed([leader.name, *alike])} cannot be told apart on {place}; {tried}."
+        return f"No method is best: none{of_these} can be told apart from {best} on {place}; {tried}."
+    return f"Best{of_these}: {_listed([best, *alike])} cannot be told apart on {place}; {tried}."
 
 
 def _beyond_the_mean(problem: Problem, ranking: Ranking, fits: Fits) -> str:
@@ -78,12 +88,12 @@ def _beyond_the_reference(problem: Problem, ranking: Ranking, fits: Fits) -> str
     if reference is None or not methods:
         return ""
     family = _against(problem, fits, methods, reference)
-    winners = [row.name for row, gain in zip(methods, _gains(family), strict=True) if gain]
+    winners = [_name(row, fits) for row, gain in zip(methods, _gains(family), strict=True) if gain]
     if winners:
         beat = "beats" if len(winners) == 1 else "beat"
-        return f"{_listed(winners)} {beat} {reference.name}, the best reference, beyond chance."
+        return f"{_listed(winners)} {beat} {_name(reference, fits)}, the best reference, beyond chance."
     chance = " beyond chance" if (family.mean > 0).any() else ""
-    return f"No paper's method beats {reference.name}, the best reference,{chance}".rstrip(",") + "."
+    return f"No paper's method beats {_name(reference, fits)}, the best reference,{chance}".rstrip(",") + "."
 
 
 def _of_returns(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> str:
@@ -113,7 +123,7 @@ def verdict(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> st
     ranking = Ranking(problem, candidates, fits)
     if not ranking.complete:
         return "No method has a score."
-    sentences = [_best(problem, ranking, len(rows_of(candidates)), fits)]
+    sentences = [_best(problem, ranking, fits)]
     if len(problem.plan.folds) > 1:
         beyond_the_mean = _beyond_the_mean(problem, ranking, fits)
         reference = ranking.best_reference()

@@ -28,8 +28,8 @@ def test_the_best_and_what_equals_it():
         Row("short", scores=[0.9, None, None, None, None]),
     )
     assert found == (
-        "Best: high, alike and ridge cannot be told apart on these folds; 5 methods were tried, 1 of them without a "
-        "score on every fold. No paper's method beats ridge, the best reference, beyond chance."
+        "Best of the 4 with a score on every fold: high, alike and ridge cannot be told apart on these folds; "
+        "5 methods were tried. No paper's method beats ridge, the best reference, beyond chance."
     )
 
 
@@ -103,6 +103,17 @@ def test_degenerate_comparisons():
     assert same == "Best: a and b cannot be told apart on these folds; 2 methods were tried."
     # equal differences show no spread, so that they decide nothing
     assert said(Row("a", scores=HIGH), Row("b", scores=HIGH - 0.1)) == same
+
+
+def test_rows_without_every_fold_take_no_part():
+    short = Row("short", scores=[0.9, None, None, None, None])
+    ridge = Row("ridge", kind="reference", scores=LOW - [0.1, 0.11, 0.09, 0.12, 0.1], max_rows=1000)
+    assert said(short, Row("high", scores=HIGH, max_rows=20000), Row("low", scores=LOW), ridge) == (
+        "Best of the 3 with a score on every fold: high (on 20,000 rows); the others of these are worse beyond chance on "
+        "these folds; 4 methods were tried. high (on 20,000 rows) and low beat ridge (on 1,000 rows), the best "
+        "reference, beyond chance."
+    )
+    assert said(short, Row("high", scores=HIGH)) == "Only high has a score on every fold; 2 methods were tried."
 
 
 def test_windows_in_time_are_counted():
