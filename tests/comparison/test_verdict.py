@@ -109,8 +109,8 @@ def test_rows_without_every_fold_take_no_part():
     short = Row("short", scores=[0.9, None, None, None, None])
     ridge = Row("ridge", kind="reference", scores=LOW - [0.1, 0.11, 0.09, 0.12, 0.1], max_rows=1000)
     assert said(short, Row("high", scores=HIGH, max_rows=20000), Row("low", scores=LOW), ridge) == (
-        "Best of the 3 with a score on every fold: high (on 20,000 rows); the others of these are worse beyond chance on "
-        "these folds; 4 methods were tried. high (on 20,000 rows) and low beat ridge (on 1,000 rows), the best "
+        "Best of the 3 with a score on every fold: high (on 20,000 rows); the others of these are worse beyond chance "
+        "on these folds; 4 methods were tried. high (on 20,000 rows) and low beat ridge (on 1,000 rows), the best "
         "reference, beyond chance."
     )
     assert said(short, Row("high", scores=HIGH)) == "Only high has a score on every fold; 2 methods were tried."
