@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ class Target:
             labels = distinct.tolist()
         codes = np.zeros(len(y), dtype=np.int64) if assets is None else pd.factorize(assets)[0]
         times = np.arange(len(y)) if ranks is None else ranks
-        n_times = len(np.unique(times))
+        n_times = int(times.max()) + 1
         order = np.lexsort((times, codes)) if assets is not None or n_times == len(times) else None
         is_of_date = n_times < len(times) and _unexplained(times, values) < 1 - _SUSPICIOUS
         return cls(values, len(labels), labels, order, codes, is_of_date)
@@ -80,6 +81,7 @@ def _unexplained(codes: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean((y - means[codes]) ** 2) / np.var(y))
 
 
+@lru_cache(maxsize=64)
 def _thinned(n: int) -> np.ndarray:
     """Return positions of at most `_SAMPLE` of `n` rows, the same in every run."""
     return np.arange(n) if n <= _SAMPLE else np.unique(np.random.default_rng(0).integers(0, n, _SAMPLE))
@@ -112,13 +114,13 @@ def _is_linear(a: np.ndarray, b: np.ndarray, rows: np.ndarray, others: np.ndarra
     return 1 - correlation(a[rows], b[others]) ** 2 < _EXACT
 
 
-def _is_relabelled(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two columns of codes (-1: missing) are one-to-one in at least half of the rows."""
+def _is_relabelled(a: np.ndarray, b: np.ndarray, n_classes: int) -> bool:
+    """Whether codes (-1: missing) are one-to-one with those of classes, and known in at least half of the rows."""
     known = a >= 0
     if known.sum() < max(_FEWEST, 0.5 * len(a)):
         return False
-    pairs = np.unique(np.column_stack([a[known], b[known]]), axis=0)
-    return len(pairs) > 1 and len(pairs) == len(np.unique(pairs[:, 0])) == len(np.unique(pairs[:, 1]))
+    pairs = np.bincount(a[known] * n_classes + b[known], minlength=n_classes**2).reshape(n_classes, n_classes) > 0
+    return pairs.sum() > 1 and bool((pairs.sum(axis=0) <= 1).all() and (pairs.sum(axis=1) <= 1).all())
 
 
 def _codes(column: pd.Series, most: int) -> np.ndarray | None:
@@ -202,29 +204,33 @@ def _by_absence(column: pd.Series, target: Target) -> str:
     return ""
 
 
-def _same_row(column: pd.Series, numbers: np.ndarray | None, target: Target, persistence: float) -> str:
+def _same_row(
+    column: pd.Series, numbers: np.ndarray | None, codes: np.ndarray | None, target: Target, persistence: float
+) -> str:
     """Say what a column has to do with the target of its own row."""
     every = np.arange(len(column))
     if numbers is not None and not target.n_classes and _is_linear(numbers, target.values, every, every):
         exact = np.array_equal(numbers, target.values)
         return f"is the target{'' if exact else ', up to scale'}"
-    if target.n_classes:
-        codes = _codes(column, target.n_classes)
-        if codes is not None and _is_relabelled(codes, target.values):
-            return "is the target under other names"
+    if codes is not None and _is_relabelled(codes, target.values, target.n_classes):
+        return "is the target under other names"
     if note := _by_absence(column, target) or _by_value(column, target, persistence):
         return note
     return "" if numbers is None else _monotone(numbers, target, persistence)
 
 
 def _is_target_of(
-    column: pd.Series, numbers: np.ndarray | None, rows: np.ndarray, others: np.ndarray, y: Target
+    numbers: np.ndarray | None, codes: np.ndarray | None, rows: np.ndarray, others: np.ndarray, target: Target
 ) -> bool:
     """Whether a column holds in some rows the target of others."""
-    if not y.n_classes:
-        return numbers is not None and _is_linear(numbers, y.values, rows, others)
-    codes = _codes(column, y.n_classes)
-    return codes is not None and _is_relabelled(codes[rows], y.values[others])
+    if not target.n_classes:
+        return numbers is not None and _is_linear(numbers, target.values, rows, others)
+    if codes is None:
+        return False
+    few = _thinned(len(rows))
+    return all(
+        _is_relabelled(codes[rows[part]], target.values[others[part]], target.n_classes) for part in (few, slice(None))
+    )
 
 
 def _shifts(target: Target, horizon: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -239,8 +245,8 @@ def _shifts(target: Target, horizon: int) -> list[tuple[np.ndarray, np.ndarray]]
 
 
 def _other_row(
-    column: pd.Series,
     numbers: np.ndarray | None,
+    codes: np.ndarray | None,
     target: Target,
     shifts: list[tuple[np.ndarray, np.ndarray]],
     horizon: int,
@@ -248,9 +254,9 @@ def _other_row(
     """Say whether a column is the target of a later row, or of an earlier one whose label is not known yet."""
     for shift, (earlier, later) in enumerate(shifts, start=1):
         rows = f"{shift} row{'s' * (shift > 1)}{' of its asset' * bool(target.assets.any())}"
-        if _is_target_of(column, numbers, earlier, later, target):
+        if _is_target_of(numbers, codes, earlier, later, target):
             return f"is the target of {rows} later"
-        if shift < horizon and _is_target_of(column, numbers, later, earlier, target):
+        if shift < horizon and _is_target_of(numbers, codes, later, earlier, target):
             return f"is the target of {rows} before, which is known only after {horizon} timestamps"
     return ""
 
@@ -276,8 +282,9 @@ def find_leaks(frame: pd.DataFrame, kinds: dict[str, list[str]], target: Target,
     for name in frame:
         column = frame[name]
         numbers = column.to_numpy() if name in kinds["numbers"] else None
-        note = _same_row(column, numbers, target, persistence)
-        note = note or _other_row(column, numbers, target, shifts, horizon)
+        codes = _codes(column, target.n_classes) if target.n_classes else None
+        note = _same_row(column, numbers, codes, target, persistence)
+        note = note or _other_row(numbers, codes, target, shifts, horizon)
         if note:
             found[name] = note
     return found

@@ -32,6 +32,8 @@ def _moments(values: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _is_standardized(values: np.ndarray, codes: np.ndarray) -> bool:
     """Whether the values of every group have mean 0, and deviation 1 or mean 0 to the last digits."""
+    if not abs(np.nanmean(values)) <= _TOLERANCE * np.nanmax(np.abs(values)):
+        return False  # most columns, at the least cost
     counts, means, deviations = _moments(values, codes)
     used = counts > 1
     if not used.any() or not (deviations[used] > 0).all():
@@ -93,12 +95,16 @@ def whole_sample_features(
         used = values[kept]
         steps = np.diff(used)
         monotone = (steps >= 0).all() or (steps <= 0).all()
-        if _has_own_mean(used, early):
-            if any(_is_standardized(v, one[: len(v)]) for v in (values, used)):
-                found[name] = "mean 0 over all rows"
-            elif codes is not None and _is_standardized(used, codes):
-                found[name] = "mean 0 over all rows of each asset"
-        if name not in found and not monotone and not _is_rank(used[early]) and any(map(_is_rank, (values, used))):
+        samples = (used,) if len(used) == len(values) else (values, used)
+        if any(_is_standardized(v, one[: len(v)]) for v in samples):
+            reason = "mean 0 over all rows"
+        elif codes is not None and _is_standardized(used, codes):
+            reason = "mean 0 over all rows of each asset"
+        else:
+            reason = ""
+        if reason and _has_own_mean(used, early):
+            found[name] = reason
+        if name not in found and not monotone and any(map(_is_rank, samples)) and not _is_rank(used[early]):
             found[name] = "ranked among all rows"
     return found
 
