@@ -96,6 +96,13 @@ def _beyond_the_reference(problem: Problem, ranking: Ranking, fits: Fits) -> str
     return f"No paper's method beats {_name(reference, fits)}, the best reference,{chance}".rstrip(",") + "."
 
 
+def _share(probability: float) -> str:
+    """Write a probability; none is shown as certain."""
+    if probability >= 0.995:
+        return "above 0.99"
+    return "below 0.01" if probability < 0.005 else f"{probability:.2f}"
+
+
 def _of_returns(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> str:
     """Say what is left of the best Sharpe ratio for the number of methods."""
     if all(metric.name != "sharpe" for metric in problem.metrics):
@@ -107,9 +114,11 @@ def _of_returns(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -
     parts = [f"{best} has the highest Sharpe ratio, {found.sharpe[best]:.2f} per period"]
     if np.isfinite(found.deflated[best]):
         count = len(found.sharpe)
-        parts.append(f"it is above the luck of {count} tries with probability {found.deflated[best]:.2f} (deflated)")
+        parts.append(
+            f"it is above the luck of {count} tries with probability {_share(found.deflated[best])} (deflated)"
+        )
     if np.isfinite(found.overfitting):
-        parts.append(f"the probability of backtest overfitting is {found.overfitting:.2f}")
+        parts.append(f"the probability of backtest overfitting is {_share(found.overfitting)}")
     return "; ".join(parts) + "."
 
 
