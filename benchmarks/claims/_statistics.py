@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from skpapers.comparison._statistics import corrected_interval
+from skpapers.comparison._statistics import corrected_tests
 
 
 def split_interval(differences: ArrayLike, test_train_ratio: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -12,8 +12,8 @@ def split_interval(differences: ArrayLike, test_train_ratio: float, confidence: 
 
     The splits overlap, so it is the corrected interval of :func:`skpapers.compare`.
     """
-    _, low, high = corrected_interval(np.asarray(differences), test_train_ratio, confidence)
-    return (-np.inf, np.inf) if np.isnan(low) else (low, high)
+    low, high = corrected_tests(np.asarray(differences), test_train_ratio).interval(1.0 - confidence)
+    return (-np.inf, np.inf) if np.isnan(low[0]) else (float(low[0]), float(high[0]))
 
 
 def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
