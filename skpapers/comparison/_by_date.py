@@ -40,7 +40,10 @@ def label_horizon(problem: Problem) -> int:
 
 
 def _series(problem: Problem, candidate: Candidate, fits: Fits, statistic: Statistic) -> pd.Series:
-    """Return a statistic on each date of the test rows; a date of several folds has the mean over them."""
+    """Return a statistic on each date of the test rows; a date of several folds has the mean over them.
+
+    NaN on the dates of a fold without predictions, or with one that is not finite.
+    """
     codes, times = pd.factorize(problem.times, sort=True)
     sums = np.zeros(len(times))
     counts = np.zeros(len(times))
@@ -48,8 +51,11 @@ def _series(problem: Problem, candidate: Candidate, fits: Fits, statistic: Stati
         if outcome is None or outcome.prediction is None:
             continue
         rows = outcome.prediction.rows
+        prediction = np.asarray(outcome.prediction.values, dtype=np.float64).ravel()
+        if not np.isfinite(prediction).all():
+            continue
         dates, numbers = np.unique(codes[rows], return_inverse=True)
-        values = statistic(np.asarray(outcome.prediction.values, dtype=np.float64).ravel(), problem.y[rows], numbers)
+        values = statistic(prediction, problem.y[rows], numbers)
         known = ~np.isnan(values)
         sums[dates[known]] += values[known]
         counts[dates[known]] += 1

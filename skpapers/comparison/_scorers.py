@@ -120,6 +120,8 @@ class DateScorer:
 
     def __call__(self, estimator: Any, X: Any, y: NDArray, dates: NDArray) -> float:
         prediction = np.asarray(estimator.predict(X), dtype=np.float64).ravel()
+        if not np.isfinite(prediction).all():
+            raise ValueError("a prediction is NaN or infinite.")
         return self.statistic(prediction, np.asarray(y, dtype=np.float64), np.unique(dates, return_inverse=True)[1])
 
 

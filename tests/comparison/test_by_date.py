@@ -57,6 +57,13 @@ def test_a_date_of_several_folds_has_the_mean_and_one_without_is_missing():
     assert both.notna().all()
 
 
+def test_a_fold_with_a_prediction_that_is_not_finite_is_missing():
+    candidates, fits = make_fits(PROBLEM, ROWS)
+    fits.outcomes[Key("good", 4)].prediction.values[3] = np.inf
+    ours = rank_ic_by_date(PROBLEM, candidates, fits)["good"]
+    assert ours.isna().tolist() == [False] * 24 + [True] * 6
+
+
 def test_horizon():
     assert label_horizon(PROBLEM) == 3
     assert label_horizon(panel(n_assets=2, n_dates=12)) == 1

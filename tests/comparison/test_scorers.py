@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 from skpapers.comparison._backtest import sharpe_ratio
@@ -149,6 +150,15 @@ def test_the_mean_has_no_rank_information():
     metrics = choose_metrics(["rank_ic", "spread", "sharpe"], "regression", y, timed=True, panel=True)
     scores = score_all(metrics, DummyRegressor().fit(X, y), X, y, dates=np.repeat([0, 1, 2], 4))
     assert scores == {"rank_ic": 0.0, "spread": 0.0, "sharpe": 0.0}
+
+
+def test_a_prediction_that_is_not_finite_has_no_rank():
+    y = np.array([0.1, 0.2, np.nan, 0.3])
+    metrics = choose_metrics("rank_ic", "regression", np.arange(4.0), timed=True, panel=True)
+    model = FunctionTransformer()
+    model.predict = lambda X: X[:, 0]
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        score_all(metrics, model, y[:, None], np.arange(4.0), dates=np.zeros(4, dtype=int))
 
 
 def test_signs_earn_without_assets():
