@@ -1,6 +1,7 @@
 """Comparisons of small tables that are fitted in this process."""
 
 import warnings
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ def make_problem(task, n=120, *, dates=0, assets=False, scoring=None):
         sample_weight=None,
         metadata={},
         preprocessing=preprocessing(features, kinds),
-        metrics=choose_metrics(scoring or SCORING[task], task, y, timed=bool(dates), panel=assets),
+        metrics=choose_metrics(list(scoring or SCORING[task]), task, y, timed=bool(dates), panel=assets),
         scoring=None,
         classes=np.unique(y) if task == "classification" else None,
         times=times,
@@ -110,10 +111,11 @@ def _outcome(problem, candidate, train, test):
     return Outcome(scores, 0.5, 0.5, prediction=prediction)
 
 
+@cache
 def make_comparison(
     task, n=120, *, dates=0, assets=False, scoring=None, command="python -m skpapers compare t.csv --target y"
 ):
-    """Fit the candidates on every fold, in this process."""
+    """Fit the candidates on every fold, in this process; once for all tests, which do not change the result."""
     problem = make_problem(task, n, dates=dates, assets=assets, scoring=scoring)
     candidates = candidates_of(task)
     outcomes = {

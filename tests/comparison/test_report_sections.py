@@ -15,7 +15,7 @@ from tests.comparison._report_cases import SCRIPT, make_comparison
 
 @pytest.fixture(scope="module")
 def panel():
-    return make_comparison("regression", 240, dates=40, assets=True, scoring=["rank_ic", "r2"])
+    return make_comparison("regression", 240, dates=40, assets=True, scoring=("rank_ic", "r2"))
 
 
 @pytest.fixture(scope="module")
