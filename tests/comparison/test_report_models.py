@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeRegressor
 
-from skpapers.comparison._report_models import N_COLUMNS, N_TEST_ROWS, importances, optimal_tree, sampled
+from skpapers.comparison._report_models import N_COLUMNS, N_TEST_ROWS, TREE_SECONDS, importances, optimal_tree, sampled
 from skpapers.tree import QuantBnBTree, QuantBnBTreeClassifier
 from tests.comparison._report_cases import SCRIPT, make_problem
 
@@ -76,6 +76,8 @@ def test_the_optimal_tree_is_that_of_all_rows(task):
     assert sum(leaf.n_rows for leaf in leaves) == root.n_rows
     assert tree.is_optimal_
     assert not hasattr(estimator, "tree_")
+    assert tree.time_limit == TREE_SECONDS
+    assert optimal_tree(problem, estimator.set_params(time_limit=5.0))[1].time_limit == 5.0
     if task == "classification":
         assert {leaf.answer for leaf in leaves} <= set(problem.classes)
         assert all(leaf.detail.endswith(" %") for leaf in leaves)
