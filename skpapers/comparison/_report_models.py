@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
 from skpapers.comparison._problem import Problem
+from skpapers.comparison._records import Candidate, Key
+from skpapers.comparison._references import prefers_raw_columns
 from skpapers.comparison._report_tree import Node, class_answer, prepared_columns, read_tree, regression_answer
+from skpapers.comparison._run import table_of
+from skpapers.comparison._setup import Setup
+from skpapers.comparison._worker import fit_pipeline
 
 N_TEST_ROWS = 2000
 N_REPEATS = 5
@@ -92,15 +97,50 @@ def importances(
     return [Importance(str(columns[j]), float(means[j]), float(values[j].min()), float(values[j].max())) for j in order]
 
 
-def optimal_tree(problem: Problem, estimator: BaseEstimator, max_rows: int | None = None) -> tuple[Node, BaseEstimator]:
+def fit(
+    problem: Problem,
+    candidate: Candidate,
+    max_rows: int | None,
+    train: NDArray[np.intp],
+    *,
+    seconds: float = math.inf,
+) -> tuple[Pipeline, NDArray[np.intp]]:
+    """Fit a candidate as in a fold.
+
+    Parameters
+    ----------
+    problem : Problem
+    candidate : Candidate
+        With an estimator.
+    max_rows : int or None
+        The candidate is fitted on a sample of so many of the training rows. None: on all.
+    train : ndarray
+        Numbers of the training rows.
+    seconds : float, default=inf
+        The time limit of an estimator that takes one and has none.
+
+    Returns
+    -------
+    model : Pipeline
+        It takes the columns of the table.
+    rows : ndarray
+        Numbers of the rows that the estimator was fitted on.
+    """
+    raw = candidate.kind == "own" and prefers_raw_columns(candidate.estimator, problem.frame, problem.y)
+    job = Setup(candidate, problem, raw).job(Key(candidate.name, 0, max_rows), train, train[:0], seconds)
+    return fit_pipeline(table_of(problem), job, job.estimator, job.train), job.train
+
+
+def optimal_tree(problem: Problem, candidate: Candidate, max_rows: int | None = None) -> tuple[Node, Any]:
     """Fit the preprocessing and the tree, for at most `TREE_SECONDS`.
 
     Parameters
     ----------
     problem : Problem
-    estimator : QuantBnBTree or QuantBnBTreeClassifier
+    candidate : Candidate
+        Its estimator is a QuantBnBTree or a QuantBnBTreeClassifier.
     max_rows : int, default=None
-        The last so many rows are fitted. None: all rows.
+        A sample of so many rows is fitted. None: all rows.
 
     Returns
     -------
@@ -108,16 +148,11 @@ def optimal_tree(problem: Problem, estimator: BaseEstimator, max_rows: int | Non
     tree : estimator
         Fitted.
     """
-    frame = problem.frame if max_rows is None else problem.frame.iloc[-max_rows:]
-    y = problem.y[-len(frame) :]
-    limited = clone(estimator)
-    if limited.time_limit is None:
-        limited.set_params(time_limit=TREE_SECONDS)
-    pipeline = Pipeline([("preprocessing", clone(problem.preprocessing)), ("model", limited)]).fit(frame, y)
-    tree = pipeline[-1]
+    model, rows = fit(problem, candidate, max_rows, np.arange(len(problem.y)), seconds=TREE_SECONDS)
+    tree = model[-1]
     if problem.task == "classification":
         answer = class_answer(tree.classes_)
     else:
-        answer = regression_answer(float(np.std(y)))
-    spreads = np.std(pipeline[0].transform(frame), axis=0)
-    return read_tree(tree.tree_, prepared_columns(pipeline[0]), answer, spreads), tree
+        answer = regression_answer(float(np.std(problem.y[rows])))
+    spreads = np.std(model[0].transform(problem.frame.iloc[rows]), axis=0)
+    return read_tree(tree.tree_, prepared_columns(model[0]), answer, spreads), tree

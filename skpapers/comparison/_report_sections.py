@@ -10,15 +10,13 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
 from skpapers.comparison import _report_figures as figures
 from skpapers.comparison._by_date import rank_ic_by_date
 from skpapers.comparison._records import Candidate
 from skpapers.comparison._report_charts import Axis, written
 from skpapers.comparison._report_content import Row, out_of_fold, shown_rows
-from skpapers.comparison._report_models import N_REPEATS, Importance, importances, optimal_tree, sampled
+from skpapers.comparison._report_models import N_REPEATS, Importance, fit, importances, optimal_tree, sampled
 from skpapers.comparison._report_svg import Drawing
 from skpapers.comparison._report_tree import Node
 from skpapers.comparison._scorers import score_all
@@ -179,24 +177,20 @@ def importance_section(result: Comparison, rows: list[Row]) -> Importances | Non
     """Fit the best row on the training rows of the last fold, and permute the columns of its test rows."""
     problem = result.problem
     best = next(iter(shown_rows(rows, result.candidates)), "")
-    estimator = _candidate(result, best).estimator if best else None
-    if estimator is None or problem.metadata:
+    if not best or problem.metadata:
         return None
     train, test = problem.plan.folds[-1]
-    max_rows = result.fits.shown.get(best)
-    train = train if max_rows is None else train[-max_rows:]
     ranks = problem.plan.ranks
     chosen = sampled(test, None if problem.assets is None or ranks is None else ranks[test])
     dates = None if ranks is None else ranks[chosen]
     metric = problem.metrics[0]
-    model = Pipeline([("preprocessing", clone(problem.preprocessing)), ("model", clone(estimator))])
 
     def score(model: Any, X: pd.DataFrame, y: NDArray) -> float:
         return score_all([metric], model, X, y, dates=dates)[metric.name]
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the comparison has noted them
-        model.fit(problem.frame.iloc[train], problem.y[train])
+        model, _ = fit(problem, _candidate(result, best), result.fits.shown.get(best), train)
         found = importances(model, problem.frame.iloc[chosen], problem.y[chosen], score)
     if not found:
         return None
@@ -220,11 +214,11 @@ def tree_section(result: Comparison) -> TreeSection | None:
     max_rows = result.fits.shown.get(candidate.name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        root, tree = optimal_tree(result.problem, estimator, max_rows)
+        root, tree = optimal_tree(result.problem, candidate, max_rows)
     proof = "proved optimal" if getattr(tree, "is_optimal_", False) else f"gap {tree.gap_:.2g}"
     what = "mean of the target" if result.problem.task == "regression" else "most frequent class and its share"
-    rows = "all" if max_rows is None else f"the last {max_rows:,}"
-    caption = f"Fitted on {rows} rows, {proof}; its depth is {tree.get_depth()}. A leaf gives the {what}."
+    rows = f"{root.n_rows:,} of {len(result.problem.y):,} rows"
+    caption = f"Fitted on {rows}, {proof}; its depth is {tree.get_depth()}. A leaf gives the {what}."
     return TreeSection(candidate.name, root, caption)
 
 

@@ -9,9 +9,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeRegressor
 
-from skpapers.comparison._report_models import N_COLUMNS, N_TEST_ROWS, TREE_SECONDS, importances, optimal_tree, sampled
-from skpapers.tree import QuantBnBTree, QuantBnBTreeClassifier
-from tests.comparison._report_cases import SCRIPT, make_problem
+from skpapers.comparison._records import Candidate, Key
+from skpapers.comparison._report_models import (
+    N_COLUMNS,
+    N_TEST_ROWS,
+    TREE_SECONDS,
+    fit,
+    importances,
+    optimal_tree,
+    sampled,
+)
+from tests.comparison._report_cases import SCRIPT, candidates_of, make_comparison, make_problem
 
 
 @pytest.mark.parametrize("n_columns", [3, 80])
@@ -68,16 +76,37 @@ def test_a_sample_of_rows_is_ordered_and_without_repeats():
 @pytest.mark.parametrize("task", ["regression", "classification"])
 def test_the_optimal_tree_is_that_of_all_rows(task):
     problem = make_problem(task)
-    estimator = (QuantBnBTree if task == "regression" else QuantBnBTreeClassifier)(max_depth=2)
-    root, tree = optimal_tree(problem, estimator)
+    candidate = candidates_of(task)[0]
+    root, tree = optimal_tree(problem, candidate)
     assert root.n_rows == len(problem.y)
     assert SCRIPT in root.question or "region is north" in root.question
     leaves = [leaf for half in (root.yes, root.no) for leaf in (half.yes, half.no)]
     assert sum(leaf.n_rows for leaf in leaves) == root.n_rows
     assert tree.is_optimal_
-    assert not hasattr(estimator, "tree_")
+    assert not hasattr(candidate.estimator, "tree_")
     assert tree.time_limit == TREE_SECONDS
-    assert optimal_tree(problem, estimator.set_params(time_limit=5.0))[1].time_limit == 5.0
     if task == "classification":
         assert {leaf.answer for leaf in leaves} <= set(problem.classes)
         assert all(leaf.detail.endswith(" %") for leaf in leaves)
+
+
+def test_a_fit_for_the_report_is_that_of_the_fold():
+    result = make_comparison("classification")
+    problem = result.problem
+    candidate = candidates_of("classification")[0]
+    train, test = problem.plan.folds[-1]
+    model, rows = fit(problem, candidate, None, train)
+    np.testing.assert_array_equal(rows, train)
+    stored = result.fits.outcomes[Key("optimal tree", 2)].prediction
+    np.testing.assert_array_equal(model.predict(problem.frame.iloc[test]), stored.values)
+    _, few = fit(problem, candidate, 30, train)
+    assert len(few) == 30
+    assert np.isin(few, train).all()
+
+
+def test_an_estimator_of_the_user_gets_the_columns_as_they_are():
+    problem = make_problem("regression")
+    tree = DecisionTreeRegressor(max_depth=2, random_state=0)
+    raw = make_pipeline(FunctionTransformer(lambda X: (X[["region"]] == "north").to_numpy(dtype=float)), tree)
+    model, _ = fit(problem, Candidate("mine", "own", raw, ""), None, np.arange(100))
+    assert model.predict(problem.frame.iloc[100:]).shape == (20,)

@@ -83,14 +83,14 @@ def test_importances_are_in_the_metric_that_decides(panel, classes):
     assert {bar.column for bar in of_classes.bars} == set(classes.problem.frame.columns)
 
 
-def test_a_tree_that_was_cut_to_fewer_rows_is_fitted_on_the_last_of_them(classes):
+def test_a_tree_that_was_cut_to_fewer_rows_is_fitted_on_as_many(classes):
     section = tree_section(classes)
     assert section.root.n_rows == 120
-    assert "all rows, proved optimal" in section.caption
+    assert "120 of 120 rows, proved optimal" in section.caption
     cut = replace(classes, fits=replace(classes.fits, shown=classes.fits.shown | {"optimal tree": 70}))
     section = tree_section(cut)
     assert section.root.n_rows == 70
-    assert "the last 70 rows" in section.caption
+    assert "70 of 120 rows" in section.caption
     none = replace(classes, candidates=[c for c in classes.candidates if c.name != "optimal tree"])
     assert tree_section(none) is None
 
