@@ -33,9 +33,9 @@ def _text(name: str) -> str:
     return (files("skpapers.comparison") / _FOLDER / name).read_text(encoding="utf-8")
 
 
-def _breakable(name: str) -> Markup:
+def breakable(name: str) -> Markup:
     """Allow a line break inside a name such as HistGradientBoosting or interest_rate."""
-    return Markup(re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=_)(?=[^_])", "<wbr>", str(escape(name))))
+    return Markup(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=_)(?=[^_])", "<wbr>", str(escape(name))))
 
 
 @cache
@@ -48,7 +48,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters["breakable"] = _breakable
+    environment.filters["breakable"] = breakable
     environment.tests["awkward"] = lambda name: max(map(len, re.split(r"[\s_]", name))) > _LONG_WORD
     environment.tests["finite"] = lambda value: value is not None and bool(np.isfinite(value))
     return environment

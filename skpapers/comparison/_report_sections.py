@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,9 @@ def _times(result: Comparison) -> tuple[NDArray, str]:
     times = problem.times
     if times is None:
         return np.arange(len(problem.y)), "row"
-    return _plain(times), str(times.name or "time")
+    # the problem names a column of the user by its place, such as "Time column 'date'"
+    quoted = re.fullmatch(r"\w+ column '(.*)'", str(times.name or "time"))
+    return _plain(times), quoted[1] if quoted else str(times.name or "time")
 
 
 def _time_figure(result: Comparison, names: list[str], drawing: Drawing) -> Figure | None:
@@ -122,10 +125,11 @@ def _rank_ic_figure(result: Comparison, names: list[str], drawing: Drawing) -> F
     series = [figures.Series(name, table[name].to_numpy()) for name in table]
     dates = _plain(pd.Series(table.index))
     picture = figures.rank_ic_over_time(drawing, series, dates, window=window, time=label)
-    means = ", ".join(f"{name} {table[name].mean():.3f}" for name in table)
+    counts = table.count()
+    means = ", ".join(f"{name} {table[name].mean():.3f} ({counts[name]:,} dates)" for name in table)
     caption = (
         f"Rank information coefficient per date, out of fold: the lines are means over {window} dates, the points are "
-        f"the single dates of {table.columns[0]}. Mean over all {len(table):,} dates: {means}."
+        f"the single dates of {table.columns[0]}. Means: {means}."
     )
     return Figure(picture, caption)
 

@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from skpapers.comparison._report import render
+from skpapers.comparison._report import breakable, render
 from tests.comparison import _browser
 from tests.comparison._report_cases import SCRIPT, make_comparison
 
@@ -112,6 +112,19 @@ def test_a_comparison_without_a_single_fit_has_a_report(regression):
     page = _Page(render(result, "name"))
     assert page.open == []
     assert "figure" not in page.counts
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("HistGradientBoosting", "Hist<wbr>Gradient<wbr>Boosting"),
+        ("convex gated ReLU", "convex gated ReLU"),
+        ("late_payments", "late_<wbr>payments"),
+        ("<aB>", "&lt;aB&gt;"),
+    ],
+)
+def test_a_line_may_break_between_the_words_of_a_name(name, shown):
+    assert breakable(name) == shown
 
 
 def test_two_reports_of_a_comparison_are_equal(panel):

@@ -34,7 +34,7 @@ def test_the_rank_ic_of_a_panel_is_that_of_its_dates(panel):
     table = pd.DataFrame({"date": panel.problem.times[found.rows].to_numpy(), "p": found.values})
     table["y"] = panel.problem.y[found.rows]
     values = [spearmanr(day["p"], day["y"]).statistic for _, day in table.groupby("date")]
-    assert f"Mean over all {len(values)} dates: linear {np.mean(values):.3f}" in rank_ic.caption
+    assert f"linear {np.mean(values):.3f} ({len(values)} dates)" in rank_ic.caption
     assert len(re.findall("<title", str(rank_ic.picture))) == 1
 
 
@@ -43,6 +43,9 @@ def test_a_picture_over_time_needs_time(panel, classes):
     assert len(over_time) == 2
     assert "rank IC in the test window" in over_time[0].caption
     assert len(predictions) == 2
+    assert ">date<" in str(over_time[0].picture)
+    named = replace(panel.problem, times=panel.problem.times.rename("Time column 'a b'"))
+    assert ">a b<" in str(_figures(replace(panel, problem=named))[0][0].picture)
     assert _figures(classes)[0] == []
 
 
