@@ -93,8 +93,6 @@ def whole_sample_features(
         if not len(values) or len(np.unique(values[:_FEWEST])) < _FEWEST // 2:
             continue
         used = values[kept]
-        steps = np.diff(used)
-        monotone = (steps >= 0).all() or (steps <= 0).all()
         samples = (used,) if len(used) == len(values) else (values, used)
         if any(_is_standardized(v, one[: len(v)]) for v in samples):
             reason = "mean 0 over all rows"
@@ -104,7 +102,7 @@ def whole_sample_features(
             reason = ""
         if reason and _has_own_mean(used, early):
             found[name] = reason
-        if name not in found and not monotone and any(map(_is_rank, samples)) and not _is_rank(used[early]):
+        if name not in found and any(map(_is_rank, samples)) and not _is_rank(used[early]):
             found[name] = "ranked among all rows"
     return found
 

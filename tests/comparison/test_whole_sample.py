@@ -87,6 +87,8 @@ def test_rows_that_are_not_used_count_in_a_mean():
         by_asset(X, lambda s: ((s - s.expanding().mean()) / s.expanding().std()).fillna(0.0)),
         np.where(np.arange(N) % 2, 1.0, -1.0),  # a balanced design
         np.arange(N),
+        np.arange(N) ^ 1,  # counts, in pairs that are swapped
+        RNG.permutation(np.arange(N) % 48),  # a balanced design, too
         RANKS / T,
         np.zeros(N),
         RNG.uniform(size=N),
@@ -133,4 +135,10 @@ def test_persistent_targets_are_not_sums(kept):
     for i, step in enumerate(steps):
         level = kept * level + step
         y[i] = level
+    assert likely_horizon(Target.of(y, "regression", np.arange(5000), None)) == 1
+
+
+def test_a_moving_average_is_no_sum():
+    steps = np.random.default_rng(0).normal(size=5001)
+    y = steps[1:] + 0.6 * steps[:-1]
     assert likely_horizon(Target.of(y, "regression", np.arange(5000), None)) == 1
