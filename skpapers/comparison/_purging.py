@@ -123,7 +123,7 @@ class PurgedSplit:
         folds = []
         for _, times in windows.split(np.arange(n_times)):
             test = np.flatnonzero(np.isin(codes, times))
-            train = np.flatnonzero(ranks + self.gap < ranks[test[0]])
+            train = np.flatnonzero(ranks + self.gap < ranks[test].min())
             train = purge(train, test, ranks, self.label_end)
             folds.append((without_groups(train, test, self.groups), test))
         return [fold for fold in folds if len(fold[0])]

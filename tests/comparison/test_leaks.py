@@ -150,6 +150,20 @@ def test_whatever_tells_dates_apart_determines_the_target_of_a_date():
     assert leaks(columns, market[ranks + 1], ranks=ranks) == {}
     up = np.where(market > 0, "up", "down")[ranks + 1]
     assert leaks(columns, up, ranks=ranks) == {}
+    mixed = rng.permutation(2000)
+    assert leaks(pd.DataFrame(columns).iloc[mixed], market[ranks + 1][mixed], ranks=ranks[mixed]) == {}
+    assert leaks(pd.DataFrame(columns).iloc[mixed], up[mixed], ranks=ranks[mixed]) == {}
+
+
+def test_three_classes():
+    y = np.array(["p", "q", "r"])[RNG.integers(0, 3, N)]
+    first = np.where(NOISE > 0, "a", "b")
+    columns = {
+        "names": np.where(y == "p", 7, np.where(y == "q", 2, 4)),
+        "merged": np.where(y == "p", "a", "b"),
+        "split": pd.Series(np.where(y == "p", first, "c")).where(y != "r"),
+    }
+    assert leaks(columns, y) == {"names": "is the target under other names", "split": "determines the class"}
 
 
 def test_rows_that_are_sorted_by_a_column():
