@@ -137,7 +137,10 @@ class PurgedSplit:
             return
         folds = self._windows()
         if not folds:
-            raise ValueError("Every training row of every inner window has a label that overlaps its test rows.")
+            raise ValueError(
+                f"The training rows are too few for folds inside them: labels of up to {self._longest()} timestamps "
+                "overlap every test row."
+            )
         yield from folds
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:

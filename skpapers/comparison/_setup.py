@@ -125,7 +125,10 @@ class Setup:
             return bool(counts.min() < N_INNER)
         splitter = next(iter(inner.values()))
         groups = None if self.groups is None else self.groups[rows]
-        splits = splitter.split(np.zeros((len(y), 1)), y, groups)
+        try:
+            splits = list(splitter.split(np.zeros((len(y), 1)), y, groups))
+        except ValueError:  # too few rows for folds: the fit says so, in the row of the estimator
+            return False
         return any(len(np.unique(y[side])) < len(counts) for split in splits for side in split)
 
     def _hold_back(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:

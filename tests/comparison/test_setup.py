@@ -43,3 +43,13 @@ def test_own_folds_are_stratified():
         table = replace(classification(120, scoring="roc_auc"), y=y, plan=plan)
         setup = Setup(Candidate("HS", "method", HierarchicalShrinkageClassifierCV(), ""), table)
         assert setup.job(Key("HS", 0), *plan.folds[0]).estimator.scoring == expected
+
+
+@pytest.mark.parametrize("label_end", [None, np.full(120, 200)])
+def test_too_few_rows_for_folds_inside_are_an_error_of_the_fit_alone(label_end):
+    table = classification(120, cv="time")
+    table = replace(table, plan=replace(table.plan, label_end=label_end))
+    setup = Setup(Candidate("HS", "method", HierarchicalShrinkageClassifierCV(), ""), table)
+    job = setup.job(Key("HS", 0), np.arange(60 if label_end is not None else 2), np.arange(60, 80))
+    with pytest.raises(ValueError, match=r"The training rows are too few|Too many splits|Cannot have number of folds"):
+        job.estimator.fit(table.frame.iloc[job.train].to_numpy(dtype=float), table.y[job.train])
