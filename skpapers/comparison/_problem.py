@@ -100,6 +100,31 @@ def _weights(given: Any, n_given: int, timeline: Timeline) -> tuple[np.ndarray |
     return weights, [note]
 
 
+def _plan(
+    cv: Any,
+    features: pd.DataFrame,
+    y: np.ndarray,
+    task: str,
+    groups: np.ndarray | None,
+    n_given: int,
+    timeline: Timeline,
+) -> Plan:
+    """Return the folds; splits of the user name the rows as they were given."""
+    rows = np.full(n_given, -1)
+    rows[timeline.kept] = np.arange(len(timeline.kept))
+    return make_plan(
+        cv,
+        features,
+        y,
+        task,
+        ranks=timeline.ranks,
+        groups=groups,
+        rows=rows,
+        windows=timeline.windows,
+        time_name=timeline.name,
+    )
+
+
 def make_problem(
     X: Any,
     y: Any,
@@ -126,23 +151,8 @@ def make_problem(
     labels = _roles.clean_target(target, task)
     group_codes = None if groups is None else _taken(groups, "groups", n_given, kept, _clean_groups)
     weights, weight_notes = _weights(sample_weight, n_given, timeline)
-    per_row = {
-        name: _taken(values, f"metadata[{name!r}]", n_given, kept, _clean_metadata) for name, values in given.items()
-    }
     features, kinds, notes = clean_features(whole.iloc[kept].reset_index(drop=True))
-    rows = np.full(n_given, -1)
-    rows[kept] = np.arange(len(kept))
-    plan = make_plan(
-        options.cv,
-        features,
-        labels,
-        task,
-        ranks=timeline.ranks,
-        groups=group_codes,
-        rows=rows,
-        windows=timeline.windows,
-        time_name=timeline.name,
-    )
+    plan = _plan(options.cv, features, labels, task, group_codes, n_given, timeline)
     metrics = choose_metrics(
         scoring,
         task,
@@ -164,7 +174,10 @@ def make_problem(
         plan=plan,
         groups=group_codes,
         sample_weight=weights,
-        metadata=per_row,
+        metadata={
+            name: _taken(values, f"metadata[{name!r}]", n_given, kept, _clean_metadata)
+            for name, values in given.items()
+        },
         preprocessing=preprocessing(features, kinds),
         metrics=metrics,
         scoring=scoring,
