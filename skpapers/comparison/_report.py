@@ -6,6 +6,7 @@ import base64
 import hashlib
 import platform
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -59,6 +60,13 @@ def _versions() -> str:
     return ", ".join([*(f"{name} {version(name)}" for name in packages), f"Python {platform.python_version()}"])
 
 
+def _is_sorted(scores: Sequence[float], *, ascending: bool) -> bool:
+    """Whether the scores are in order; those of rows that lack a fold come after the others."""
+    known = np.array([score for score in scores if np.isfinite(score)])
+    steps = np.diff(known) if ascending else -np.diff(known)
+    return bool((steps >= 0).all() and np.isfinite(scores[: len(known)]).all())
+
+
 def render(result: Comparison, name: str) -> str:
     """Return the report as HTML."""
     rows = make_rows(result)
@@ -72,6 +80,7 @@ def render(result: Comparison, name: str) -> str:
         "verdict": result.verdict,
         "metric": metrics[0].label,
         "loss": metrics[0].loss,
+        "is_sorted": _is_sorted([row.score for row in rows], ascending=metrics[0].loss),
         "labels": [{"text": label, "loss": label in losses} for label in further_metrics(result.frame)],
         "rows": rows,
         "axes": make_axes(rows),

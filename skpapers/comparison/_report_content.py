@@ -113,7 +113,8 @@ def command_of(name: str, command: str) -> str:
 def _p_value(value: float) -> str:
     if not np.isfinite(value):
         return ""
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    text = "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _differences(frame: pd.DataFrame, cells: _Cells, head: str, against: str) -> list[Difference | None]:

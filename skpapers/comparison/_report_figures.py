@@ -148,6 +148,7 @@ def calibration(
     """
     counts = np.array([np.sum(y == label) for label in classes])
     order = np.argsort(-counts, kind="stable")
+    largest = 0.1
     shown = order[1:] if len(classes) == 2 else np.sort(order[:_N_CURVES])
     with drawing.figure(f"calibration curve of {name}, out of fold") as (axes, picture):
         for colour, number in zip(SERIES, shown, strict=False):
@@ -162,12 +163,15 @@ def calibration(
                 ax=axes,
             )
             display.line_.set(color=colour, marker="o", markersize=3.5, linewidth=1.4)
+            largest = max(largest, display.prob_true.max(), display.prob_pred.max())
         axes.set_xlabel(f"predicted probability, mean of each of {_N_BINS} equal groups")
         axes.set_ylabel("observed share")
         handles, labels = axes.get_legend_handles_labels()
         labels = ["perfect" if label == "Perfectly calibrated" else f"class {label}" for label in labels]
         axes.legend(handles, labels, loc="upper left")
-        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        # the curve of a rare class lies in a corner of the unit square
+        top = min(1.0, 1.1 * largest)
+        axes.set(xlim=(-0.02 * top, 1.02 * top), ylim=(-0.02 * top, 1.02 * top))
     return picture[0]
 
 

@@ -114,6 +114,15 @@ def test_a_comparison_without_a_single_fit_has_a_report(regression):
     assert "figure" not in page.counts
 
 
+def test_the_table_says_how_it_is_sorted_if_it_is(regression, classes):
+    assert 'aria-sort="descending"' in render(regression, "name")
+    assert 'aria-sort="ascending"' in render(classes, "name")
+    result = replace(regression)
+    # a row that lacks a fold comes after the others, whatever its score
+    vars(result)["frame"] = regression.frame.iloc[[1, 0, 2, 3]].reset_index(drop=True)
+    assert "aria-sort" not in render(result, "name").partition("</thead>")[0].rpartition("<thead>")[2]
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

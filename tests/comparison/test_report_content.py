@@ -8,6 +8,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
+from skpapers.cli._parser import make_parser
 from skpapers.comparison._records import Candidate
 from skpapers.comparison._report_content import (
     command_of,
@@ -47,6 +48,9 @@ def test_the_command_of_a_row_is_that_of_the_comparison_for_one_method(losses):
     rows = {row.name: row.command for row in make_rows(losses)}
     words = shlex.split(rows["optimal tree"])
     assert words == [*shlex.split(losses.command), "--methods", "optimal tree"]
+    read, _ = make_parser()
+    parsed = read.parse_args(shlex.split(command_of("HS tree", f"{losses.command} --methods 'A,HS tree'"))[3:])
+    assert parsed.methods == "HS tree"  # the last one counts
     assert shlex.split(rows["broken $x_1$"])[-1] == "broken $x_1$"
     assert rows["linear"] == ""
     assert command_of("optimal tree", "skpapers.compare(X, y)") == command_of("optimal tree", "") == ""
