@@ -1,4 +1,5 @@
-# make tour | make test | make test-slow | make notebooks | make docs | make bench | make tables: each makes .venv itself.
+# make tour | make test | make test-slow | make notebooks | make docs | make bench | make tables | make screens: each
+# makes .venv itself.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
@@ -7,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 KERNELS := $(shell grep -rlE --include=*.py "^(from|import) numba" skpapers | LC_ALL=C sort)
 export NUMBA_CACHE_DIR := $(CURDIR)/.numba_cache/$(shell (cat $(KERNELS); env | grep '^NUMBA_' | grep -v CACHE_DIR | LC_ALL=C sort) | sha256sum | cut -c1-16)
 
-.PHONY: tour test test-slow notebooks docs bench tables clean
+.PHONY: tour test test-slow notebooks docs bench tables screens clean
 
 tour: .venv/installed
 	$(BIN)/python -m skpapers compare
@@ -42,6 +43,10 @@ bench: benchmarks/.venv/installed
 
 tables: .venv/installed
 	$(BIN)/python docs/tables.py
+
+# The screens and the picture of the pages: after a change of what compare prints.
+screens: .venv/installed
+	$(BIN)/python docs/screens.py
 
 clean:
 	rm -rf .venv benchmarks/.venv .numba_cache docs/_build docs/notebooks
