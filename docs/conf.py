@@ -37,7 +37,20 @@ nb_merge_streams = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"{project} {release}"
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    # pages with wide tables and screens have no list of their headings
+    "secondary_sidebar_items": {
+        "**": ["page-toc"],
+        "index": [],
+        "reproduction": [],
+        "guide/index": [],
+        "guide/compare": [],
+    },
+}
 html_sidebars = {"index": [], "reproduction": [], "changelog": [], "contributing": []}
 html_show_sourcelink = False
 

@@ -43,9 +43,13 @@ GUIDE = """# Guide
 [Compare the methods](compare.md) on a table of your own first: it says in one screen which of them beat what you would
 use anyway. The pages below say of each method how it works, when it helps and when it does not.
 
+<div class="stacked">
+
 | You have, or want | Guide page | Estimators | Claims, measured here |
 |---|---|---|---|
 {rows}
+
+</div>
 
 ```{{toctree}}
 :hidden:

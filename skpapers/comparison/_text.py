@@ -34,6 +34,7 @@ _NARROW = 100
 _INDENT = 2
 # The most characters of a name on a narrow screen.
 _SHORTEST_NAME = 20
+_SHORTEST_TITLE = 24
 
 
 def make_console() -> Console:
@@ -98,17 +99,27 @@ def _call(code: str) -> str:
     return f"{head}{bracket}...)" if arguments.rstrip(")") else code
 
 
+def _cut_title(paper: str, width: int, mark: str) -> str:
+    """Cut the title of a paper, and keep its venue; the venue alone if little of the title would be left."""
+    title, comma, venue = paper.rpartition(", ")
+    room = width - cell_len(comma + venue)
+    return shortened(title, room, mark) + comma + venue if room >= _SHORTEST_TITLE else venue
+
+
 def code_lines(frame: pd.DataFrame, width: int, mark: str = "…") -> Iterator[str]:
     """Yield one line for every row: its name, the code that builds it, and its paper.
 
-    Code that is too long is written without its arguments. Where that is not enough the paper is written as its venue,
-    or left out.
+    Code that is too long is written without its arguments. If that is not enough the title of the paper is cut, or
+    left out, and at last its venue as well.
     """
     names = [shortened(name, _name_width(width), mark) for name in frame["method"]]
     start = max(map(cell_len, names)) + _GAP
-    venues = [paper.rpartition(", ")[2] for paper in frame["paper"]]
-    for papers in (list(frame["paper"]), venues, [""] * len(frame)):
-        room = width - start
+    room = width - start
+    full = list(frame["paper"])
+    longest = max((cell_len(_call(code)) for code, paper in zip(frame["code"], full, strict=True) if paper), default=0)
+    cut = [_cut_title(paper, room - longest - _GAP, mark) for paper in full]
+    venues = [paper.rpartition(", ")[2] for paper in full]
+    for papers in (full, cut, venues, [""] * len(frame)):
         reserved = max(map(cell_len, papers), default=0)
         rooms = [room - (reserved + _GAP) * bool(paper) for paper in papers]
         codes = [
