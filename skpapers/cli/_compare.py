@@ -163,11 +163,12 @@ def run_compare(given: dict[str, Any], compare: Parser) -> bool:
         with _explained(options, notes):
             result = skpapers.comparison.compare(**data, **settings, verbose=1)
         result = _with_notes(result, notes, command_of(given))
-        try:
+        read = False
+        try:  # the screen comes first: the report takes a while
+            read = _print(heading, result)
+        finally:
             if folder is not None:
                 _write(name, heading, result, folder, config_text(given))
-        finally:
-            read = _print(heading, result)
         if result.fits.interrupted:
             return False
         if folder is None and not read:

@@ -13,7 +13,12 @@ from skpapers import cli
 from skpapers.cli._parser import make_parser, option_keys, option_name
 from tests.cli._made import result
 
-OUTPUTS = ["comparison.csv", "comparison.md", "comparison.png", "comparison.toml"]
+
+def outputs(table="comparison"):
+    """Return the names of the files that --out writes."""
+    return {f"{table}.{end}" for end in ("csv", "md", "png", "toml")} | {
+        "report.html" if table == "comparison" else f"{table}.html"
+    }
 
 
 @pytest.fixture
@@ -188,7 +193,7 @@ def test_print_fits_the_width(calls, table, capsys, monkeypatch, width):
 def test_out_writes_the_result_and_the_options(calls, table, tmp_path):
     folder = tmp_path / "new" / "folder"
     assert cli.main(["compare", table, "--target", "y", "--cv", "3", "--out", str(folder)]) == 0
-    assert sorted(path.name for path in folder.iterdir()) == [*OUTPUTS, "report.html"]
+    assert {path.name for path in folder.iterdir()} == outputs()
     assert (folder / "report.html").read_text() == Path(table).name
     assert pd.read_csv(folder / "comparison.csv")["method"].tolist() == ["A", "B"]
     assert pd.read_csv(folder / "comparison.csv")["code"].tolist() == ["skpapers.A(depth=2)", "skpapers.B()"]
@@ -208,8 +213,7 @@ def test_built_in_tables(calls, capsys, tmp_path):
     out = capsys.readouterr().out
     assert out.index("raisin: ") < out.index("concrete: ")
     tables = ("concrete", "raisin")
-    names = [name.replace("comparison", table) for table in tables for name in [*OUTPUTS, "comparison.html"]]
-    assert {p.name for p in tmp_path.iterdir()} == set(names)
+    assert {p.name for p in tmp_path.iterdir()} == outputs("concrete") | outputs("raisin")
     assert all((tmp_path / f"{table}.html").read_text() == table for table in tables)
 
 
