@@ -210,6 +210,10 @@ def test_out_writes_the_result_and_the_options(calls, table, tmp_path):
 def test_built_in_tables(calls, capsys, tmp_path):
     assert cli.main(["compare", "--out", str(tmp_path)]) == 0
     assert [call["X"].shape for call in calls] == [(900, 7), (1030, 8)]
+    assert [Path(call["checkpoint"]).parts[-2:] for call in calls] == [
+        ("checkpoint", "raisin"),
+        ("checkpoint", "concrete"),
+    ]
     out = capsys.readouterr().out
     assert out.index("raisin: ") < out.index("concrete: ")
     tables = ("concrete", "raisin")
