@@ -1,6 +1,5 @@
 """Settings of Sphinx. Facts about the project are in pyproject.toml."""
 
-import sys
 import tomllib
 from pathlib import Path
 
@@ -8,10 +7,6 @@ import skpapers
 from skpapers.papers import table
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-from signatures import process_signature, say_array_like  # noqa: E402
-
 FACTS = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 
 project = FACTS["name"]
@@ -24,6 +19,8 @@ templates_path = ["_templates"]
 default_role = "literal"
 
 autosummary_generate = True
+autodoc_typehints = "none"  # signatures are short as scikit-learn's; the parameters' types are in the docstrings
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 
 myst_enable_extensions = ["colon_fence", "dollarmath", "substitution"]
@@ -62,5 +59,3 @@ def setup(app):
         return True if str(getattr(obj, "__module__", "")).startswith("sklearn.") else None
 
     app.connect("autodoc-skip-member", skip)
-    app.connect("autodoc-process-signature", process_signature)
-    app.connect("doctree-read", say_array_like)
