@@ -9,7 +9,6 @@ import re
 import sys
 from pathlib import Path
 
-from matplotlib.figure import Figure
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from skpapers import compare  # noqa: E402
 from skpapers.comparison import Comparison  # noqa: E402
+from skpapers.comparison._display import figure_of  # noqa: E402
 from skpapers.comparison._text import result_text  # noqa: E402
 from skpapers.datasets import load_concrete, load_raisin  # noqa: E402
 
@@ -31,15 +31,6 @@ def screen(result: Comparison, name: str, width: int) -> str:
     return result_text(result, name, Console(file=io.StringIO(), width=width, highlight=False)).strip("\n")
 
 
-def draw(result: Comparison) -> None:
-    """Draw the gains over the baselines, and over the best reference."""
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    for ax, against in zip(figure.subplots(ncols=2), ("baseline", "reference"), strict=True):
-        result.plot(against=against, ax=ax)
-    PICTURE.parent.mkdir(exist_ok=True)
-    figure.savefig(PICTURE, dpi=110)
-
-
 def main() -> None:
     """Compare, and rewrite the pages."""
     results = {}
@@ -51,7 +42,8 @@ def main() -> None:
         text = file.read_text(encoding="utf-8")
         text = PLACE.sub(lambda place: place[1] + screen(results[place[2]], place[2], int(place[3])) + place[4], text)
         file.write_text(text, encoding="utf-8")
-    draw(results["concrete"])
+    PICTURE.parent.mkdir(exist_ok=True)
+    figure_of(results["concrete"]).savefig(PICTURE, dpi=110)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import skpapers
 from skpapers.cli._config import command_of, config_text, read_config
@@ -23,6 +23,13 @@ _OWN = "comparison"  # name of the files about a table of the user
 _SCHEMES = ("time", "walk-forward", "purged")
 # Options that are passed on under their own names.
 _PASSED_ON = ("task", "gap", "horizon", "embargo", "train_size", "step", "time_budget", "n_jobs", "resume")
+
+
+class _Folders(NamedTuple):
+    """Where the result and the best pipeline are written, None for nowhere."""
+
+    out: Path | None
+    save: Path | None
 
 
 def _cv(text: str) -> int | str:
@@ -100,15 +107,22 @@ def _explained(options: argparse.Namespace, notes: list[str]) -> Iterator[None]:
         raise ValueError(" ".join([str(error), *(f"Note: {n}." for n in notes if n.startswith(heads))])) from error
 
 
+def _save(result: Comparison, folder: Path) -> None:
+    """Write the best pipeline, fitted on all rows, and say where it is."""
+    from skpapers.comparison._save import save_model
+
+    notes = save_model(result.best_estimator_, folder, result.best_method_)
+    for line in (f"{result.best_method_} is in {folder}: python {folder / 'predict.py'} TABLE.csv predicts", *notes):
+        print(f"skpapers: {line}", file=sys.stderr)
+
+
 def _write(name: str, heading: str, result: Comparison, folder: Path, config: str) -> None:
     """Write the table as .csv, .md and .png, the report, and the options of the run."""
-    from matplotlib.figure import Figure
+    from skpapers.comparison._display import figure_of
 
     result.to_frame().to_csv(folder / f"{name}.csv", index=False)
     (folder / f"{name}.md").write_text(result.to_markdown(), encoding="utf-8")
-    figure = Figure(figsize=(8, 1.4 + 0.5 * len(result.frame)), layout="constrained")
-    result.plot(ax=figure.subplots())
-    figure.savefig(folder / f"{name}.png", dpi=150)
+    figure_of(result).savefig(folder / f"{name}.png", dpi=150)
     (folder / f"{name}.toml").write_text(config, encoding="utf-8")
     result.report(folder / ("report.html" if name == _OWN else f"{name}.html"), name=heading)
 
@@ -152,14 +166,14 @@ def run_compare(given: dict[str, Any], compare: Parser) -> bool:
     if path is not None:
         given = read_config(path, compare) | given
     options = complete(given, compare)
-    folder = _folder(options, "out")
+    folders = _Folders(_folder(options, "out"), _folder(options, "save"))
     settings = _settings(options)
     tables = built_in_tables(options) if options.table is None else {_OWN: own_table(options)}
-    kept = settings.get("checkpoint")
+    checkpoint = settings.get("checkpoint")
     for name, (data, notes) in tables.items():
         heading = Path(options.table).name if options.table else name
-        if len(tables) > 1 and kept is not None:
-            settings["checkpoint"] = str(Path(kept) / name)
+        if len(tables) > 1 and checkpoint is not None:
+            settings["checkpoint"] = str(Path(checkpoint) / name)
         with _explained(options, notes):
             result = skpapers.comparison.compare(**data, **settings, verbose=1)
         result = _with_notes(result, notes, command_of(given))
@@ -167,10 +181,19 @@ def run_compare(given: dict[str, Any], compare: Parser) -> bool:
         try:  # the screen comes first: the report takes a while
             read = _print(heading, result)
         finally:
-            if folder is not None:
-                _write(name, heading, result, folder, config_text(given))
+            _write_all(name, heading, result, folders, config_text(given))
         if result.fits.interrupted:
             return False
-        if folder is None and not read:
+        if folders == _Folders(None, None) and not read:
             return True
     return True
+
+
+def _write_all(name: str, heading: str, result: Comparison, folders: _Folders, config: str) -> None:
+    """Write what the user asked for; a run that was interrupted has no best pipeline yet."""
+    if folders.out is not None:
+        _write(name, heading, result, folders.out, config)
+    if folders.save is not None and not result.fits.interrupted and result.best_method_:
+        folder = folders.save if name == _OWN else folders.save / name
+        folder.mkdir(exist_ok=True)
+        _save(result, folder)

@@ -13,13 +13,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from skpapers.comparison._result import Comparison
+
 Against = Literal["baseline", "reference"]
-_NAMES = {
+_NAMES: dict[Against, list[str]] = {
     "baseline": ["difference", "interval_low", "interval_high"],
     "reference": ["reference_difference", "reference_low", "reference_high"],
 }
 # Wholly below 0, holding 0, wholly above 0.
 _COLOURS = ("#c2410c", "#64748b", "#1a8754")
+
+
+def figure_of(result: Comparison) -> Figure:
+    """Return a figure of the gains over the baselines and, beside them, over the best reference."""
+    from matplotlib.figure import Figure
+
+    sides: list[Against] = [side for side in _NAMES if result.frame[_NAMES[side][0]].notna().any()] or ["baseline"]
+    rows = max(int(result.frame[_NAMES[side][0]].notna().sum()) for side in sides)
+    figure = Figure(figsize=(6.0 * len(sides), 1.2 + 0.4 * rows), layout="constrained")
+    for ax, side in zip(figure.subplots(ncols=len(sides), squeeze=False)[0], sides, strict=True):
+        result.plot(against=side, ax=ax)
+    return figure
 
 
 class ComparisonDisplay:

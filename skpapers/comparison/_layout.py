@@ -43,6 +43,7 @@ DROP_ORDER = (
     "reference_interval",
     "short certificate",
     "short rows",
+    "short baseline",
     "baseline",
     "short score",
     "fit_seconds",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from skpapers.comparison._display import Against, ComparisonDisplay
 from skpapers.comparison._problem import Problem
@@ -57,6 +58,10 @@ class Comparison:
 
     best_method_ : str
         Name of the row with the best score; see `verdict` for those that cannot be told apart from it.
+
+    best_estimator_ : Pipeline
+        The best method with its preprocessing, fitted on all rows when it is first used. A method that was fitted on a
+        sample is fitted on as many rows as its row says.
 
     verdict : str
         Which methods are best, in words.
@@ -156,6 +161,19 @@ class Comparison:
         """The row with the best score, "" without a score."""
         scored = self.frame[self.frame["score"].notna()]
         return "" if scored.empty else str(scored["method"].iloc[0])
+
+    @cached_property
+    def best_estimator_(self) -> Pipeline:
+        """The best method fitted on all rows, or on as many as its row says; fitted when it is first used.
+
+        It takes a table with the columns of X.
+        """
+        from skpapers.comparison._refit import refit
+
+        best = next((candidate for candidate in self.candidates if candidate.name == self.best_method_), None)
+        if best is None:
+            raise ValueError("There is no best estimator: no method has a score.")
+        return refit(self.problem, best, self.fits.shown.get(best.name))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a pandas DataFrame of its own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ _INDENT = 2
 # The most characters of a name on a narrow screen.
 _SHORTEST_NAME = 20
 _SHORTEST_TITLE = 24
+_LAST_STEP = re.compile(r".*\('\w+', ([\w.]+)\(")
 
 
 def make_console() -> Console:
@@ -68,13 +70,18 @@ def _name_width(width: int) -> int:
 
 def _with_short_names(columns: Sequence[Column], width: int, mark: str) -> list[Column]:
     """Cut long names of methods and baselines."""
-    most = _name_width(width)
-    return [
-        replace(column, cells=tuple(shortened(cell, most, mark) for cell in column.cells))
-        if column.key in ("method", "baseline")
-        else column
-        for column in columns
-    ]
+
+    def cut(column: Column, most: int) -> Column:
+        return replace(column, cells=tuple(shortened(cell, most, mark) for cell in column.cells))
+
+    found = []
+    for column in columns:
+        if column.key in ("method", "baseline"):
+            column = cut(column, _name_width(width))
+        if column.key == "baseline":
+            column = replace(column, short=cut(column, _SHORTEST_NAME))
+        found.append(column)
+    return found
 
 
 def _style(column: Column, cell: str) -> str:
@@ -94,8 +101,11 @@ def _drawn(columns: Sequence[Column], gap: int) -> Table:
 
 
 def _call(code: str) -> str:
-    """Return a call without its arguments: ``"skpapers.QuantBnBTree(...)"``."""
+    """Return a call without its arguments, ``"skpapers.QuantBnBTree(...)"``; of a Pipeline the last step is named."""
     head, bracket, arguments = code.partition("(")
+    last = _LAST_STEP.search(arguments) if head.endswith(".Pipeline") else None
+    if last is not None:
+        return f"Pipeline(..., {last[1]}(...))"
     return f"{head}{bracket}...)" if arguments.rstrip(")") else code
 
 

@@ -322,3 +322,19 @@ def test_options_of_the_command_line_win_over_the_file(calls, table, tmp_path):
     assert cli.main(["compare", "--config", str(config), "--cv", "4", "--metric", "rmse"]) == 0
     (call,) = calls
     assert (call["cv"], call["scoring"], call["gap"]) == (4, "rmse", 2)
+
+
+def test_save_writes_the_best_pipeline(table, tmp_path, capsys):
+    folder = tmp_path / "model"
+    options = ["--target", "y", "--cv", "2", "--methods", "HS tree", "--references", "mean", "--time-budget", "20"]
+    frame = pd.DataFrame({"x": range(40), "z": ["a", "b"] * 20, "y": [i % 7 + 0.5 for i in range(40)]})
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    assert cli.main(["compare", str(tmp_path / "long.csv"), *options, "--save", str(folder)]) == 0
+    assert {"model.joblib", "predict.py"} <= {path.name for path in folder.iterdir()}
+    assert f"python {folder / 'predict.py'} TABLE.csv predicts" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_saves_no_pipeline(monkeypatch, table, tmp_path):
+    monkeypatch.setattr(skpapers.comparison, "compare", lambda X, y, **options: result(interrupted=True))
+    assert cli.main(["compare", table, "--target", "y", "--save", str(tmp_path / "model")]) == 130
+    assert list((tmp_path / "model").iterdir()) == []

@@ -4,7 +4,7 @@ import matplotlib
 import pytest
 from matplotlib.figure import Figure
 
-from skpapers.comparison._display import ComparisonDisplay
+from skpapers.comparison._display import ComparisonDisplay, figure_of
 from tests.comparison._shown import shown
 
 matplotlib.use("agg")
@@ -52,6 +52,15 @@ def test_a_new_figure_grows_with_the_rows():
     display = ComparisonDisplay(shown().frame).plot()
     assert display.figure_.get_size_inches()[1] == pytest.approx(1.2 + 0.45 * 3)
     matplotlib.pyplot.close("all")
+
+
+def test_a_figure_of_both():
+    made = shown()
+    made.plot = lambda against, ax: ComparisonDisplay(made.frame, against=against).plot(ax=ax)
+    left, right = figure_of(made).axes
+    assert len(left.get_yticks()) == len(right.get_yticks()) == 3
+    made.frame["reference_difference"] = float("nan")
+    assert len(figure_of(made).axes) == 1
 
 
 def test_unknown_against():

@@ -68,7 +68,8 @@ def test_columns_are_left_out_in_the_stated_order():
     for before, after in pairwise(kept):
         steps += [key for key in before if key not in after]
         steps += [f"short {key}" for key in after if after[key] != before[key]]
-    assert set(steps) == {"metric RMSE", "metric MAE", *DROP_ORDER}
+    # the short form of names of baselines depends on the screen: `_text` adds it
+    assert set(steps) == {"metric RMSE", "metric MAE", *DROP_ORDER} - {"short baseline"}
     order = ("metric RMSE", "metric MAE", *DROP_ORDER)
     assert sorted(steps[2:], key=order.index) == steps[2:]
     assert set(kept[-1]) == {"method", "score", "rows", "difference", "interval"}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from skpapers.comparison import Comparison, compare
+from skpapers.comparison._records import Fits
 from skpapers.comparison._result import class_balance
 from skpapers.papers import Spec
 from tests.comparison._estimators import HERE, STUMP, TREE, numbers
@@ -79,3 +80,19 @@ def test_matplotlib_is_loaded_to_draw_only():
     code = "import sys, skpapers.comparison; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_best_estimator_is_fitted_when_it_is_used(result):
+    X, y = numbers(60)
+    model = result.best_estimator_
+    assert result.best_estimator_ is model
+    assert model.predict(X).shape == (60,)
+    assert (model.predict(X) == y).mean() > 0.5
+
+
+def test_without_a_score_there_is_no_best_estimator(result):
+    empty = Comparison(result.problem, result.candidates, Fits({}, {}))
+    assert empty.best_method_ == ""
+    assert empty.verdict == "No method has a score."
+    with pytest.raises(ValueError, match="no method has a score"):
+        empty.best_estimator_.predict([])

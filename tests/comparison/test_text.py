@@ -95,6 +95,19 @@ def test_code_takes_the_longest_form_that_fits():
     assert all(len(line) <= 40 for line in code_lines(frame, 40))
 
 
+def test_the_last_step_of_a_pipeline_is_named():
+    code = "sklearn.pipeline.Pipeline(steps=[('a', x.Scale()), ('b', sklearn.linear_model.RidgeCV(alphas=(1, 2)))])"
+    frame = shown([row("ridge", "reference", code)]).frame
+    assert list(code_lines(frame, 80)) == ["ridge  Pipeline(..., sklearn.linear_model.RidgeCV(...))"]
+
+
+def test_long_names_of_baselines_are_cut_before_they_are_left_out():
+    rows = [ROWS[0] | {"baseline": "MLP (100,), early stopping"}, *ROWS[1:]]
+    assert "MLP (100,), early stopping" in text_of(shown(rows), 200)
+    assert "MLP (100,), early s…" in text_of(shown(rows), 120)
+    assert "MLP (" not in text_of(shown(rows[:1]), 80)
+
+
 def test_colour_is_an_addition():
     better = row("a", "method", "a.B()", 0.9, 0.01, **against("b", 0.1, 0.05, 0.15))
     worse = row("c", "method", "a.B()", 0.9, 0.01, **against("b", -0.1, -0.15, -0.05))
