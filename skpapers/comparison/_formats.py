@@ -160,4 +160,6 @@ def seconds_text(seconds: float) -> str:
         return "<0.001"
     if seconds < 0.1:
         return f"{seconds:.3f}"
-    return f"{seconds:.0f}" if seconds >= 9.95 else f"{seconds:.2g}"
+    if seconds < 1:
+        return f"{seconds:.2f}"
+    return f"{seconds:.0f}" if seconds >= 9.95 else f"{seconds:.1f}"
