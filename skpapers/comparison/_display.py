@@ -113,6 +113,7 @@ class ComparisonDisplay:
         ax.set_ylim(max(len(self.frame_), 1) - 0.5, -0.5)
         over = "the baseline" if self.against == "baseline" else best_reference(self.frame) or "the best reference"
         ax.set_xlabel(f"gain in {self.metric} over {over}, 95 % interval")
+        ax.locator_params(axis="x", nbins=5)
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_: Any = ax
         self.figure_: Figure | Any = ax.figure
