@@ -22,7 +22,7 @@ from skpapers.comparison._worker import Table
 # Part of a time limit's seconds that the estimator gets. The rest is for preprocessing and scoring.
 _SHARE = 0.9
 # Part of the budget that imports and compilation may take before they count as a fit that overruns.
-_PREPARATION = 0.4
+_PREPARATION = 0.5
 
 
 def table_of(problem: Problem) -> Table:
