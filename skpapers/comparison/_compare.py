@@ -155,7 +155,8 @@ def compare(
         date.
 
     drop : str or list of str, default=None
-        Columns of X that are not features, such as identifiers, which a note names.
+        Columns of X that are not features. A note names columns that look like identifiers; they stay features unless
+        they are dropped.
 
     methods : list of str, default=None
         Names of the rows to run. None: all that fit the task.

@@ -138,6 +138,28 @@ def test_time_orders_the_rows_and_reaches_inner_folds(contests):
     np.testing.assert_allclose(tree["score"], expected)
 
 
+def test_a_panel_is_purged_inside_and_outside(contests):
+    contests(("tells", Spec(HERE + "Tells"), DUMMY), ("tree", TREE, STUMP))
+    X, y = numbers(120)
+    days = pd.date_range("2024-01-01", periods=40).repeat(3)
+    table = pd.DataFrame(X).assign(day=days, ticker=list("abc") * 40, row_id=np.arange(120) + 1000)
+    options = {"assets": "ticker", "drop": "row_id", "horizon": 2, "sample_weight": "uniqueness"}
+    result = compare(table, y, cv="purged", embargo=1, **options)
+    assert result.folds == "15 combinatorial folds in time, 2 of 6 blocks tested, embargo 1, horizon 2"
+    told = by_method(result).loc["tells", "notes"]
+    assert "cv=PurgedSplit(n_rows=" in told
+    assert "longest=2)" in told
+    assert result.n_columns == 4
+    # blocks of six days, the last of ten: without the first two, two labels and the embargo leave 40 - 12 - 3 days
+    first = result.fold_scores_.query("candidate == 'tree' and fold == 0")
+    assert first["n_train"].tolist() == [3 * 25] * len(first)
+    assert first["n_test"].tolist() == [3 * 12] * len(first)
+    assert result.notes[:2] == (
+        "weights by the average uniqueness of the labels, 0.51 in the mean",
+        "panel of 3 assets and 40 timestamps",
+    )
+
+
 def test_a_number_of_folds_is_obeyed_although_there_is_a_time(contests):
     contests(("tree", TREE, STUMP))
     X, y = numbers(60)
