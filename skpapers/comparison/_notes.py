@@ -28,6 +28,9 @@ def time_notes(folds: Folds, cv: Any, timeline: Timeline, dates: pd.DataFrame) -
     notes = []
     if timeline.name:
         notes.append(f"{timeline.name} {'' if isinstance(cv, Integral) else 'orders the rows and '}is not a feature")
+    order = pd.Series(np.arange(len(timeline.kept)) if timeline.ranks is None else timeline.ranks)
+    if timeline.windows.embargo and not _train_on_the_future(folds, order):
+        notes.append("the embargo changes nothing: no fold trains on rows after its test rows")
     if cv is None or isinstance(cv, str):
         return notes
     given = f"cv={cv}" if isinstance(cv, Integral) else f"cv={type(cv).__name__}"

@@ -1,10 +1,15 @@
 """What is said about the rows and columns of a table: identifiers, leaks, and panels."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pytest
+from sklearn.model_selection import KFold
 
 from skpapers.comparison._problem import make_problem
 
+TABLES = sorted((Path(__file__).parents[2] / "benchmarks" / "data").glob("*.npz"))
 T = 40
 TICKERS = ["AAA", "BBB", "CCC"]
 N = T * len(TICKERS)
@@ -67,3 +72,27 @@ def test_label_ends_say_when_a_lagged_target_is_known():
     assert any("'late'" in note for note in problem(X, assets="ticker", time="day", label_end=ends).notes)
     ends = PANEL["day"] + pd.Timedelta(days=1)
     assert not any("'late'" in note for note in problem(X, assets="ticker", time="day", label_end=ends).notes)
+
+
+def test_an_embargo_is_for_folds_that_train_on_later_rows():
+    note = "the embargo changes nothing: no fold trains on rows after its test rows"
+    assert note in problem(embargo=2).notes
+    assert note not in problem(embargo=0).notes
+    assert note not in problem(cv="purged", embargo=2).notes
+    assert note not in problem(cv=KFold(3), embargo=2).notes
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+def test_real_tables_raise_no_false_alarm(path):
+    table = np.load(path, allow_pickle=True)
+    y = table["y"][:, 0] if table["y"].ndim > 1 else table["y"]
+    notes = make_problem(table["X"], y, task="auto", cv="time").notes
+    alarms = [note for note in notes if "leak" in note or "identifier" in note or "panel" in note]
+    if path.stem == "carbon":
+        # the coordinates of an atom before the calculation that gives those after it
+        assert alarms == [
+            "possible leak: column 'x2': determines the target almost perfectly (rank correlation 0.9999); is that "
+            "known when the prediction is made?"
+        ]
+    else:
+        assert alarms == []
