@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from skpapers.comparison._costs import PRIOR_SECONDS, Cost
 from skpapers.comparison._records import Key
 
-# Training rows of the first fit of a large table, of the first sample, and of a table that needs no sample.
+# Training rows of the first fit of a large table, and of the first sample. A table of twice as many needs no sample.
 PROBE_ROWS = 200
 SAMPLE_ROWS = 2000
-SMALL_ROWS = 2 * SAMPLE_ROWS
 # Sizes of samples: round numbers for the reader.
 SIZES = tuple(digit * 10**power for power in range(2, 9) for digit in (1, 2, 5) if digit * 10**power >= PROBE_ROWS)
 _GROWTH = 10
+# Timestamps of a sample at least, without those that labels take.
+_LEAST_TIMES = 10
 # Part of the budget for the first samples of all candidates.
 _FIRST_PART = 0.5
 # A candidate whose rows cost less than this part of the budget does not wait for the samples of the others.
@@ -72,6 +73,20 @@ class Step:
     spent: float = 0.0
 
 
+def least_rows(rows_per_time: float, longest_label: int) -> int:
+    """Return the smallest sample of rows in the order of time whose own folds have rows on both sides.
+
+    Parameters
+    ----------
+    rows_per_time : float
+        Rows of a timestamp.
+    longest_label : int
+        Timestamps until a label is known.
+    """
+    needed = (_LEAST_TIMES + 2 * longest_label) * rows_per_time
+    return next(size for size in SIZES if size >= max(PROBE_ROWS, needed))
+
+
 class Planner:
     """Order the fits of a comparison.
 
@@ -86,8 +101,10 @@ class Planner:
     budget : float
         Seconds of the whole run, infinite for none.
     n_workers : int
-    anytime : collection of str
+    anytime : frozenset of str
         The candidates that end in time by themselves, with the best answer that they have found.
+    least : int
+        Rows of the smallest sample, one of `SIZES`.
     """
 
     def __init__(
@@ -98,7 +115,10 @@ class Planner:
         budget: float,
         n_workers: int,
         anytime: frozenset[str] = frozenset(),
+        least: int = PROBE_ROWS,
     ) -> None:
+        self.least = least
+        self.sample = max(SAMPLE_ROWS, least)
         self.baselines = dict(baselines)
         self.alone = list(alone)
         self.fold_rows = list(fold_rows)
@@ -117,9 +137,9 @@ class Planner:
 
     def _probe_sizes(self) -> list[int | None]:
         """Return the sizes of a first fit: few rows of a large table; a small one is tried whole at first."""
-        if self.most <= PROBE_ROWS:
+        if self.most <= self.least:
             return [None]
-        return [None, PROBE_ROWS] if self.most <= SAMPLE_ROWS else [PROBE_ROWS]
+        return [None, self.least] if self.most <= self.sample else [self.least]
 
     # ------------------------------------------------------------------ what is known
 
@@ -168,17 +188,19 @@ class Planner:
 
     # ------------------------------------------------------------------ what comes next
 
-    def start(self, elapsed: float) -> tuple[Key, Step] | None:
+    def start(self, elapsed: float, n_preparing: int = 0) -> tuple[Key, Step] | None:
         """Return the next fit and its step, None if no further one makes sense now.
 
         Parameters
         ----------
         elapsed : float
             Seconds since the run began.
+        n_preparing : int, default=0
+            Workers that import and compile for the first fit of a candidate.
         """
         step = next((step for step in self.steps if step.keys), None)
         if step is None:
-            step = min(self._proposals(elapsed), key=lambda step: step.estimate, default=None)
+            step = min(self._proposals(elapsed, n_preparing), key=lambda step: step.estimate, default=None)
             if step is None:
                 return None
             self.steps.append(step)
@@ -186,10 +208,11 @@ class Planner:
         step.running.add(key)
         return key, step
 
-    def _proposals(self, elapsed: float) -> Iterator[Step]:
+    def _proposals(self, elapsed: float, n_preparing: int) -> Iterator[Step]:
         """Yield the next step of every candidate."""
-        probes = [name for name in self.costs if self._needs_probe(name)]
-        yield from map(self._probe, probes)
+        # one worker goes on while the others import and compile: two that compile the same would take no less time
+        if n_preparing < max(1, self.n_workers - 1):
+            yield from (self._probe(name) for name in self.costs if self._needs_probe(name))
         busy = {step.candidate for step in self.steps}
         waiting = [name for name in self.alone if name not in busy | self.given_up and not self._unknown(name)]
         first = [name for name in waiting if self._done(name) == 0]
@@ -198,13 +221,21 @@ class Planner:
         open_first = unknown + len(first)
         share = self._first_pool() / max(open_first, 1)
         yield from (self._first_step(name, share) for name in first)
-        left = self._left(elapsed)
-        able = [name for name in later if self._later_step(name, left) is not None]
-        share = left / max(open_first + len(able), 1)
-        for name in able:
-            step = self._later_step(name, share)
-            if step is not None and (open_first == 0 or step.estimate <= _CHEAP_PART * self.work):
-                yield step
+        yield from self._later_steps(later, self._left(elapsed), open_first)
+
+    def _later_steps(self, names: list[str], left: float, open_first: int) -> Iterator[Step]:
+        """Yield the steps to more rows within equal shares of the time that is left.
+
+        A candidate whose next step exceeds its share leaves it to the others, until one of them can use it.
+        """
+        for n_shares in range(len(names), 0, -1):
+            steps = [self._later_step(name, left / (open_first + n_shares)) for name in names]
+            found = [step for step in steps if step is not None]
+            if open_first:  # the samples of the others come first
+                found = [step for step in found if step.estimate <= _CHEAP_PART * self.work]
+            if found or open_first:
+                yield from found
+                return
 
     def _needs_probe(self, name: str) -> bool:
         return not self.costs[name].fits and name not in self.given_up and not self._is_under_way(name)
@@ -239,12 +270,13 @@ class Planner:
 
     def _first_step(self, name: str, share: float) -> Step:
         """Return the step of the first sample, the largest that fits the share; the smallest is tried in any case."""
-        small = self.most <= SMALL_ROWS and self.most < self._ceiling(name)
-        if self.most <= PROBE_ROWS or (small and self._affordable(name, None, share)):
+        small = self.most <= 2 * self.sample and self.most < self._ceiling(name)
+        if self.most <= self.least or (small and self._affordable(name, None, share)):
             return self._step(name, None, share, first=True)
-        sizes = [size for size in SIZES if size <= SAMPLE_ROWS and size < min(self.most, self._ceiling(name))]
+        sizes = [size for size in SIZES if self.least <= size <= self.sample]
+        sizes = [size for size in sizes if size < min(self.most, self._ceiling(name))]
         fitting = [size for size in sizes if self._affordable(name, size, share)]
-        return self._step(name, max(fitting, default=min(sizes, default=PROBE_ROWS)), share, first=True)
+        return self._step(name, max(fitting, default=min(sizes, default=self.least)), share, first=True)
 
     def _later_step(self, name: str, share: float) -> Step | None:
         """Return the step to a larger sample, or to all rows; None if none is affordable, or one was stopped before."""
@@ -315,7 +347,7 @@ class Planner:
         if step.probe and len(self.probing[name]) > 1:
             self.probing[name].pop(0)
             return
-        if step.probe or (step.first and rows <= PROBE_ROWS):
+        if step.probe or (step.first and rows <= self.least):
             self.given_up.add(name)
         for key in step.running:
             seconds = running.get(key, 0.0)

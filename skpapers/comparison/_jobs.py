@@ -150,6 +150,11 @@ class Workers:
         elapsed = time.time() - status.st_mtime
         return max(elapsed if status.st_size else elapsed - preparation, 0.0)
 
+    def n_preparing(self) -> int:
+        """Return the number of fits that wait for imports and compilation."""
+        marks = [self._mark(key) for key in self.running]
+        return sum(not mark.exists() or mark.stat().st_size == 0 for mark in marks)
+
     def _mark(self, key: Key) -> Path:
         number = self._numbers.setdefault(key.candidate, len(self._numbers))
         return self.folder / f"{number}-{key.fold}-{key.max_rows}"

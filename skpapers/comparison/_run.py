@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -10,17 +11,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from skpapers.comparison._budget import LIMIT_PART, Planner, Step
+from skpapers.comparison._budget import LIMIT_PART, PROBE_ROWS, Planner, Step, least_rows
 from skpapers.comparison._checkpoint import Checkpoint
 from skpapers.comparison._jobs import Workers, workers
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._progress import Progress, duration, progress
 from skpapers.comparison._records import Candidate, Fits, Key, Outcome
 from skpapers.comparison._setup import Setup
-from skpapers.comparison._worker import Table
+from skpapers.comparison._splits import Plan
+from skpapers.comparison._worker import Table, first_line
 
 # Part of a time limit's seconds that the estimator gets. The rest is for preprocessing and scoring.
 _SHARE = 0.9
+_NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 # Part of the budget that imports and compilation may take before they count as a fit that overruns.
 _PREPARATION = 0.5
 
@@ -37,6 +40,13 @@ def table_of(problem: Problem) -> Table:
         preprocessing=problem.preprocessing,
         metrics=problem.metrics,
     )
+
+
+def _least_rows(plan: Plan) -> int:
+    if plan.ranks is None:
+        return PROBE_ROWS
+    longest = plan.gap if plan.label_end is None else max(plan.gap, int((plan.label_end - plan.ranks).max()))
+    return least_rows(len(plan.ranks) / len(np.unique(plan.ranks)), longest)
 
 
 @dataclass
@@ -80,6 +90,7 @@ class Run:
             self.budget,
             self.n_workers,
             frozenset(name for name, setup in self.setups.items() if setup.is_anytime),
+            _least_rows(self.problem.plan),
         )
         self._is_estimated = False
 
@@ -110,12 +121,17 @@ class Run:
     def _submit(self, team: Workers) -> None:
         """Keep every worker busy."""
         while team.is_free():
-            found = self.planner.start(self.elapsed())
+            found = self.planner.start(self.elapsed(), team.n_preparing())
             if found is None:
                 return
             key, step = found
             train, test = self.problem.plan.folds[key.fold]
-            team.submit(self.setups[key.candidate].job(key, train, test, self._limit(step)))
+            try:
+                job = self.setups[key.candidate].job(key, train, test, self._limit(step))
+            except Exception as error:  # such as rows that are too few for folds inside the fold
+                self._take(key, Outcome(error=first_line(error)))
+                continue
+            team.submit(job)
             self.report.started(key)
 
     def _limit(self, step: Step) -> float:
@@ -183,8 +199,7 @@ class Run:
             undefined = sum(not outcome.error and bool(np.isnan(outcome.scores[metric.name])) for outcome in done)
             if undefined:
                 notes.append(f"{metric.label} undefined in {undefined} of {n_folds} folds")
-        counted = sum((Counter(outcome.warnings) for outcome in done), Counter())
-        return notes + [f"{text} (x{count})" for text, count in sorted(counted.items())]
+        return notes + _warnings(done)
 
     def _cut_short(self, name: str, size: int | None, n_done: int, n_folds: int) -> list[str]:
         """Say why a row has less than all rows and folds."""
@@ -207,6 +222,18 @@ class Run:
         cost = self.planner.costs[name]
         seconds = sum(cost.seconds(rows) for rows in self.planner.fold_rows)
         return f"all rows would take about {duration(seconds)}"
+
+
+def _warnings(done: list[Outcome]) -> list[str]:
+    """Return the texts of warnings with their counts; texts that differ in numbers alone count as one."""
+    counted = sum((Counter(outcome.warnings) for outcome in done), Counter())
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for text, count in sorted(counted.items()):
+        kind = _NUMBER.sub("0", text)
+        first.setdefault(kind, text)
+        counts[kind] += count
+    return [f"{first[kind]} (x{count})" for kind, count in counts.items()]
 
 
 def _failures(done: list[Outcome], n_folds: int) -> list[str]:

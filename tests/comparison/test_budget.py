@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from skpapers.comparison._budget import SAMPLE_ROWS, Planner
+from skpapers.comparison._budget import SAMPLE_ROWS, Planner, least_rows
 from skpapers.comparison._records import Key
 
 N_WORKERS = 2
@@ -200,3 +200,18 @@ def test_unfinished_rows_report_the_size_with_most_folds():
         planner.finish(Key("a", fold), 1.0, 1.0, failed=False)
     planner.finish(Key("a", 0, 200), 1.0, 1.0, failed=False)
     assert planner.best_size("a") is None
+
+
+@pytest.mark.parametrize(
+    ("rows_per_time", "longest_label", "expected"),
+    [(1, 0, 200), (1, 100, 500), (100, 0, 1000), (100, 5, 2000), (1000, 5, 20_000)],
+)
+def test_a_sample_in_time_has_enough_timestamps(rows_per_time, longest_label, expected):
+    assert least_rows(rows_per_time, longest_label) == expected
+
+
+def test_no_sample_is_smaller_than_the_least():
+    world = World(LARGE, LARGE_PAIRS, budget=60.0, least=5000).run()
+    assert {key.max_rows for key in world.order if key.max_rows is not None and key.max_rows < 5000} == set()
+    small = World({"a": linear(1.0)}, folds=(3000,) * 3, least=5000).run()
+    assert small.order == [Key("a", 0), Key("a", 1), Key("a", 2)]
