@@ -14,6 +14,8 @@ from skpapers.comparison._statistics import Family, paired_family
 
 # The references that ignore the features.
 TRIVIAL = ("mean", "majority")
+# Scores whose difference is below this part of them are equal but for rounding.
+_ROUNDING = 1e-10
 
 
 class Shown(NamedTuple):
@@ -99,11 +101,17 @@ def _ratio(problem: Problem, known: NDArray[np.bool_], first: Shown, second: Sho
     return mean(np.array([len(test) / min([len(train), *limits]) for train, test in folds]))
 
 
+def _difference(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the differences of two scores per fold; those that come from rounding are 0."""
+    difference = first - second
+    return np.where(np.abs(difference) <= _ROUNDING * np.maximum(np.abs(first), np.abs(second)), 0.0, difference)
+
+
 def compare_pairs(problem: Problem, fits: Fits, pairs: Sequence[tuple[Shown, Shown]]) -> Family:
     """Test the first of each pair against the second, all as one family; a positive difference is a gain."""
     n_folds = len(problem.plan.folds)
     scores = [(fold_values(problem, fits, first), fold_values(problem, fits, second)) for first, second in pairs]
-    differences = np.array([first - second for first, second in scores]).reshape(len(pairs), n_folds)
+    differences = np.array([_difference(*both) for both in scores]).reshape(len(pairs), n_folds)
     known = ~np.isnan(differences)
     ratios = [_ratio(problem, both, *pair) for both, pair in zip(known, pairs, strict=True)]
     return paired_family(differences, np.array(ratios))

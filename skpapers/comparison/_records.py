@@ -41,7 +41,7 @@ class Metric:
 
     def shown(self, score: float) -> float:
         """Return the value in the units of the metric."""
-        return -score if self.loss else score
+        return 0.0 - score if self.loss else score  # a loss of 0 has no sign
 
 
 @dataclass(frozen=True)

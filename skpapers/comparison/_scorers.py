@@ -168,6 +168,13 @@ class Remembering:
         return predict
 
 
+def _finite(score: float) -> float:
+    """Return a score, or NaN; a difference to infinity has no mean over the folds."""
+    if np.isinf(score):
+        raise ValueError("the score is infinite.")
+    return score
+
+
 def score_all(
     metrics: Sequence[Metric],
     model: Any,
@@ -198,7 +205,7 @@ def score_all(
     Warns
     -----
     UserWarning
-        If a metric fails and another does not; its score is NaN.
+        If a metric fails, or is infinite, and another is not; its score is NaN.
     """
     asked = Remembering(model)
     scores: dict[str, float] = {}
@@ -214,7 +221,7 @@ def score_all(
                 # an undefined score is NaN, which the table shows
                 warnings.simplefilter("ignore", UndefinedMetricWarning)
                 warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true", category=UserWarning)
-                scores[metric.name] = float(metric.scorer(asked, X, y, **params))
+                scores[metric.name] = _finite(float(metric.scorer(asked, X, y, **params)))
         except Exception as error:
             scores[metric.name] = np.nan
             errors[metric.label] = error

@@ -70,6 +70,8 @@ def certificate(outcomes: Sequence[Outcome | None]) -> str:
     if all(outcome.optimal for outcome in done):
         return "optimal"
     percent = 100 * max(outcome.gap for outcome in done)
+    if percent >= 1000:
+        return "gap >1000%"
     return "gap <0.01%" if percent < 0.01 else f"gap {percent:.{2 if percent < 10 else 3}g}%"
 
 

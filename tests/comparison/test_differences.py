@@ -57,3 +57,18 @@ def test_pairs_are_one_family_with_the_rows_that_were_trained_on():
         np.testing.assert_allclose(getattr(ours, name), getattr(expected, name))
     assert ours.p_value[0] == pytest.approx(2 * expected.p_value[0] / 2)
     assert np.isnan(ours.mean[2])
+
+
+def test_rounding_is_no_difference():
+    """The same model, summed in another order, is not better beyond chance."""
+    a = np.array([0.80, 0.82, 0.78, 0.81])
+    b = a - 1e-16 * np.array([1, 2, 1, 2])
+    huge = 1e9 * (a - 1)
+    rows = [Row("a", scores=a), Row("b", scores=b), Row("c", scores=a - 1e-8 * np.array([1, 2, 1, 2]))]
+    rows += [Row("huge", scores=huge), Row("other", scores=huge * (1 + 1e-15))]
+    _, fits = make_fits(PROBLEM, rows)
+    pairs = [(Shown(first, None), Shown(second, None)) for first, second in [("a", "b"), ("huge", "other"), ("a", "c")]]
+    ours = compare_pairs(PROBLEM, fits, pairs)
+    np.testing.assert_array_equal(ours.mean[:2], 0.0)
+    np.testing.assert_array_equal(ours.p_value[:2], 1.0)
+    assert ours.mean[2] == pytest.approx(1.5e-8)

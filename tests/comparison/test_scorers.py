@@ -117,6 +117,19 @@ def test_an_undefined_score_is_nan_without_a_warning():
     np.testing.assert_array_equal(list(scores.values()), [np.nan, -1.0])
 
 
+def test_an_infinite_score_is_missing_with_a_warning():
+    y = np.arange(3.0)
+    model = LinearRegression().fit(y[:, None], y)
+    metrics = choose_metrics(["r2", "mae"], "regression", y)
+    X = np.array([[1e200], [1.0], [2.0]])
+    with np.errstate(over="ignore"), pytest.warns(UserWarning, match="no R2: ValueError: the score is infinite"):
+        scores = score_all(metrics, model, X, y)
+    assert np.isnan(scores["r2"])
+    assert scores["neg_mean_absolute_error"] == pytest.approx(-1e200 / 3)
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match="infinite"):
+        score_all(metrics[:1], model, X, y)
+
+
 def test_weights_go_to_the_metrics_that_take_them():
     X = np.arange(6.0)[:, None]
     y = np.array([0.0, 1, 2, 3, 4, 11])

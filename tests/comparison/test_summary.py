@@ -88,6 +88,8 @@ def test_losses_are_shown_positive_and_gains_are_positive():
     assert frame.loc["good", "difference"] == pytest.approx(1.025)
     assert frame.loc["bad", "difference"] == pytest.approx(-1.025)
     assert frame.loc["good", "interval_low"] > 0
+    zero = table(problem, [Row("perfect", scores=[0.0, 0.0, 0.0, 0.0])]).loc["perfect", "score"]
+    assert (zero, np.signbit(zero)) == (0.0, False)
 
 
 def test_scores_of_further_metrics():
@@ -131,6 +133,8 @@ def test_failures():
         (1e-15, False, "gap <0.01%"),
         (0.01234, False, "gap 1.2%"),
         (3.456, False, "gap 346%"),
+        (12.34, False, "gap >1000%"),
+        (np.inf, False, "gap >1000%"),
     ],
 )
 def test_certificates(gap, optimal, expected):
