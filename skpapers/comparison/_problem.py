@@ -13,7 +13,7 @@ from sklearn.compose import ColumnTransformer
 from skpapers.comparison import _roles
 from skpapers.comparison._notes import class_notes, column_notes, group_notes, time_notes, unweighted_notes
 from skpapers.comparison._records import Metric
-from skpapers.comparison._scoring import choose_metrics
+from skpapers.comparison._scoring import choose_metrics, has_ranks
 from skpapers.comparison._splits import Plan, make_plan
 from skpapers.comparison._tables import clean_features, preprocessing, to_frame
 from skpapers.comparison._timeline import Timeline, TimeOptions, make_timeline
@@ -153,13 +153,15 @@ def make_problem(
     weights, weight_notes = _weights(sample_weight, n_given, timeline)
     features, kinds, notes = clean_features(whole.iloc[kept].reset_index(drop=True))
     plan = _plan(options.cv, features, labels, task, group_codes, n_given, timeline)
+    tests = [test for _, test in plan.folds]
     metrics = choose_metrics(
         scoring,
         task,
         labels,
         timed=timeline.times is not None,
         panel=timeline.assets is not None,
-        tested=[labels[test] for _, test in plan.folds],
+        ranked=task == "regression" and has_ranks(labels, timeline.ranks, tests),
+        tested=[labels[test] for test in tests],
     )
     if len(kept) < n_given:
         notes.append(f"dropped, target missing: {n_given - len(kept)} of {n_given} rows")

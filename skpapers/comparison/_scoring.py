@@ -4,7 +4,7 @@
 data                                  metrics by default; the first one sorts the rows and decides
 ====================================  ================================================================================
 regression                            R2, MAE
-regression on a panel                 rank IC, spread, R2, MAE
+regression on a panel                 rank IC, spread, R2, MAE; without the first two where no date can be ranked
 classification                        accuracy, log loss, ROC AUC
 two classes, one above 80 %           ROC AUC, log loss, accuracy
 more classes, one above 80 %          log loss, accuracy, ROC AUC
@@ -19,6 +19,7 @@ if the test rows of some fold are of one class, where ROC AUC is undefined.
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -32,10 +33,12 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, mean_pinball_loss
 
 from skpapers.comparison import _scorers
+from skpapers.comparison._information_coefficient import rank_information_coefficients
 from skpapers.comparison._records import Metric
 from skpapers.comparison._scorers import ClassScorer, DateScorer
 
 MAJORITY = 0.8
+_BY_DATE = ("rank_ic", "spread", "sharpe")
 _USUAL = {
     "classification": "accuracy, log_loss, roc_auc, balanced_accuracy, f1, average_precision, brier",
     "regression": "r2, mae, rmse, mse, pinball:0.9 (any quantile), rank_ic and spread (panels), sharpe (times)",
@@ -108,7 +111,25 @@ def _of_classes(name: str, y: np.ndarray) -> Metric | None:
     return made.get(name)
 
 
-def _of_dates(name: str, *, timed: bool, panel: bool) -> Metric | None:
+def has_ranks(y: NDArray, ranks: NDArray | None, tests: Sequence[NDArray]) -> bool:
+    """Whether some date has three assets among the test rows whose targets differ: else no rank IC is defined.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+    ranks : ndarray of shape (n_rows,) or None
+        The rank of the date of each row, None without dates.
+    tests : sequence of ndarray
+        The test rows of each fold.
+    """
+    if ranks is None:
+        return False
+    rows = np.unique(np.concatenate(tests))
+    dates = np.unique(ranks[rows], return_inverse=True)[1]
+    return bool(np.isfinite(rank_information_coefficients(y[rows], y[rows], dates)).any())
+
+
+def _of_dates(name: str, *, timed: bool, panel: bool, ranked: bool) -> Metric | None:
     """Return a metric by date, None if there is none of this name."""
     needs_panel = {
         "rank_ic": Metric("rank_ic", DateScorer(_scorers.mean_rank_ic), "rank IC", weightable=False),
@@ -117,6 +138,10 @@ def _of_dates(name: str, *, timed: bool, panel: bool) -> Metric | None:
     if name in needs_panel:
         if not panel:
             raise ValueError(f"Metric {name!r} ranks the assets of each date: it needs a time and assets.")
+        if not ranked:
+            raise ValueError(
+                f"Metric {name!r} ranks the assets of each date: no test date has three assets whose targets differ."
+            )
         return needs_panel[name]
     if name != "sharpe":
         return None
@@ -138,7 +163,7 @@ def _pinball(name: str) -> Metric | None:
     if not 0 < alpha < 1:
         raise ValueError(f"Metric {name!r} needs a quantile between 0 and 1, such as 'pinball:0.9'.")
     scorer = make_scorer(mean_pinball_loss, alpha=alpha, greater_is_better=False)
-    return Metric(name, scorer, f"pinball {alpha:g}", loss=True)
+    return Metric(f"pinball:{alpha}", scorer, f"pinball {alpha}", loss=True)
 
 
 def _checked(name: str, metric: Metric, task: str, y: np.ndarray) -> Metric:
@@ -159,37 +184,50 @@ def _from_sklearn(name: str) -> Metric:
     return Metric(name, get_scorer(name), _LABELS.get(name, words), loss=name.startswith("neg_"))
 
 
-def _named(name: str, task: str, y: np.ndarray, *, timed: bool, panel: bool) -> Metric:
+def _named(name: str, task: str, y: np.ndarray, **dated: bool) -> Metric:
     """Return the metric of a name; without one that applies, an error names the usual ones."""
     short = _SHORT.get(name, name)
     if task == "classification":
         if metric := _of_classes(short, y):
             return metric
         short = "f1_macro" if short == "f1" else short
-    elif metric := _pinball(short) or _of_dates(short, timed=timed, panel=panel):
+    elif metric := _pinball(short) or _of_dates(short, **dated):
         return metric
     short = {"log_loss": "neg_log_loss", "brier": "neg_brier_score"}.get(short, short)
     if short not in get_scorer_names():
-        other = short.partition(":")[0] in ("pinball", "rank_ic", "spread", "sharpe")
+        other = short.partition(":")[0] in ("pinball", *_BY_DATE)
         what = f"does not apply to {task}" if other else "is unknown"
         raise ValueError(f"Metric {name!r} {what}; usual for {task}: {_USUAL[task]} (any scikit-learn scorer).")
     return _checked(name, _from_sklearn(short), task, y)
+
+
+def _takes_predictions(function: Callable[..., float]) -> bool:
+    """Whether it is a metric, a function of targets and predictions, in place of a scorer."""
+    try:
+        return next(iter(inspect.signature(function).parameters), "") == "y_true"
+    except ValueError:  # a builtin
+        return False
 
 
 def _called(scorer: Callable[..., float], task: str, y: np.ndarray) -> Metric:
     """Return the metric of a function, or of what `make_scorer` returns."""
     made = re.match(r"make_scorer\(([\w.<>]+)", repr(scorer))
     name = made[1] if made else getattr(scorer, "__name__", type(scorer).__name__)
+    if not made and _takes_predictions(scorer):
+        raise ValueError(f"scoring: {name} takes y_true; a scorer takes (estimator, X, y): use make_scorer({name}).")
+    label = name.replace("_", " ")
+    if name in (*get_scorer_names(), *_SHORT, *_BY_DATE):
+        name += "()"  # a function of the user is never taken for the metric of that name
     loss = made is not None and "greater_is_better=False" in repr(scorer)
     plain = _failure(scorer, task, y)
     weighted = _failure(scorer, task, y, **_ones(y))
-    return Metric(name, scorer, name.replace("_", " "), loss, plain == weighted or not weighted)
+    return Metric(name, scorer, label, loss, plain == weighted or not weighted)
 
 
-def _default(task: str, y: np.ndarray, panel: bool, tested: Sequence[NDArray]) -> list[str]:
+def _default(task: str, y: np.ndarray, ranked: bool, tested: Sequence[NDArray]) -> list[str]:
     """Return the names of the metrics if the user names none; see the head of this file."""
     if task == "regression":
-        return ["rank_ic", "spread"] * panel + ["r2", "mae"]
+        return ["rank_ic", "spread"] * ranked + ["r2", "mae"]
     counts = np.unique(y, return_counts=True)[1]
     if counts.max() <= MAJORITY * len(y):
         return ["accuracy", "log_loss", "roc_auc"]
@@ -205,6 +243,7 @@ def choose_metrics(
     *,
     timed: bool = False,
     panel: bool = False,
+    ranked: bool = True,
     tested: Sequence[NDArray] = (),
 ) -> tuple[Metric, ...]:
     """Return the metrics; the first one sorts the rows, decides, and selects inside estimators.
@@ -219,6 +258,8 @@ def choose_metrics(
         Whether the rows have a time.
     panel : bool, default=False
         Whether the rows have a time and an asset.
+    ranked : bool, default=True
+        Whether the assets of some date can be ranked, see :func:`has_ranks`.
     tested : sequence of ndarray, default=()
         The target of the test rows of each fold.
 
@@ -228,18 +269,23 @@ def choose_metrics(
         In one line, for a metric that is unknown or does not apply.
     """
     if scoring is None:
-        scoring = _default(task, y, panel, tested)
+        scoring = _default(task, y, panel and ranked, tested)
     wanted = [scoring] if isinstance(scoring, str) or callable(scoring) else scoring
     if not isinstance(wanted, list | tuple) or not wanted:
         raise ValueError(f"scoring={scoring!r} must be the name of a metric, a scorer, or a list of them.")
     metrics: dict[str, Metric] = {}
+    labels: dict[str, str] = {}
     for each in wanted:
         if not isinstance(each, str) and not callable(each):
             raise ValueError(f"scoring: {each!r} is neither the name of a metric nor a scorer.")
-        metric = _named(each, task, y, timed=timed, panel=panel) if isinstance(each, str) else _called(each, task, y)
+        if isinstance(each, str):
+            metric = _named(each, task, y, timed=timed, panel=panel, ranked=ranked)
+        else:
+            metric = _called(each, task, y)
         known = metrics.setdefault(metric.name, metric)
-        if callable(each) and known.scorer is not each:
-            raise ValueError(f"scoring: two metrics have the name {metric.name!r}.")
+        same_column = labels.setdefault(metric.label, metric.name) != metric.name
+        if same_column or (callable(each) and known.scorer is not each):
+            raise ValueError(f"scoring: two metrics have the name {metric.label!r}.")
     return tuple(metrics.values())
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import get_scorer, make_scorer, mean_pinball_loss
 from sklearn.model_selection import GridSearchCV
 
 from skpapers.comparison._scorers import ClassScorer
-from skpapers.comparison._scoring import choose_metrics, selection
+from skpapers.comparison._scoring import choose_metrics, has_ranks, selection
 
 BINARY = np.array([0, 1, 1, 0] * 5)
 WORDS = np.array(["a", "b", "c", "b"] * 5, dtype=object)
@@ -21,6 +21,18 @@ RARE = np.array([0] * 17 + [1] * 3)
 
 
 def first(model, X, y):
+    return 0.5
+
+
+def sharpe(model, X, y):
+    return 0.5
+
+
+def accuracy(model, X, y):
+    return 0.5
+
+
+def MAE(model, X, y):
     return 0.5
 
 
@@ -73,6 +85,7 @@ def test_metrics_of_classes(scoring, y, names, labels):
         (make_scorer(lambda y, p: 0.5), "<lambda>", "<lambda>", False, False),
         (make_scorer(partial(mean_pinball_loss, alpha=0.1)), "functools.partial", "functools.partial", False, True),
         (first, "first", "first", False, False),
+        (sharpe, "sharpe()", "sharpe", False, False),
     ],
 )
 def test_metrics_of_numbers(scoring, name, label, loss, weightable):
@@ -91,12 +104,26 @@ def test_roc_auc_is_not_first_where_a_test_fold_has_one_class():
 def test_a_metric_counts_once():
     metrics = choose_metrics(["r2", first, "mae", "r2", "neg_mean_absolute_error", first], "regression", NUMBERS)
     assert [metric.label for metric in metrics] == ["R2", "first", "MAE"]
+    assert len(choose_metrics(["pinball:0.9", "pinball:.90"], "regression", NUMBERS)) == 1
 
 
 def test_defaults_of_numbers():
     assert [m.label for m in choose_metrics(None, "regression", NUMBERS, timed=True)] == ["R2", "MAE"]
     panel = choose_metrics(None, "regression", NUMBERS, timed=True, panel=True)
     assert [m.label for m in panel] == ["rank IC", "spread", "R2", "MAE"]
+
+
+def test_a_date_is_ranked_if_three_assets_differ():
+    dates = np.repeat([0, 1, 2], [2, 3, 3])
+    y = np.array([0.1, 0.2, 0.3, 0.3, 0.3, 0.1, 0.1, 0.2])
+    assert has_ranks(y, dates, [np.arange(2), np.arange(8)])
+    assert not has_ranks(y, dates, [np.arange(2), np.arange(7)])
+    names = [m.name for m in choose_metrics(None, "regression", y, timed=True, panel=True, ranked=False)]
+    assert names == ["r2", "neg_mean_absolute_error"]
+    for name in ("rank_ic", "spread"):
+        with pytest.raises(ValueError, match=f"Metric '{name}' .* no test date has three assets"):
+            choose_metrics(name, "regression", y, timed=True, panel=True, ranked=False)
+    assert choose_metrics("sharpe", "regression", y, timed=True, panel=True, ranked=False)[0].name == "sharpe"
 
 
 @pytest.mark.parametrize(
@@ -118,6 +145,9 @@ def test_defaults_of_numbers():
         ([], "regression", NUMBERS, r"scoring=\[\] must be"),
         ({"a": "r2"}, "regression", NUMBERS, "must be the name of a metric, a scorer, or a list"),
         (["r2", 3], "regression", NUMBERS, "scoring: 3 is neither"),
+        (["mae", MAE], "regression", NUMBERS, "two metrics have the name 'MAE'"),
+        (["accuracy", accuracy], "classification", BINARY, "two metrics have the name 'accuracy'"),
+        (mean_pinball_loss, "regression", NUMBERS, r"takes y_true; .* use make_scorer\(mean_pinball_loss\)"),
         ([lambda m, X, y: 1.0, lambda m, X, y: 2.0], "regression", NUMBERS, "two metrics have the name '<lambda>'"),
     ],
 )
@@ -136,6 +166,7 @@ def test_selection_inside_an_estimator():
         assert np.isfinite(search.best_score_)
     assert selection(choose_metrics("rank_ic", "regression", NUMBERS, timed=True, panel=True)[0]) is None
     assert selection(choose_metrics(first, "regression", NUMBERS)[0]) is first
+    assert selection(choose_metrics(accuracy, "classification", BINARY)[0]) is accuracy
 
 
 def test_selection_on_folds_that_lack_a_class():

@@ -110,6 +110,13 @@ def test_a_metric_named_as_a_column():
     assert frame.loc["a", "rows"] == ""
 
 
+def test_two_assets_are_not_ranked():
+    problem = panel(n_assets=2, n_dates=36)
+    assert [metric.label for metric in problem.metrics] == ["R2", "MAE"]
+    frame = summarize(problem, *make_fits(problem, [Row("bad", skill=0.0), Row("good", skill=0.8)]))
+    assert frame["method"].tolist() == ["good", "bad"]
+
+
 def test_failures():
     rows = [
         Row("failed", error="ValueError: no", baseline="absent", notes=["failed: ValueError: no"]),
