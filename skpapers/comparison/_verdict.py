@@ -33,10 +33,10 @@ def _gains(family: Family) -> np.ndarray:
 
 
 def _places(problem: Problem) -> str:
-    """Return the folds in words; windows in time are few, so their number is said."""
+    """Return the folds in words, with the number of windows in time, since these are few."""
     n_folds = len(problem.plan.folds)
     if n_folds == 1:
-        return "this one fold, which does not show what is chance"
+        return "this one fold, which cannot show what is chance"
     return f"these {n_folds} windows in time" if problem.plan.ranks is not None else "these folds"
 
 
@@ -97,25 +97,27 @@ def _beyond_the_reference(problem: Problem, ranking: Ranking, fits: Fits) -> str
 
 
 def _share(probability: float) -> str:
-    """Write a probability; none is shown as certain."""
+    """Write a probability, never as 0 or 1."""
     if probability >= 0.995:
         return "above 0.99"
     return "below 0.01" if probability < 0.005 else f"{probability:.2f}"
 
 
-def _of_returns(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> str:
-    """Say what is left of the best Sharpe ratio for the number of methods."""
+def _of_returns(problem: Problem, candidates: Sequence[Candidate], ranking: Ranking, fits: Fits) -> str:
+    """Return the highest Sharpe ratio, and how likely it is more than the luck of the best of all methods."""
     if all(metric.name != "sharpe" for metric in problem.metrics):
         return ""
     found = backtest(problem, candidates, fits)
-    if found.sharpe.dropna().empty:
+    rows = {row.name: row for row in ranking.complete}
+    complete = found.sharpe[found.sharpe.index.isin(rows)].dropna()
+    if complete.empty:
         return ""
-    best = found.sharpe.idxmax()
-    parts = [f"{best} has the highest Sharpe ratio, {found.sharpe[best]:.2f} per period"]
+    best = complete.idxmax()
+    parts = [f"{_name(rows[best], fits)} has the highest Sharpe ratio over all dates, {complete[best]:.2f} per period"]
     if np.isfinite(found.deflated[best]):
-        count = len(found.sharpe)
         parts.append(
-            f"it is above the luck of {count} tries with probability {_share(found.deflated[best])} (deflated)"
+            f"with probability {_share(found.deflated[best])} its true ratio is above what luck gives the best of "
+            f"{found.sharpe.count()} methods (deflated Sharpe ratio)"
         )
     if np.isfinite(found.overfitting):
         parts.append(f"the probability of backtest overfitting is {_share(found.overfitting)}")
@@ -127,7 +129,7 @@ def verdict(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> st
 
     Each sentence rests on paired tests of one family, Holm-adjusted: of all rows against the best one, against the mean
     or majority, and of the papers' methods against the best reference. Rows that lack a score on some fold take no
-    part. Two intervals that overlap are never the reason.
+    part. Whether two intervals overlap decides nothing.
     """
     ranking = Ranking(problem, candidates, fits)
     if not ranking.complete:
@@ -139,5 +141,5 @@ def verdict(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> st
         sentences.append(beyond_the_mean)
         if not beyond_the_mean or reference is None or reference.name not in TRIVIAL:
             sentences.append(_beyond_the_reference(problem, ranking, fits))
-    sentences.append(_of_returns(problem, candidates, fits))
+    sentences.append(_of_returns(problem, candidates, ranking, fits))
     return " ".join(sentence for sentence in sentences if sentence)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skpapers.comparison._by_date import backtest
+from skpapers.comparison._records import Key
 from skpapers.comparison._verdict import verdict
 from tests.comparison._fits import Row, make_fits, panel, regression
 
@@ -95,7 +96,7 @@ def test_degenerate_comparisons():
     assert said(Row("one", scores=HIGH)) == "Best: one; 1 method was tried."
     split = [(np.arange(80), np.arange(80, 120))]
     assert said(Row("a", scores=[0.5]), Row("b", scores=[0.4]), problem=regression(cv=split)) == (
-        "Best: a on this one fold, which does not show what is chance; 2 methods were tried."
+        "Best: a on this one fold, which cannot show what is chance; 2 methods were tried."
     )
     # the same estimator twice
     same = said(Row("a", scores=HIGH), Row("b", scores=HIGH))
@@ -129,14 +130,25 @@ def test_returns():
     best = numbers.sharpe.idxmax()
     assert 0.01 < numbers.deflated[best] < 0.99
     assert verdict(problem, *made).endswith(
-        f"{best} has the highest Sharpe ratio, {numbers.sharpe[best]:.2f} per period; it is above the luck of 3 tries "
-        f"with probability {numbers.deflated[best]:.2f} (deflated); the probability of backtest overfitting is "
-        f"{numbers.overfitting:.2f}."
+        f"{best} has the highest Sharpe ratio over all dates, {numbers.sharpe[best]:.2f} per period; with probability "
+        f"{numbers.deflated[best]:.2f} its true ratio is above what luck gives the best of 3 methods (deflated Sharpe "
+        f"ratio); the probability of backtest overfitting is {numbers.overfitting:.2f}."
     )
+
+
+def test_the_highest_sharpe_ratio_is_one_over_all_dates():
+    problem = panel(n_assets=6, n_dates=40, scoring="sharpe")
+    rows = [Row("short", skill=0.9), Row("good", skill=0.2, max_rows=100), Row("flat", skill=0.0)]
+    candidates, fits = make_fits(problem, rows)
+    del fits.outcomes[Key("short", 4)]
+    assert backtest(problem, candidates, fits).sharpe.idxmax() == "short"
+    found = verdict(problem, candidates, fits)
+    assert "good (on 100 rows) has the highest Sharpe ratio over all dates" in found
+    assert "the best of 3 methods" in found
 
 
 def test_no_probability_is_certain():
     problem = panel(n_assets=6, n_dates=60, scoring="sharpe")
     found = said(Row("good", skill=0.9), Row("bad", skill=0.02), problem=problem)
-    assert "with probability above 0.99 (deflated)" in found
+    assert "with probability above 0.99 its true ratio" in found
     assert found.endswith("the probability of backtest overfitting is below 0.01.")
