@@ -97,9 +97,9 @@ def compare(
         given. A note says so where folds of your own train on the future of their test rows.
 
     time : str or array of shape (n_samples,), default=None
-        What orders the rows: a column of X or a level of its index, or dates or numbers. None: the datetime index or,
-        if `cv` is None or a name, the only date column of X without missing values. The time is not a feature; other
-        date columns are, as days, month, weekday and hour.
+        What orders the rows: a column of X or a level of its index, or dates or numbers. None: the level of the index
+        that holds dates or, if `cv` is None or a name, the only date column of X without missing values. The time is
+        not a feature; other date columns are, as days, month, weekday and hour.
 
     gap : int, default=0
         Distinct timestamps left out between training and test rows, also in an estimator's own cross-validation (with
@@ -113,7 +113,7 @@ def compare(
 
     label_end : str or array of shape (n_samples,), default=None
         When the label of each row is known, if that differs from row to row: a column of X, or dates or numbers as the
-        time is. It is not a feature, and takes the place of `horizon`.
+        time is, with a time zone if the time has one. It is not a feature, and takes the place of `horizon`.
 
     embargo : int, default=None
         Distinct timestamps after the last label of the test rows in which no training row may lie, in folds that train

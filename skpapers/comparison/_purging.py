@@ -20,7 +20,7 @@ _NEVER = np.iinfo(np.int64).min // 2
 
 
 def label_ends(times: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Return the rank of the last timestamp at or before each end.
+    """Return the rank of the last timestamp at or before each end, ``len(times)`` for an end after all timestamps.
 
     Parameters
     ----------
@@ -29,7 +29,8 @@ def label_ends(times: np.ndarray, ends: np.ndarray) -> np.ndarray:
     ends : ndarray of shape (n_rows,)
         When the label of each row is known.
     """
-    return np.searchsorted(times, ends, side="right") - 1
+    # labels that end after the table are longer than the rest of it: their last return is not in the table
+    return np.searchsorted(times, ends, side="right") - 1 + (ends > times[-1])
 
 
 def purge(

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from skpapers.comparison._columns import as_numbers, date_readings, exact_numbers
+from skpapers.comparison._columns import as_numbers, date_readings, exact_numbers, is_text_or_object
 from skpapers.comparison._purging import label_ends
 from skpapers.comparison._tables import AMBIGUOUS
+from skpapers.comparison._windows import IN_TIME
 
 _IF_IT_SHOULD = "if it should, fill it or drop those rows and name it as time (--time-column)"
 TASKS = ("classification", "regression")
@@ -19,6 +20,8 @@ TASKS = ("classification", "regression")
 
 def to_series(values: Any, name: str, n_rows: int) -> pd.Series:
     """Convert a one-dimensional array or column to a pandas Series with `n_rows` rows, without its index."""
+    if isinstance(values, str):
+        raise ValueError(f"{name} must have one value per row; got the string {values!r}.")
     if hasattr(values, "to_pandas"):
         values = values.to_pandas()
     if isinstance(values, pd.DataFrame):
@@ -140,13 +143,30 @@ def clean_label_end(label_end: pd.Series, name: str, times: np.ndarray) -> np.nd
         Dates or numbers.
     """
     values = time_values(label_end, name)
-    kinds = [("dates" if each.dtype.kind == "M" else "numbers") for each in (times, values)]
+    kinds = [{"M": "dates", "m": "durations"}.get(each.dtype.kind, "numbers") for each in (times, values)]
     if kinds[0] != kinds[1]:
         raise ValueError(f"{name} holds {kinds[1]}, and the time holds {kinds[0]}; both must be of one kind.")
     early = int((values < times).sum())
     if early:
         raise ValueError(f"{name} is before the row's own time in {early} rows; no label is known before its features.")
     return label_ends(np.unique(times), values)
+
+
+def _has_zone(column: pd.Series) -> bool:
+    """Whether the dates of a column have a time zone, judged by the first one."""
+    if not is_text_or_object(column.dtype) or column.isna().all():
+        return isinstance(column.dtype, pd.DatetimeTZDtype)
+    try:
+        return pd.Timestamp(column.dropna().iloc[0]).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def check_zones(time: pd.Series, time_name: str, label_end: pd.Series, name: str) -> None:
+    """Refuse label ends without a time zone beside times with one, and the reverse: their order is unknown."""
+    if _has_zone(time) != _has_zone(label_end):
+        zoned, other = (time_name, name) if _has_zone(time) else (name, time_name)
+        raise ValueError(f"{zoned} has a time zone, and {other} has none; give both a time zone, or neither.")
 
 
 def take_column(frame: pd.DataFrame, given: Any, role: str, what: str) -> tuple[pd.DataFrame, pd.Series | None, str]:
@@ -191,10 +211,13 @@ def drop_columns(frame: pd.DataFrame, drop: Any) -> pd.DataFrame:
 
 
 def _index_time(frame: pd.DataFrame) -> pd.Series | None:
-    """Return the only datetime level of the index."""
+    """Return the only level of the index that holds dates; strings are dates if they can be read in one way only."""
     levels = [frame.index.get_level_values(i) for i in range(frame.index.nlevels)]
-    levels = [level for level in levels if isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)]
-    return pd.Series(levels[0]).reset_index(drop=True) if len(levels) == 1 else None
+    dated = [level for level in levels if isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)]
+    if not dated:
+        text = [level for level in levels if is_text_or_object(level.dtype)]
+        dated = [level for level in text if len(date_readings(pd.Series(level))) == 1]
+    return pd.Series(dated[0]).reset_index(drop=True) if len(dated) == 1 else None
 
 
 def _date_columns(frame: pd.DataFrame, kept: np.ndarray) -> tuple[list[str], list[str], list[str], list[str]]:
@@ -239,10 +262,10 @@ def find_time(
         return frame.drop(columns=whole), frame[whole[0]].reset_index(drop=True), f"Time column {whole[0]!r}", constant
     holes = [f"date column {name!r} has missing values, so it is a feature and" for name in partly]
     holes += ["the index of X has missing values, so it"] * (index is not None)
-    if cv == "time" and (holes or unclear):
+    if cv in IN_TIME and (holes or unclear):
         reasons = [hole.split(",")[0] for hole in holes] + [f"column {name!r} {AMBIGUOUS}" for name in unclear]
         raise ValueError(
-            f"cv='time' needs a time in every row; {'; '.join(reasons)}. Repair it, or name what orders the rows as "
+            f"cv={cv!r} needs a time in every row; {'; '.join(reasons)}. Repair it, or name what orders the rows as "
             "time (an array of row numbers if the rows are in order)."
         )
     doubts = [f"{hole} does not order the rows; {_IF_IT_SHOULD}" for hole in holes]

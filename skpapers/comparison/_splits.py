@@ -18,6 +18,7 @@ from sklearn.model_selection import (
 
 from skpapers.comparison._purging import N_INNER, PurgedSplit, forward_split, purge, rows_of_gap, without_groups
 from skpapers.comparison._windows import (
+    IN_TIME,
     N_BLOCKS,
     N_FOLDS,
     N_TESTED,
@@ -29,7 +30,6 @@ from skpapers.comparison._windows import (
     walk_forward_sizes,
 )
 
-IN_TIME = ("time", "walk-forward", "purged")
 _KNOWN = "it must be a number of folds, 'time', 'walk-forward', 'purged', a splitter or splits"
 
 

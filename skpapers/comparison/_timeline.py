@@ -14,6 +14,9 @@ from skpapers.comparison._panel import clean_assets, panel_notes
 from skpapers.comparison._splits import Windows
 from skpapers.comparison._weights import average_uniqueness, uniqueness_weights
 
+# No table has more timestamps, and int64 holds sums of a few such lengths.
+_MOST = 10**9
+
 
 @dataclass(frozen=True)
 class TimeOptions:
@@ -30,16 +33,25 @@ class TimeOptions:
     assets: Any = None
 
     def check(self) -> None:
-        """Refuse lengths that are not whole numbers, and two that say the same."""
+        """Refuse lengths that are not whole numbers, and arguments that contradict each other."""
         for name, least in (("gap", 0), ("horizon", 1), ("embargo", 0), ("train_size", 1), ("step", 1)):
             value = getattr(self, name)
             whole = isinstance(value, Integral) and not isinstance(value, bool)
             if value is not None and not (whole and value >= least):
                 raise ValueError(f"{name}={value!r} must be a whole number of timestamps, {least} or more.")
+            if value is not None and value > _MOST:
+                raise ValueError(f"{name}={value!r} is too large; it must be at most {_MOST} timestamps.")
         if self.gap is None:
             raise ValueError("gap=None must be a whole number of timestamps, 0 or more.")
         if self.horizon is not None and self.label_end is not None:
             raise ValueError("horizon and label_end both say when labels are known; give one of them.")
+        roles: dict[str, str] = {}
+        for name in ("time", "label_end", "assets"):
+            column = getattr(self, name)
+            if isinstance(column, str) and column in roles:
+                raise ValueError(f"{roles[column]} and {name} both name {column!r}; they need different columns.")
+            if isinstance(column, str):
+                roles[column] = name
 
     def windows(self, label_end: np.ndarray | None) -> Windows:
         """Return the lengths, beside the rank at which each label is known."""
@@ -116,6 +128,8 @@ def make_timeline(frame: pd.DataFrame, kept: np.ndarray, options: TimeOptions) -
     frame, end_column, end_name = _roles.take_column(frame, options.label_end, "label_end", "label end")
     frame, asset_column, asset_name = _roles.take_column(frame, options.assets, "assets", "asset")
     frame, column, name, notes = _roles.find_time(frame, options.time, options.cv, kept)
+    if column is not None and end_column is not None:
+        _roles.check_zones(column, name, end_column, end_name)
     ranks = None
     times = None
     if column is not None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import TimeSeriesSplit
 
+# The names of windows in time.
+IN_TIME = ("time", "walk-forward", "purged")
 N_FOLDS = 5
 # Combinatorial folds: blocks of timestamps, and blocks that are tested together. 15 folds, 5 paths.
 N_BLOCKS = 6

@@ -77,6 +77,24 @@ def test_windows_in_time_need_a_time():
         problem({"last_contact": PARTLY}, time="last_contact")
 
 
+@pytest.mark.parametrize("cv", ["walk-forward", "purged"])
+def test_all_windows_in_time_need_a_complete_time(cv):
+    with pytest.raises(ValueError, match=f"^cv='{cv}' needs a time in every row; date column 'last_contact' has miss"):
+        problem({"last_contact": PARTLY}, cv=cv)
+
+
+@pytest.mark.parametrize("dtype", [object, "string"])
+def test_an_index_of_dates_in_text_orders_the_rows(dtype):
+    days = pd.Index(DAYS[SHUFFLED].astype(str), dtype=dtype)
+    assets = pd.Index([f"T{i % 3}" for i in range(N)])
+    for index in (days, pd.MultiIndex.from_arrays([assets, days])):
+        found = make_problem(pd.DataFrame({"a": A}, index=index), Y, task="auto")
+        assert found.plan.name == "5 expanding windows in time, gap 0"
+        assert found.notes[0] == "The index of X orders the rows and is not a feature"
+        np.testing.assert_array_equal(found.frame["a"], A[np.argsort(SHUFFLED)])
+    assert make_problem(pd.DataFrame({"a": A}, index=[f"T{i}" for i in range(N)]), Y, task="auto").notes == ()
+
+
 def test_an_index_with_missing_dates_orders_nothing():
     frame = pd.DataFrame({"a": A}, index=pd.DatetimeIndex(PARTLY))
     assert make_problem(frame, Y, task="auto", cv=5).notes == ()

@@ -42,7 +42,7 @@ def test_rows_of_a_split_timestamp():
 
 def test_label_ends_between_timestamps_end_with_the_one_before():
     times = np.array([10, 20, 30])
-    np.testing.assert_array_equal(label_ends(times, np.array([10, 19, 20, 29.5, 30, 99])), [0, 0, 1, 1, 2, 2])
+    np.testing.assert_array_equal(label_ends(times, np.array([10, 19, 20, 29.5, 30, 99])), [0, 0, 1, 1, 2, 3])
 
 
 @pytest.mark.parametrize("gap", [0, 2])

@@ -53,20 +53,29 @@ def test_columns_levels_of_the_index_and_arrays_mean_the_same():
         np.testing.assert_array_equal(found.frame["x"], expected.frame["x"])
 
 
+def test_label_ends_of_another_time_zone():
+    day = PANEL["day"].dt.tz_localize("America/New_York")
+    ends = (day + pd.Timedelta(days=2)).dt.tz_convert("Asia/Tokyo")
+    for X in (PANEL.assign(day=day, known=ends), PANEL.assign(day=day.astype(str), known=ends.astype(str))):
+        found = problem(X, assets="ticker", time="day", label_end="known")
+        np.testing.assert_array_equal(found.plan.label_end, np.minimum(RANKS + 2, T))
+
+
 @pytest.mark.parametrize("as_array", [False, True])
 def test_label_ends_are_dates_of_any_kind(as_array):
     ends = PANEL["day"] + pd.Timedelta(days=2, hours=5)
     X = PANEL if as_array else PANEL.assign(known=ends.dt.strftime("%Y-%m-%d %H:%M"))
     found = problem(X, assets="ticker", time="day", label_end=ends.to_numpy() if as_array else "known")
     assert list(found.frame) == ["x"]
-    np.testing.assert_array_equal(found.plan.label_end, np.minimum(RANKS + 2, T - 1))
+    # the label of the third last day ends five hours after the last day
+    np.testing.assert_array_equal(found.plan.label_end, np.where(RANKS + 2 < T - 1, RANKS + 2, T))
     for train, test in found.plan.folds:
         assert found.plan.ranks[train].max() + 2 < found.plan.ranks[test].min()
 
 
 def test_label_ends_are_numbers_if_the_time_is():
     found = problem(PANEL[["x"]], time=np.arange(N), label_end=np.arange(N) + 3.5)
-    np.testing.assert_array_equal(found.plan.label_end, np.minimum(np.arange(N) + 3, N - 1))
+    np.testing.assert_array_equal(found.plan.label_end, np.r_[3 : N - 1, [N] * 4])
 
 
 def test_weights_by_uniqueness():
@@ -76,6 +85,13 @@ def test_weights_by_uniqueness():
     assert "weights by the average uniqueness of the labels, 0.22 in the mean" in found.notes
     alone = problem(PANEL[["x"]], cv="time", horizon=4, sample_weight="uniqueness")
     np.testing.assert_allclose(alone.sample_weight.mean(), 1.0)
+
+
+def test_labels_that_end_after_the_table_are_not_unique():
+    y = pd.Series(Y).where(PANEL["day"].to_numpy() < DAYS[-1] - pd.Timedelta(days=4))  # the last labels are unknown
+    ends = PANEL["day"] + pd.Timedelta(days=5)
+    found = problem(y=y, assets="ticker", time="day", label_end=ends, sample_weight="uniqueness")
+    np.testing.assert_allclose(found.sample_weight[-3:], found.sample_weight[60:63])
 
 
 @pytest.mark.parametrize(
@@ -119,6 +135,23 @@ def test_columns_that_are_dropped():
             {"label_end": PANEL["day"].where(PANEL["x"] > PANEL["x"].min())},
             "label_end is missing in 1 rows; every row needs a time",
         ),
+        (
+            {"label_end": DAYS, "time": DAYS.tz_localize("America/New_York")},
+            "time has a time zone, and label_end has none; give both a time zone, or neither",
+        ),
+        (
+            {"label_end": DAYS.strftime("%Y-%m-%dT%H:%MZ"), "time": "day"},
+            "label_end has a time zone, and Time column 'day' has none",
+        ),
+        (
+            {"label_end": np.arange(N), "time": pd.to_timedelta(np.arange(N), "D")},
+            "label_end holds numbers, and the time holds durations; both must be of one kind",
+        ),
+        ({"time": "day", "label_end": "day"}, "time and label_end both name 'day'; they need different columns"),
+        ({"time": "day", "assets": "day"}, "time and assets both name 'day'; they need different columns"),
+        ({"groups": "ticker"}, "groups must have one value per row; got the string 'ticker'"),
+        ({"y": "x"}, "y must have one value per row; got the string 'x'"),
+        ({"horizon": 10**20}, "horizon=100000000000000000000 is too large; it must be at most 1000000000 timestamps"),
         ({"label_end": np.arange(3)}, "label_end has 3 values, X has 120 rows"),
         ({"assets": "symbol"}, "X has no asset column 'symbol'; its columns are day, ticker, x"),
         ({"assets": "ticker", "drop": "day"}, "assets are those of a panel, which needs a time in every row"),
