@@ -133,9 +133,6 @@ class Paper:
 
     aliases : tuple of str, default=()
         Further names of some of the estimators, as ``"topic.Class"``.
-
-    time_budget : float, default=1800
-        Seconds that a method, and its baseline, may take in a comparison: enough for 100,000 rows and 50 columns.
     """
 
     key: str
@@ -151,7 +148,6 @@ class Paper:
     use: str
     functions: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    time_budget: float = 1800.0
 
     @property
     def estimator_names(self) -> tuple[str, ...]:

@@ -90,18 +90,21 @@ def initialize(parent: int, temporary: str) -> None:
 
 
 def _start_silent_tracker() -> None:
-    """Start the process that removes semaphores, without an output.
+    """Start a process of this worker that removes its semaphores, without an output.
 
-    numba and tqdm make locks. When this process is ended in the middle of a fit, the tracker removes them, as it
-    should, and would report them as leaked on the user's screen.
+    numba and tqdm make locks. When the worker is ended in the middle of a fit, the tracker removes them, as it should.
+    The parent's, which loky hands on, would report them as leaked on the user's screen.
     """
+    tracker = resource_tracker.ResourceTracker()
+    for name in ("ensure_running", "register", "unregister", "getfd"):
+        setattr(resource_tracker, name, getattr(tracker, name))
     with suppress(OSError, ValueError):
         sys.stderr.flush()
         kept = os.dup(2)
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, 2)
         try:
-            resource_tracker.ensure_running()
+            tracker.ensure_running()
         finally:
             os.dup2(kept, 2)
             os.close(kept)

@@ -1,5 +1,6 @@
 """Estimators that misbehave or tell what they saw, and contests made of them."""
 
+import multiprocessing
 import os
 import time
 import warnings
@@ -20,9 +21,9 @@ DUMMY = Spec("sklearn.dummy.DummyClassifier")
 FLAG = 777.0
 
 
-def pairs(*contests, time_budget=300.0):
+def pairs(*contests):
     """Return what the comparison takes from the papers, for (name, method, baseline[, needs]) with Specs."""
-    paper = replace(PAPERS[0], title="A Title: and more", venue="VENUE 2000", time_budget=time_budget)
+    paper = replace(PAPERS[0], title="A Title: and more", venue="VENUE 2000")
     return [(paper, Contest(name, "classification", *rest)) for name, *rest in contests]
 
 
@@ -70,6 +71,15 @@ class Hangs(Base):
     def fit(self, X, y):
         if (X == FLAG).any():
             time.sleep(600)
+        return super().fit(X, y)
+
+
+class Locks(Base):
+    """Never comes back, with a lock that only the end of the process releases."""
+
+    def fit(self, X, y):
+        self.lock_ = multiprocessing.get_context("spawn").RLock()
+        time.sleep(600)
         return super().fit(X, y)
 
 

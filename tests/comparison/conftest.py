@@ -16,7 +16,7 @@ def contests(monkeypatch):
     monkeypatch.setattr(_compare, "chosen_references", lambda task, names: chosen(task, [] if names is None else names))
     monkeypatch.setattr(_compare, "_MOST_WORKERS", 1)
 
-    def use(*contests, **options):
-        monkeypatch.setattr(_candidates, "contests_of", lambda task: pairs(*contests, **options))
+    def use(*contests):
+        monkeypatch.setattr(_candidates, "contests_of", lambda task: pairs(*contests))
 
     return use

@@ -117,3 +117,18 @@ def test_networks_run_on_one_thread(tmp_path):
         assert run_job(str(tmp_path / "table"), str(tmp_path / "mark"), job).scores == {"threads": 1.0}
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_worker_that_is_ended_leaves_no_message_about_its_locks():
+    """The process that removes its semaphores would write "leaked semlock objects" on the user's screen."""
+    program = (
+        "import numpy as np\n"
+        "from skpapers.comparison import _candidates, compare\n"
+        "from tests.comparison._estimators import DUMMY, HERE, Spec, pairs\n"
+        '_candidates.contests_of = lambda task: pairs(("locks", Spec(HERE + "Locks"), DUMMY))\n'
+        "result = compare(np.arange(80.0)[:, None], np.arange(80) % 2, references=[], time_budget=12.0, n_jobs=1)\n"
+        "print(result.to_frame()['notes'][0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "stopped on all rows" in done.stdout or "the budget of 12 s was spent" in done.stdout
+    assert done.stderr == ""
