@@ -75,10 +75,14 @@ class Target:
 
 
 def _unexplained(codes: np.ndarray, y: np.ndarray) -> float:
-    """Return the share of the variance within the rows of one code."""
+    """Return the share of the variance that lies between rows of one code, 1 for a constant."""
+    y = _centred(y)
+    variance = np.var(y)
+    if variance == 0:
+        return 1.0
     sizes = np.bincount(codes)
     means = np.bincount(codes, y) / np.maximum(sizes, 1)
-    return float(np.mean((y - means[codes]) ** 2) / np.var(y))
+    return float(np.mean((y - means[codes]) ** 2) / variance)
 
 
 @lru_cache(maxsize=64)
@@ -87,13 +91,20 @@ def _thinned(n: int) -> np.ndarray:
     return np.arange(n) if n <= _SAMPLE else np.unique(np.random.default_rng(0).integers(0, n, _SAMPLE))
 
 
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Return the values minus their mean, scaled so that squares of huge or tiny ones are finite and above 0."""
+    centred = values - values.mean()
+    largest = np.abs(centred).max()
+    return centred / largest if largest > 0 else centred
+
+
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return Pearson's correlation of the pairs that are known, 0 for fewer than half of them or for constants."""
     known = np.isfinite(a) & np.isfinite(b)
     if known.sum() < max(_FEWEST, 0.5 * len(a)):
         return 0.0
-    a = a[known] - a[known].mean()
-    b = b[known] - b[known].mean()
+    a = _centred(a[known])
+    b = _centred(b[known])
     scale = np.sqrt((a @ a) * (b @ b))
     return float(a @ b / scale) if scale > 0 else 0.0
 

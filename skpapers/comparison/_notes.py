@@ -17,6 +17,9 @@ from skpapers.comparison._timeline import Timeline
 from skpapers.comparison._whole_sample import likely_horizon, whole_sample_features, whole_sample_notes
 from skpapers.comparison._windows import Folds
 
+# Labels that seem to look ahead by more than so many times what the user says: the estimate is not exact.
+_MUCH_LONGER = 1.5
+
 
 def _train_on_the_future(folds: Folds, times: pd.Series) -> bool:
     """Whether some training row of a fold is no older than some test row."""
@@ -64,11 +67,11 @@ def class_notes(y: np.ndarray, task: str, n_folds: int) -> list[str]:
     return [f"fewer rows than folds in class {', '.join(map(str, rare[:5]))}"] if len(rare) else []
 
 
-def _expected_horizon(windows: Windows, order: np.ndarray) -> int:
-    """Return the number of timestamps until a label is known, as far as the user says it."""
-    if windows.label_end is None or windows.horizon is not None:
-        return windows.distance()
-    return max(windows.gap, int(np.median(windows.label_end - order)))
+def _label_length(windows: Windows, order: np.ndarray) -> int:
+    """Return the number of timestamps until a label is known, 0 if the user does not say it."""
+    if windows.label_end is None:
+        return 0
+    return int(np.median(windows.label_end - order))
 
 
 def unweighted_notes(weights: np.ndarray | None, metrics: tuple[Metric, ...]) -> list[str]:
@@ -116,11 +119,12 @@ def column_notes(
     target = Target.of(y, task, ranks, assets)
     if plan.ranks is None:
         return notes + leak_notes(find_leaks(features, kinds, target))
-    horizon = _expected_horizon(timeline.windows, plan.ranks)
-    notes += leak_notes(find_leaks(features, kinds, target, horizon))
+    length = _label_length(timeline.windows, plan.ranks)
+    notes += leak_notes(find_leaks(features, kinds, target, length))
     measured = [name for name in kinds["numbers"] if name not in identifiers]
     notes += whole_sample_notes(whole_sample_features(whole, kept, plan.ranks, measured, assets))
-    if not horizon and (ahead := likely_horizon(target)) > 1:
+    ahead = likely_horizon(target)
+    if ahead > _MUCH_LONGER * max(1, length, timeline.windows.gap):
         notes.append(
             f"possible leak: the labels seem to overlap over about {ahead} timestamps; --horizon {ahead} leaves out "
             "training rows that overlap test rows"

@@ -90,7 +90,8 @@ def whole_sample_features(
     for name in names:
         numbers = as_numbers(whole[name])
         values = np.empty(0) if numbers is None else numbers.to_numpy()
-        if not len(values) or len(np.unique(values[:_FEWEST])) < _FEWEST // 2:
+        first = values[np.isfinite(values)][:_FEWEST]  # a window over the past has no value in the first rows
+        if len(np.unique(first)) < _FEWEST // 2:
             continue
         used = values[kept]
         samples = (used,) if len(used) == len(values) else (values, used)
@@ -110,7 +111,7 @@ def whole_sample_features(
 def whole_sample_notes(found: dict[str, str]) -> list[str]:
     """Say which features were computed over all rows."""
     return [
-        f"possible leak: {columns}: {what}, those of later tests included; compute it from earlier rows"
+        f"possible leak: {columns}: {what}, test rows included; compute it from earlier rows only"
         for columns, what in by_reason(found)
     ]
 

@@ -180,6 +180,21 @@ def test_tables_without_leaks():
     assert leaks(X, np.where(y > 0, "up", "down"), ranks=np.arange(3000)) == {}
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_huge_and_tiny_values(scale):
+    assert leaks({"x": NOISE * scale, "bad": Y * scale}) == {"bad": "is the target, up to scale"}
+    code = np.arange(N) % 12
+    bad = leaks({"code": code[SHUFFLED]}, scale * (Y[:12][code] + 1e-3 * NOISE)[SHUFFLED])
+    assert bad == {"code": "determines the target almost perfectly"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_column_that_is_known_where_the_target_is_constant():
+    few = np.arange(N) < 0.7 * N
+    assert leaks({"x": np.where(few, np.arange(N) % 3, np.nan)}, np.where(few, 0.5, Y)) == {}
+
+
 def test_notes_gather_columns():
     found = dict.fromkeys("abcdefg", "is the target")
     assert by_reason(found) == [("columns 'a', 'b', 'c', 'd', 'e' and 2 more", "is the target")]

@@ -38,7 +38,7 @@ def test_notes_name_what_can_spoil_the_result():
     assert notes[2:] == (
         "column 'customer_id': numbers the rows, like an identifier; drop it if it is one (--drop)",
         "possible leak: column 'again': is the target, up to scale; is that known when the prediction is made?",
-        "possible leak: column 'z': mean 0 over all rows, those of later tests included; compute it from earlier rows",
+        "possible leak: column 'z': mean 0 over all rows, test rows included; compute it from earlier rows only",
     )
     without_time = problem(shown.drop(columns=["day", "ticker"]), cv=5).notes
     assert any("'again'" in note for note in without_time)
@@ -51,7 +51,10 @@ def test_an_unnamed_horizon_is_noted():
     X = pd.DataFrame({"x": RNG.normal(size=2000)})
     hint = "possible leak: the labels seem to overlap over about 5 timestamps; --horizon 5 leaves out"
     assert any(note.startswith(hint) for note in problem(X, y, cv="time").notes)
-    assert problem(X, y, cv="time", horizon=5).notes == ()
+    for enough in ({"horizon": 5}, {"horizon": 4}, {"gap": 5}):
+        assert problem(X, y, cv="time", **enough).notes == ()
+    for too_short in ({"gap": 1}, {"horizon": 2}):
+        assert any(note.startswith(hint) for note in problem(X, y, cv="time", **too_short).notes)
     assert problem(X, y, cv=5).notes == ()
     assert problem(X, steps[4:], cv="time").notes == ()
 
@@ -64,6 +67,11 @@ def test_a_lagged_target_leaks_until_its_label_is_known():
     leaks = [note for note in problem(X, assets="ticker", horizon=5).notes if note.startswith("possible leak")]
     assert len(leaks) == 1
     assert leaks[0].startswith("possible leak: column 'late': is the target of 2 rows of its asset before, which is kn")
+
+
+def test_a_gap_says_nothing_about_when_a_label_is_known():
+    X = PANEL.assign(late=pd.Series(Y, PANEL.index).sort_index().groupby(PANEL["ticker"]).shift(1))
+    assert not any("leak" in note for note in problem(X, assets="ticker", gap=5).notes)
 
 
 def test_label_ends_say_when_a_lagged_target_is_known():

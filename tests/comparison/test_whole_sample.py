@@ -66,6 +66,11 @@ def test_missing_values_do_not_hide_it():
     assert features({"bad": (holes - np.nanmean(holes)) / np.nanstd(holes)}) == {"bad": "mean 0 over all rows"}
 
 
+def test_a_window_over_the_past_has_no_value_in_the_first_rows():
+    late = np.where(np.arange(N) < 252, np.nan, X)
+    assert features({"bad": (late - np.nanmean(late)) / np.nanstd(late)}) == {"bad": "mean 0 over all rows"}
+
+
 def test_each_asset_rounded_to_some_digits():
     bad = by_asset(X, lambda s: (s - s.mean()) / s.std()).round(7)
     assert features({"bad": bad}) == {"bad": "mean 0 over all rows of each asset"}
@@ -106,7 +111,7 @@ def test_simulated_returns_are_honest():
 
 def test_notes():
     assert whole_sample_notes({"a": "mean 0 over all rows"}) == [
-        "possible leak: column 'a': mean 0 over all rows, those of later tests included; compute it from earlier rows"
+        "possible leak: column 'a': mean 0 over all rows, test rows included; compute it from earlier rows only"
     ]
 
 
