@@ -41,7 +41,8 @@ class Spec:
         Estimators of this package go by their short names: ``"skpapers.SAMMLPRegressor(random_state=0)"``.
         """
         package, _, rest = self.path.partition(".")
-        path = f"skpapers.{rest.rpartition('.')[2]}" if package == "skpapers" else self.path
+        public = package == "skpapers" and "._" not in self.path
+        path = f"skpapers.{rest.rpartition('.')[2]}" if public else self.path
         return f"{path}({', '.join(f'{key}={_written(value)}' for key, value in self.kwargs.items())})"
 
 

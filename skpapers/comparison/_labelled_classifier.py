@@ -44,4 +44,6 @@ class LabelledClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of every class, in the order of `classes_`."""
-        return np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)
+        probabilities = np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)
+        # float32 sums to 1 up to 1e-7, which metrics warn of
+        return probabilities / probabilities.sum(axis=1, keepdims=True)
