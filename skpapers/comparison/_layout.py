@@ -135,8 +135,7 @@ def table_columns(frame: pd.DataFrame, metric: str, plus_minus: str = "±") -> l
         frame, ["reference_difference", "reference_low", "reference_high"]
     )
     best = tuple(
-        "(best)" if name == reference and not text else text
-        for name, text in zip(frame["method"], reference_gain, strict=True)
+        "(best)" if name == reference else text for name, text in zip(frame["method"], reference_gain, strict=True)
     )
     baselines = tuple(
         name or _WITHOUT_BASELINE.get(kind, "") for name, kind in zip(frame["baseline"], frame["kind"], strict=True)

@@ -70,6 +70,7 @@ def test_columns_are_left_out_in_the_stated_order():
         steps += [f"short {key}" for key in after if after[key] != before[key]]
     # the short form of names of baselines depends on the screen: `_text` adds it
     assert set(steps) == {"metric RMSE", "metric MAE", *DROP_ORDER} - {"short baseline"}
+    assert steps[:2] == ["metric RMSE", "metric MAE"]
     order = ("metric RMSE", "metric MAE", *DROP_ORDER)
     assert sorted(steps[2:], key=order.index) == steps[2:]
     assert set(kept[-1]) == {"method", "score", "rows", "difference", "interval"}
