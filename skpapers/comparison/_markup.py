@@ -17,14 +17,17 @@ _STYLE = """<style>
 .skpapers-comparison table {border-collapse: collapse; font-size: inherit; margin: 0.5em 0;
   font-variant-numeric: tabular-nums}
 .skpapers-comparison td, .skpapers-comparison th {padding: 2px 8px; text-align: left; white-space: nowrap;
-  vertical-align: bottom; border: 0; background: none}
-.skpapers-comparison th {border-bottom: 1px solid currentColor; font-weight: 600; line-height: 1.2}
+  vertical-align: top; border: 0; background: none}
+.skpapers-comparison th {border-bottom: 1px solid currentColor; font-weight: 600; line-height: 1.2;
+  vertical-align: bottom}
 .skpapers-comparison td.right, .skpapers-comparison th.right {text-align: right}
 .skpapers-comparison tr.reference {opacity: 0.7}
 .skpapers-comparison .better {color: #1a8754}
 .skpapers-comparison .worse {color: #c2410c}
 .skpapers-comparison p {margin: 0.3em 0; max-width: 75em}
-.skpapers-comparison code {white-space: pre-wrap; background: none}
+.skpapers-comparison details td:last-child {white-space: normal; min-width: 14em}
+.skpapers-comparison code {display: block; max-width: 54em; white-space: pre-wrap; overflow-wrap: anywhere;
+  background: none}
 </style>"""
 
 
