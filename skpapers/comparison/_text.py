@@ -135,7 +135,8 @@ def code_lines(frame: pd.DataFrame, width: int, mark: str = "…") -> Iterator[s
         codes = [
             code if cell_len(code) <= most else _call(code) for code, most in zip(frame["code"], rooms, strict=True)
         ]
-        if all(cell_len(code) <= most for code, most in zip(codes, rooms, strict=True)):
+        rows = zip(codes, rooms, papers, strict=True)
+        if all(cell_len(code) <= most for code, most, paper in rows if paper):  # others are cut at the end of the line
             break
     with_paper = [cell_len(code) for code, paper in zip(codes, papers, strict=True) if paper]
     for name, code, paper in zip(names, codes, papers, strict=True):

@@ -98,6 +98,11 @@ def test_code_takes_the_longest_form_that_fits():
 def test_the_last_step_of_a_pipeline_is_named():
     code = "sklearn.pipeline.Pipeline(steps=[('a', x.Scale()), ('b', sklearn.linear_model.RidgeCV(alphas=(1, 2)))])"
     frame = shown([row("ridge", "reference", code)]).frame
+    long = row("logistic", "reference", code.replace("RidgeCV", "LogisticRegressionOfAVeryLongNameCV"))
+    lines = list(code_lines(shown([*ROWS, long]).frame, 80))
+    assert lines[0].endswith("ICLR 2021")
+    assert lines[-1].endswith("…")
+    assert len(lines[-1]) <= 80
     assert list(code_lines(frame, 80)) == ["ridge  Pipeline(..., sklearn.linear_model.RidgeCV(...))"]
 
 
