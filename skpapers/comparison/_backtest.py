@@ -1,15 +1,16 @@
-"""What a strategy on the predictions would have earned, and how much of it is the luck of the best of many methods.
+"""Returns of strategies that trade on predictions, and how far luck explains the best of many.
 
-====================================================  ==============================
-quantity                                                  function
-====================================================  ==============================
-return of each date                                       `strategy_returns`
-mean return over its standard deviation                   `sharpe_ratio`
-probability that the true ratio is above a threshold [1]  `probabilistic_sharpe_ratio`
-largest ratio that luck alone makes of N trials [1]       `expected_maximum_sharpe_ratio`
-probability above that threshold [1]                      `deflated_sharpe_ratio`
-probability that the best is below the median later [2]   `overfitting_probability`
-====================================================  ==============================
+===========================================================  ===============================
+quantity                                                     function
+===========================================================  ===============================
+return of each date                                          `strategy_returns`
+mean return over its standard deviation                      `sharpe_ratio`
+probability that the true ratio is above a threshold [1]     `probabilistic_sharpe_ratio`
+largest ratio to expect of N trials without skill [1]        `expected_maximum_sharpe_ratio`
+probability that the true ratio is above that one [1]        `deflated_sharpe_ratio`
+probability that the best of one half of the time is below
+the median in the other half [2]                             `overfitting_probability`
+===========================================================  ===============================
 
 No ratio is annualised: a period is the time between two dates, or the horizon of the labels.
 
@@ -30,13 +31,13 @@ from scipy import stats
 from skpapers.comparison._information_coefficient import Codes, Floats, centred_ranks
 
 _BLOCKS = 16
-_FEWEST_PERIODS = 2  # of a block
-# Returns whose spread is below this part of the largest are equal but for rounding.
+_FEWEST_PERIODS = 2  # in a block
+# Returns whose range is below this fraction of the largest differ by rounding only.
 _ROUNDING = 1e-12
 
 
 def strategy_returns(prediction: Floats, target: Floats, dates: Codes, *, ranked: bool) -> Floats:
-    """Return the return of each date of a strategy that holds every asset by its prediction.
+    """Return what a strategy that weights each asset by its prediction earns on each date.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def expected_maximum_sharpe_ratio(variance: float, n_trials: int) -> float:
     Parameters
     ----------
     variance : float
-        Of the Sharpe ratios of the trials.
+        Variance of the Sharpe ratios of the trials.
     n_trials : int
     """
     if n_trials < 2:
@@ -118,12 +119,12 @@ def expected_maximum_sharpe_ratio(variance: float, n_trials: int) -> float:
 
 
 def deflated_sharpe_ratio(returns: Floats, ratios: Floats, horizon: int = 1) -> float:
-    """Return the probability that the true Sharpe ratio is above what luck makes of so many trials.
+    """Return the probability that the true Sharpe ratio is above the largest of as many trials without skill.
 
     Parameters
     ----------
     returns : ndarray of shape (n_periods,)
-        Of the chosen strategy.
+        Returns of the chosen strategy; NaN are left out.
     ratios : ndarray of shape (n_trials,)
         The Sharpe ratio of every strategy that was tried, the chosen one among them; NaN are left out. Strategies that
         resemble one another count in full, which makes the result cautious.
@@ -154,14 +155,14 @@ def overfitting_probability(returns: Floats, n_blocks: int = _BLOCKS) -> float:
     returns : ndarray of shape (n_periods, n_strategies)
         Periods with NaN are left out.
     n_blocks : int, default=16
-        The periods are cut into so many blocks, an even number, fewer if a block would have less than two periods.
-        Every half of the blocks is once the one on which the best is chosen.
+        The periods are cut into this number of blocks, which is even; into fewer if a block would have less than two
+        periods. The best is chosen once on each half of the blocks, and judged on the other half.
 
     Returns
     -------
     probability : float
-        One half on average for strategies without skill, 0 if the best stays above the median. A place at the median
-        counts half, and equal ratios share their places. NaN with fewer than two strategies or four periods.
+        One half on average for strategies without skill, 0 if the best stays above the median. A rank equal to the
+        median counts half, and ties have their mean rank. NaN with fewer than two strategies or four periods.
     """
     known = returns[~np.isnan(returns).any(axis=1)]
     n_periods, n_strategies = known.shape

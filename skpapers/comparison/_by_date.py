@@ -32,7 +32,7 @@ Statistic = Callable[[Floats, Floats, Codes], Floats]
 
 
 def label_horizon(problem: Problem) -> int:
-    """Return over how many timestamps a label looks, 1 if it is not known: then the gap is taken for it."""
+    """Return how many timestamps a label looks ahead; if this is not known, the gap, and at least 1."""
     plan = problem.plan
     if plan.label_end is not None and plan.ranks is not None:
         return max(1, math.ceil(np.mean(plan.label_end - plan.ranks)))
@@ -40,7 +40,7 @@ def label_horizon(problem: Problem) -> int:
 
 
 def _series(problem: Problem, candidate: Candidate, fits: Fits, statistic: Statistic) -> pd.Series:
-    """Return a statistic on each date of the test rows; a date of several folds has the mean over them.
+    """Return a statistic on each date of the test rows; a date that several folds test has the mean over them.
 
     NaN on the dates of a fold without predictions, or with one that is not finite.
     """
@@ -65,7 +65,7 @@ def _series(problem: Problem, candidate: Candidate, fits: Fits, statistic: Stati
 
 
 def by_date(problem: Problem, candidates: Sequence[Candidate], fits: Fits, statistic: Statistic) -> pd.DataFrame:
-    """Return a statistic of out-of-fold predictions: one row for each date of the test rows, one column for each row.
+    """Return a statistic of out-of-fold predictions: a row for each tested date, a column for each row of the result.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Backtest:
     sharpe : Series of shape (n_rows,)
         Sharpe ratios per date (or per horizon of the labels), not annualised.
     deflated : Series of shape (n_rows,)
-        Probability that the true ratio is above what luck makes of so many methods.
+        Probability that the true ratio is above the largest one to expect of as many methods without skill.
     overfitting : float
         Probability of backtest overfitting over the rows with a return on every date.
     """

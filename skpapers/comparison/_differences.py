@@ -14,12 +14,12 @@ from skpapers.comparison._statistics import Family, paired_family
 
 # The references that ignore the features.
 TRIVIAL = ("mean", "majority")
-# Scores whose difference is below this part of them are equal but for rounding.
+# Scores whose difference is below this fraction of them differ by rounding only.
 _ROUNDING = 1e-10
 
 
 class Shown(NamedTuple):
-    """Fits of a candidate: its name and their `max_rows`."""
+    """The fits of a candidate on at most `max_rows` training rows, None for all rows."""
 
     name: str
     max_rows: int | None
@@ -52,7 +52,7 @@ def rows_of(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def is_reference(candidate: Candidate) -> bool:
-    """Whether it is what the user would use anyway: a reference, or an estimator of the user."""
+    """Whether a candidate is what the user would use anyway: a reference, or an estimator of the user."""
     return candidate.kind in ("reference", "own")
 
 
@@ -71,7 +71,7 @@ class Ranking:
         Rows with a score on every fold on which some row has one, then those that lack a fold, since means over
         different folds do not compare, then those without any score. Equal rows stay in the order of the candidates.
     complete : list of Candidate
-        The first of these.
+        Those with a score on every such fold.
     """
 
     def __init__(self, problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> None:

@@ -11,8 +11,9 @@ t-value of the mean of a series, by Newey and West                     `newey_we
 =====================================================================  ================================
 
 A prediction that is equal for all assets of a date ranks nothing: its coefficient and its spread are 0, as the return
-of a portfolio without positions is. Left out, a tree that predicts one value on most dates would be judged on the few
-others. A date with fewer than three assets, and for the coefficient one on which all targets are equal, is NaN.
+of a portfolio without positions is. If such dates were left out, a tree that predicts one value on most dates would be
+judged by the few others. A date with fewer than three assets is NaN, and for the coefficient also a date on which all
+targets are equal.
 
 References: C. Spearman, "The Proof and Measurement of Association between Two Things", American Journal of Psychology
 15, 1904; W. K. Newey, K. D. West, "A Simple, Positive Semi-Definite, Heteroskedasticity and Autocorrelation Consistent
@@ -34,7 +35,7 @@ Codes = NDArray[np.intp]
 
 
 def _places(values: Floats, dates: Codes) -> tuple[Floats, Floats]:
-    """Return the first and the last place (from 0) among its date that each value takes, equal values the same."""
+    """Return the first and the last place (from 0) of each value on its date; equal values share theirs."""
     order = np.lexsort((values, dates))
     sorted_values = values[order]
     sorted_dates = dates[order]
@@ -52,7 +53,7 @@ def _places(values: Floats, dates: Codes) -> tuple[Floats, Floats]:
 
 
 def centred_ranks(values: Floats, dates: Codes) -> Floats:
-    """Return the rank of each value among its date, ties averaged, minus the mean rank."""
+    """Return the rank of each value on its date, ties averaged, minus the mean rank of the date."""
     return np.mean(_places(values, dates), axis=0) - (np.bincount(dates)[dates] - 1) / 2
 
 
@@ -97,13 +98,13 @@ def spreads(prediction: Floats, target: Floats, dates: Codes, n_quantiles: int =
     dates : ndarray of shape (n,)
         Whole numbers from 0; the rows may be in any order.
     n_quantiles : int, default=5
-        Each side holds one asset of `n_quantiles`, rounded down, and at least one.
+        Each side holds ``n // n_quantiles`` of the n assets of a date, and at least one.
 
     Returns
     -------
     spreads : ndarray of shape (max(dates) + 1,)
-        NaN with fewer than three assets. Of equal predictions at the edge of a side each is in it in part: the result
-        is the mean over all orders of the ties.
+        NaN with fewer than three assets. Equal predictions at the edge of a side belong to it in part: the result is
+        the mean over all orders of the ties.
     """
     counts = np.bincount(dates)
     first, last = _places(prediction, dates)
@@ -133,7 +134,7 @@ def newey_west_t(series: Floats, lag: int) -> float:
     series : ndarray of shape (n,)
         In the order of time. NaN are left out, as if the series had no such dates.
     lag : int
-        The last autocovariance that counts.
+        The largest lag whose autocovariance counts.
 
     Returns
     -------

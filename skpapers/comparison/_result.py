@@ -193,7 +193,7 @@ class Comparison:
         - rows: "", or such as "on 20,000 rows" for a method that was cut short
         - score, sd: mean and standard deviation over the folds of the first metric, a loss as a positive number;
           further metrics have a column each; "rank IC t" is the Newey-West t-value of the mean rank IC over all dates,
-          "deflated Sharpe" the probability that the Sharpe ratio is above the luck of so many methods
+          "deflated Sharpe" the probability that the true ratio is above the best of as many methods without skill
         - baseline, baseline_score, difference, interval_low, interval_high, p_value: the gain over the method's own
           baseline on the same folds, positive if the method is better, with its interval and p-value, both
           Holm-adjusted for the number of methods

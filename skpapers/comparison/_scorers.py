@@ -1,4 +1,4 @@
-"""Scorers that scikit-learn lacks: of probabilities where a training fold lacks a class, and of dates."""
+"""Scorers that scikit-learn lacks: for folds that lack a class, and for predictions date by date."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _scores_of_classes(model: Any, X: Any, classes: NDArray) -> Floats:
 
 @dataclass(frozen=True)
 class ClassScorer:
-    """A scorer that knows all classes, where scikit-learn's know those of the training rows or the test rows.
+    """A scorer that knows all classes; scikit-learn's know only those of the training rows or of the test rows.
 
     Parameters
     ----------
@@ -83,14 +83,14 @@ def negative_log_loss(y: NDArray, probabilities: Floats, classes: NDArray, sampl
 
 
 def negative_brier(y: NDArray, probabilities: Floats, classes: NDArray, sample_weight: Floats | None) -> float:
-    """Return minus the mean squared error of the probabilities; for two classes that of one of them."""
+    """Return minus the mean squared error of the probabilities; with two classes, of one of them."""
     return -float(brier_score_loss(y, probabilities, labels=classes, sample_weight=sample_weight))
 
 
 def _one_against_rest(
     score: Callable[..., float], y: NDArray, scores: Floats, classes: NDArray, sample_weight: Floats | None
 ) -> float:
-    """Average a metric of two classes over the classes with rows inside and outside; of two classes take the last."""
+    """Average a binary metric of each class against the rest, where both have rows; of two classes, score the last."""
     first = 1 if len(classes) == 2 else 0
     inside = [(y == label, scores[:, number]) for number, label in enumerate(classes) if number >= first]
     values = [score(truth, column, sample_weight=sample_weight) for truth, column in inside if 0 < truth.sum() < len(y)]
@@ -108,7 +108,7 @@ average_precision = partial(_one_against_rest, average_precision_score)
 
 @dataclass(frozen=True)
 class DateScorer:
-    """A scorer of predictions date by date. Sample weights do not count.
+    """A scorer of predictions date by date. It takes no sample weights.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def strategy_sharpe(prediction: Floats, y: Floats, dates: Codes, *, ranked: bool
 
 
 class Remembering:
-    """A fitted model that predicts the same X once, however many metrics ask."""
+    """A fitted model that predicts the same X only once, however many metrics need the prediction."""
 
     def __init__(self, model: Any) -> None:
         self._model = model

@@ -10,11 +10,11 @@ two classes, one above 80 %           ROC AUC, log loss, accuracy
 more classes, one above 80 %          log loss, accuracy, ROC AUC
 ====================================  ================================================================================
 
-A panel is judged by how predictions rank the assets of a date, since that is what a portfolio uses: R2 also measures
-how well the level of all assets is met, which for returns nobody can, and the ranking is lost in it. With imbalance
-accuracy hardly differs from the share of the majority. Of two classes ROC AUC is the first, not log loss: a tree with
-pure leaves has probabilities of 0 and 1, and a few of its errors would outweigh everything else. Log loss is the first
-if the test rows of some fold are of one class, where ROC AUC is undefined.
+A panel is judged by how predictions rank the assets of a date, since that is what a portfolio uses. R2 also counts
+errors in the common level of all assets; the level of returns cannot be forecast, and these errors hide the ranking.
+With imbalance accuracy hardly differs from the share of the majority. With two classes ROC AUC comes first, not log
+loss: a tree with pure leaves has probabilities of 0 and 1, and a few of its errors would outweigh everything else. Log
+loss comes first if the test rows of some fold are of one class, where ROC AUC is undefined.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _failure(scorer: Callable[..., float], task: str, y: np.ndarray, **weights: 
     dummy = DummyClassifier() if task == "classification" else DummyRegressor()
     X = np.zeros((len(y), 1))
     with warnings.catch_warnings():
-        # a clustering metric only warns of fractions; a metric undefined for a constant prediction is not a failure
+        # a clustering metric only warns if a target is no whole number; an undefined score is not a failure
         warnings.simplefilter("error" if task == "regression" else "ignore", UserWarning)
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         try:
@@ -87,11 +87,11 @@ def _ones(y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _of_classes(name: str, y: np.ndarray) -> Metric | None:
-    """Return a metric of classes that knows all of them, None if there is none of this name."""
+    """Return the metric of a name that knows all classes, None if the name is another's."""
     classes = tuple(np.unique(y))
     positive = classes[-1]
     two = len(classes) == 2
-    # scikit-learn's own scorers of one class take 1 for it; the name says which class it is here
+    # scikit-learn's scorers of one class score the class 1; here the name says which class it is, unless it is 1
     of_class = "" if positive in (1, True) else f" ({positive})"
     mine = f":{positive}" if of_class else ""
     probable = partial(ClassScorer, classes=classes, response="probabilities")
@@ -130,7 +130,7 @@ def has_ranks(y: NDArray, ranks: NDArray | None, tests: Sequence[NDArray]) -> bo
 
 
 def _of_dates(name: str, *, timed: bool, panel: bool, ranked: bool) -> Metric | None:
-    """Return a metric by date, None if there is none of this name."""
+    """Return the metric by date of a name, None if the name is another's."""
     needs_panel = {
         "rank_ic": Metric("rank_ic", DateScorer(_scorers.mean_rank_ic), "rank IC", weightable=False),
         "spread": Metric("spread", DateScorer(_scorers.mean_spread), "spread", weightable=False),
@@ -185,7 +185,7 @@ def _from_sklearn(name: str) -> Metric:
 
 
 def _named(name: str, task: str, y: np.ndarray, **dated: bool) -> Metric:
-    """Return the metric of a name; without one that applies, an error names the usual ones."""
+    """Return the metric of a name; if no such metric applies, the error names the usual ones."""
     short = _SHORT.get(name, name)
     if task == "classification":
         if metric := _of_classes(short, y):
@@ -301,8 +301,8 @@ def selection(metric: Metric, *, lacking: bool = False) -> Any:
     Returns
     -------
     scoring : str, callable or None
-        scikit-learn's name where there is one, else the scorer. None for what the folds inside cannot compute: a metric
-        by date, or the ranking of two classes with one class alone.
+        scikit-learn's name where it has one, else the scorer. None for what the folds inside the estimator cannot
+        compute: a metric by date, or the ranking of two classes where a fold has only one of them.
     """
     if isinstance(metric.scorer, DateScorer):
         return None

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-# Differences whose spread is below this part of their mean are equal but for rounding.
+# Differences whose standard deviation is below this fraction of their mean differ by rounding only.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class PairedTests:
-    """Paired tests, one per row of differences. NaN where the folds do not decide.
+    """Paired tests, one per row of differences; NaN where the folds cannot decide.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class PairedTests:
     freedom : ndarray of shape (m,)
         Degrees of freedom, the number of differences minus 1.
     p_value : ndarray of shape (m,)
-        Two-sided.
+        P-values of the two-sided tests.
     """
 
     mean: NDArray[np.float64]
@@ -44,7 +44,7 @@ class PairedTests:
     p_value: NDArray[np.float64]
 
     def interval(self, level: NDArray[np.float64] | float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the bounds of intervals that leave out the probability `level`."""
+        """Return the lower and upper bounds of the intervals with confidence ``1 - level``."""
         with np.errstate(invalid="ignore"):
             half = stats.t.isf(np.asarray(level) / 2, df=self.freedom) * self.error
         return self.mean - half, self.mean + half
@@ -73,9 +73,9 @@ def corrected_tests(differences: NDArray[np.float64], test_train_ratio: NDArray[
     Returns
     -------
     tests : PairedTests
-        Without two differences only the mean is known. Differences that are all zero have the p-value 1 and an
+        With fewer than two differences only the mean is known. Differences that are all zero have the p-value 1 and an
         interval of width zero. Equal differences other than zero have neither p-value nor interval: a variance of zero
-        over a few folds is a coarse metric, not certainty.
+        over a few folds shows that the metric is coarse, not that the result is certain.
 
     Notes
     -----
@@ -112,9 +112,9 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Notes
     -----
-    The i-th smallest of m p-values is multiplied by m - i + 1, and is at least as large as the one before. Rejecting
-    where the adjusted value is at most alpha makes one false rejection or more with a probability of at most alpha,
-    however the tests depend on one another.
+    The i-th smallest of m p-values is multiplied by m - i + 1, and raised to the one before if it is smaller. If all
+    tests whose adjusted p-value is at most alpha are rejected, the probability of any false rejection is at most
+    alpha, however the tests depend on one another.
 
     References
     ----------
@@ -129,7 +129,7 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def holm_levels(p_values: NDArray[np.float64], alpha: float = 0.05) -> NDArray[np.float64]:
-    """Return the level of each test in Holm's procedure; from the first acceptance on the level stays.
+    """Return the level of each test in Holm's procedure; after the first test that is not rejected it stays the same.
 
     An interval at this level excludes zero exactly where Holm's method rejects.
     """
@@ -156,7 +156,7 @@ def paired_family(
     test_train_ratio : ndarray of shape (m,) or float
         Test rows per training row, averaged over the folds.
     alpha : float, default=0.05
-        Largest probability that some difference is found where there is none.
+        Largest probability of at least one false finding in the family.
 
     Returns
     -------

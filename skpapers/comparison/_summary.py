@@ -1,7 +1,7 @@
 """The tables of a comparison: one row for each method, and the scores of single folds.
 
-Two families of paired tests are in the table, each adjusted by Holm's method for its number: the methods against their
-own baselines, and the methods against the best reference. The other references against the best one are a third.
+The table has three families of paired tests, each adjusted by Holm's method for the number of its tests: the methods
+against their own baselines, the methods against the best reference, and the other references against the best one.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def summarize(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> 
 
 
 def fold_scores(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> pd.DataFrame:
-    """Return one row for each candidate, `max_rows` that was run, fold and metric.
+    """Return one row for each candidate, size of the training sample, fold and metric.
 
     Returns
     -------
