@@ -220,7 +220,8 @@ def make_plan(
         folds, name = _windows_in_time(cv, order, windows, groups, time_name)
         return Plan(folds, name, order, windows.gap, windows.label_end, groups)
     folds = _given_folds(cv, X, y, groups, rows)
-    name = f"{len(folds)} folds ({type(cv).__name__ if hasattr(cv, 'split') else 'given splits'})"
+    count = f"{len(folds)} fold{'s' * (len(folds) > 1)}"
+    name = f"{count} ({type(cv).__name__ if hasattr(cv, 'split') else 'given splits'})"
     if windows.label_end is not None or windows.embargo:
         # a gap of one's own splitter is its own affair
         folds = purged_folds(folds, order, replace(windows, gap=0), None)

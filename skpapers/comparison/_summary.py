@@ -155,7 +155,7 @@ def _of_dates(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> 
 
 
 def _notes(row: Candidate, fits: Fits) -> str:
-    of_baseline = (f"baseline {note}" for note in fits.notes.get(row.baseline, []))
+    of_baseline = (f"baseline: {note}" for note in fits.notes.get(row.baseline, []))
     return "; ".join([*fits.notes.get(row.name, []), *of_baseline])
 
 

@@ -33,11 +33,11 @@ def _gains(family: Family) -> np.ndarray:
 
 
 def _places(problem: Problem) -> str:
-    """Return the folds in words, with the number of windows in time, since these are few."""
+    """Return the folds in words; folds in time with their number, since they are few."""
     n_folds = len(problem.plan.folds)
     if n_folds == 1:
         return "this one fold, which cannot show what is chance"
-    return f"these {n_folds} windows in time" if problem.plan.ranks is not None else "these folds"
+    return f"these {n_folds} folds in time" if problem.plan.ranks is not None else "these folds"
 
 
 def _name(row: Candidate, fits: Fits) -> str:

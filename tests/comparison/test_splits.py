@@ -242,3 +242,9 @@ def test_rows_of_one_group_are_not_on_both_sides_of_a_window():
 def test_errors_of_windows(cv, options, message):
     with pytest.raises(ValueError, match=message):
         plan(cv, **options)
+
+
+def test_given_splits_are_counted():
+    one = (np.arange(40), np.arange(40, 60))
+    assert plan([one]).name == "1 fold (given splits)"
+    assert plan([one, one[::-1]]).name == "2 folds (given splits)"

@@ -59,7 +59,7 @@ def test_methods_are_a_family_and_a_sample_faces_a_sample():
     np.testing.assert_allclose(frame.loc[["SAM", "HS tree"], columns].to_numpy(dtype=float), expected)
     assert frame.loc["SAM", "baseline_score"] == pytest.approx(np.mean(PLAIN))
     assert frame.loc["SAM", "rows"] == "on 60 rows"
-    assert frame.loc["SAM", "notes"] == "cut; baseline did not converge"
+    assert frame.loc["SAM", "notes"] == "cut; baseline: did not converge"
     assert frame.loc[["ridge", "mean"], columns].isna().all(axis=None)
     assert frame.loc[["ridge", "mean"], "baseline"].tolist() == ["", ""]
 

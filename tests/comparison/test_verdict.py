@@ -116,10 +116,10 @@ def test_rows_without_every_fold_take_no_part():
     assert said(short, Row("high", scores=HIGH)) == "Only high has a score on every fold; 2 methods were tried."
 
 
-def test_windows_in_time_are_counted():
+def test_folds_in_time_are_counted():
     problem = regression(cv="time", time=True)
     found = said(Row("a", scores=HIGH), Row("b", scores=ALIKE), problem=problem)
-    assert "on these 5 windows in time" in found
+    assert "on these 5 folds in time" in found
 
 
 def test_returns():
