@@ -60,6 +60,8 @@ def test_differences_without_spread_decide_nothing_unless_they_are_zero():
     np.testing.assert_array_equal(low, [0.0, np.nan, np.nan])
     np.testing.assert_array_equal(high, [0.0, np.nan, np.nan])
     np.testing.assert_allclose(tests.mean, [0.0, 0.1, 0.1])
+    large = corrected_tests(np.array([[1e9, 1e9 + 1e-6, 1e9], [1e9, 1e9 + 1.0, 1e9]]), 0.25)
+    assert np.isnan(large.p_value).tolist() == [True, False]
 
 
 def closed_holm(p_values):
