@@ -222,7 +222,7 @@ def compare(
     Notes of the result name what can spoil it: columns that equal the target, at once or of another row, that order it
     almost perfectly, or whose missing values give the class away; features that were standardized or ranked over all
     rows; labels that seem to look further ahead than `horizon`, `label_end` or `gap` say; columns that identify rows;
-    an asset column that is not named as one. They are hints: a column may be named wrongly, and most leaks cannot be
+    an asset column that is not named as one. They are hints: an honest column may be named, and most leaks cannot be
     seen in a table.
 
     For k folds with differences :math:`d_i` between the scores of a method and its baseline, mean :math:`\bar d` and

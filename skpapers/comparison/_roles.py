@@ -210,14 +210,14 @@ def drop_columns(frame: pd.DataFrame, drop: Any) -> pd.DataFrame:
     return frame.drop(columns=names)
 
 
-def _index_time(frame: pd.DataFrame) -> pd.Series | None:
-    """Return the only level of the index that holds dates; strings are dates if they can be read in one way only."""
+def _index_times(frame: pd.DataFrame) -> list[pd.Series]:
+    """Return the levels of the index that hold dates; strings are dates if they can be read in one way only."""
     levels = [frame.index.get_level_values(i) for i in range(frame.index.nlevels)]
     dated = [level for level in levels if isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)]
     if not dated:
         text = [level for level in levels if is_text_or_object(level.dtype)]
         dated = [level for level in text if len(date_readings(pd.Series(level))) == 1]
-    return pd.Series(dated[0]).reset_index(drop=True) if len(dated) == 1 else None
+    return [pd.Series(level).reset_index(drop=True) for level in dated]
 
 
 def _date_columns(frame: pd.DataFrame, kept: np.ndarray) -> tuple[list[str], list[str], list[str], list[str]]:
@@ -249,7 +249,13 @@ def find_time(
     """
     if time is not None:
         return *take_column(frame, time, "time", "time"), []
-    index = _index_time(frame)
+    levels = _index_times(frame)
+    if len(levels) > 1 and (cv is None or isinstance(cv, str)):
+        names = ", ".join(str(level.name) for level in levels)
+        raise ValueError(
+            f"The index of X has several levels of dates ({names}); name the one that orders the rows as time."
+        )
+    index = levels[0] if len(levels) == 1 else None
     if index is not None and index.iloc[kept].notna().all():
         return frame, index, "The index of X", []
     if cv is not None and not isinstance(cv, str):

@@ -183,8 +183,10 @@ def purged_folds(
         kept = purge(train, test, ranks, windows.label_end, embargo)
         kept = kept if ends is None else purge(kept, test, ranks, ends)
         if not len(kept):
+            embargoed = f", embargo {embargo}" if embargo else ""
             raise ValueError(
-                f"No training row of fold {number} is left: every label overlaps those of its test rows ({windows})."
+                f"No training row of fold {number} is left: each is too close in time to a test row ({windows}"
+                f"{embargoed})."
             )
         kept = without_groups(kept, test, groups)
         if not len(kept):

@@ -36,7 +36,8 @@ def time_folds(ranks: np.ndarray, gap: int = 0, n_splits: int = N_FOLDS, time_na
     """
     n_times = int(ranks.max()) + 1
     if n_times - gap - n_splits * (n_times // (n_splits + 1)) <= 0 or n_times <= n_splits:
-        needs = f"with gap={gap} needs more distinct timestamps for {n_splits} windows"
+        distance = f"with a gap or horizon of {gap} " if gap else ""
+        needs = f"{distance}needs more distinct timestamps for {n_splits} windows"
         raise _too_few("time", needs, n_times, time_name)
     windows = TimeSeriesSplit(n_splits, gap=gap).split(np.arange(n_times))
     return [_rows(ranks, train, test) for train, test in windows]
@@ -60,8 +61,8 @@ def walk_forward_folds(
     n_windows = (n_times - gap - n_train) // n_test
     if n_windows < 2:
         needs = (
-            f"with train_size={n_train}, step={n_test} and gap={gap} needs {n_train + gap + 2 * n_test} distinct "
-            "timestamps for two windows"
+            f"with train_size={n_train}, step={n_test} and a gap or horizon of {gap} needs "
+            f"{n_train + gap + 2 * n_test} distinct timestamps for two windows"
         )
         raise _too_few("walk-forward", needs, n_times, time_name)
     folds = []

@@ -249,7 +249,7 @@ def test_papers_are_listed(capsys, monkeypatch):
             "--cv weekly: must be a number of folds, time, walk-forward or purged",
         ),
         ("compare TABLE --target y --cv 1", "cv=1 is not a number of folds"),
-        ("compare TABLE --target y", "cv='time' with gap=0 needs more distinct timestamps for 5 windows; there are 3"),
+        ("compare TABLE --target y", "cv='time' needs more distinct timestamps for 5 windows; there are 3"),
         ("compare TABLE --target y --cv 2 --n-jobs 0", "n_jobs=0 must be a whole number of workers"),
         ("compare TABLE --target y --cv 2 --time-budget -1", "time_budget=-1.0 must be a number of seconds above 0"),
         ("compare TABLE --target y --cv 2 --metric best", "Metric 'best' is unknown; usual for regression: r2"),

@@ -95,6 +95,19 @@ def test_an_index_of_dates_in_text_orders_the_rows(dtype):
     assert make_problem(pd.DataFrame({"a": A}, index=[f"T{i}" for i in range(N)]), Y, task="auto").notes == ()
 
 
+def test_several_levels_of_dates():
+    frame = pd.DataFrame(
+        {"a": A}, index=pd.MultiIndex.from_arrays([DAYS, DAYS + pd.Timedelta(days=1)], names=["d", "e"])
+    )
+    for cv in (None, "time"):
+        with pytest.raises(ValueError, match=r"^The index of X has several levels of dates \(d, e\); name the one"):
+            make_problem(frame, Y, task="auto", cv=cv)
+    assert make_problem(frame, Y, task="auto", cv=5).times is None
+    assert (
+        make_problem(frame, Y, task="auto", time="e").notes[0] == "Time column 'e' orders the rows and is not a feature"
+    )
+
+
 def test_an_index_with_missing_dates_orders_nothing():
     frame = pd.DataFrame({"a": A}, index=pd.DatetimeIndex(PARTLY))
     assert make_problem(frame, Y, task="auto", cv=5).notes == ()

@@ -135,7 +135,7 @@ def test_given_splits_name_the_rows_as_given():
         (5, {"gap": 1}, "gap keeps distance in time"),
         (None, {"gap": 1}, "gap keeps distance in time"),
         ("time", {"ranks": np.repeat([0, 1, 2, 3, 4], 12)}, "more distinct timestamps for 5 windows; there are 5"),
-        ("time", {"gap": 20}, "cv='time' with gap=20 needs more distinct timestamps"),
+        ("time", {"gap": 20}, "cv='time' with a gap or horizon of 20 needs more distinct"),
         ([], {}, "cv gives no split at all"),
         ([(range(10), range(5, 20))], {}, "split 1 tests on rows that it trains on"),
         ([(range(10), range(50, 61))], {}, "split 1 names rows outside 0 to 59"),
@@ -235,7 +235,8 @@ def test_rows_of_one_group_are_not_on_both_sides_of_a_window():
         (None, {"embargo": 0}, "embargo keeps distance in time"),
         ("time", {"train_size": 20}, "train_size is the length of a rolling window; it needs cv='walk-forward'"),
         ("purged", {"step": 2}, "step is the length of a rolling window"),
-        ("purged", {"horizon": 60}, "No training row of fold 1 is left: every label overlaps"),
+        ("purged", {"horizon": 60}, r"No training row of fold 1 is left: each is too close in .* \(horizon 60\)\.$"),
+        ("purged", {"embargo": 60}, r"No training row of fold 1 is left: .* \(gap 0, embargo 60\)\.$"),
         ("time", {"label_end": np.full(60, 60)}, r"No training row of fold 1 is left.*\(purged by label ends\)"),
     ],
 )

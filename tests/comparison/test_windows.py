@@ -100,12 +100,12 @@ def test_combinatorial_folds_need_skfolio(monkeypatch):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: time_folds(np.arange(5), time_name="day"), "^day: cv='time' with gap=0 needs more .* there are 5"),
-        (lambda: time_folds(np.arange(60), 20), "cv='time' with gap=20 needs more distinct timestamps"),
+        (lambda: time_folds(np.arange(5), time_name="day"), "^day: cv='time' needs more .* there are 5"),
+        (lambda: time_folds(np.arange(60), 20), "cv='time' with a gap or horizon of 20 needs more distinct timestamps"),
         (
             lambda: walk_forward_folds(np.arange(30), 1, train_size=20, step=5),
-            "cv='walk-forward' with train_size=20, step=5 and gap=1 needs 31 distinct timestamps for two windows; "
-            "there are 30",
+            "cv='walk-forward' with train_size=20, step=5 and a gap or horizon of 1 needs 31 distinct timestamps for "
+            "two windows; there are 30",
         ),
         (lambda: combinatorial_folds(np.arange(11)), "cv='purged' needs 12 distinct timestamps for 6 blocks"),
     ],
