@@ -12,6 +12,7 @@ from skpapers.comparison._leaks import Target, by_reason, correlation
 _FEWEST = 50
 _TOLERANCE = 1e-6
 _CENTRED = 1e-10
+_MOSTLY_DISTINCT = 0.6
 # How far the rows of the first half must be from what holds for all: features of single dates hold for both.
 _ELSEWHERE = 1e-4
 _MOST_LAGS = 60
@@ -43,7 +44,13 @@ def _is_standardized(values: np.ndarray, codes: np.ndarray) -> bool:
         return False
     unbiased = deviations * np.sqrt(counts / np.maximum(counts - 1, 1))
     unit = any((np.abs(sd[used] - 1) < _TOLERANCE).all() for sd in (deviations, unbiased))
-    return unit or bool((offset < _CENTRED * deviations[used]).all())
+    return unit or bool((offset < _CENTRED * deviations[used]).all() and not _repeats(values))
+
+
+def _repeats(values: np.ndarray) -> bool:
+    """Whether values occur again and again, as the sine of the hour does: over whole days its mean is 0 by itself."""
+    known = values[np.isfinite(values)]
+    return len(np.unique(np.round(known / np.abs(known).max(), 9))) < _MOSTLY_DISTINCT * len(known)
 
 
 def _has_own_mean(values: np.ndarray, early: np.ndarray) -> bool:

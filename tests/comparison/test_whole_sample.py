@@ -104,6 +104,13 @@ def test_honest_features(values):
     assert features({"ok": values}, None) == {}
 
 
+@pytest.mark.parametrize("n_days", [1, 3, 31])
+def test_the_time_of_day_on_a_circle_is_honest(n_days):
+    minutes = np.arange(n_days * 480)
+    angle = 2 * np.pi * (minutes % 480) / 480
+    assert features({"sin": np.sin(angle), "cos": np.cos(angle)}, None, ranks=minutes) == {}
+
+
 def test_simulated_returns_are_honest():
     X, _ = make_returns(3000, random_state=0)
     assert features(X, None, ranks=np.arange(3000)) == {}
