@@ -3,7 +3,7 @@
 ====================================  ================================================================================
 data                                  metrics by default; the first one sorts the rows and decides
 ====================================  ================================================================================
-regression                            R2, MAE
+regression                            R2, MAE; MAE alone if no fold has two test rows, where R2 is undefined
 regression on a panel                 rank IC, spread, R2, MAE; without the first two where no date can be ranked
 classification                        accuracy, log loss, ROC AUC
 two classes, one above 80 %           ROC AUC, log loss, accuracy
@@ -224,10 +224,15 @@ def _called(scorer: Callable[..., float], task: str, y: np.ndarray) -> Metric:
     return Metric(name, scorer, label, loss, plain == weighted or not weighted)
 
 
+def _has_r2(tested: Sequence[NDArray]) -> bool:
+    """Whether R2 is defined on some fold; not so in windows that test one row each."""
+    return not tested or any(len(target) > 1 for target in tested)
+
+
 def _default(task: str, y: np.ndarray, ranked: bool, tested: Sequence[NDArray]) -> list[str]:
     """Return the names of the metrics if the user names none; see the head of this file."""
     if task == "regression":
-        return ["rank_ic", "spread"] * ranked + ["r2", "mae"]
+        return ["rank_ic", "spread"] * ranked + ["r2"] * _has_r2(tested) + ["mae"]
     counts = np.unique(y, return_counts=True)[1]
     if counts.max() <= MAJORITY * len(y):
         return ["accuracy", "log_loss", "roc_auc"]
@@ -282,6 +287,8 @@ def choose_metrics(
             metric = _named(each, task, y, timed=timed, panel=panel, ranked=ranked)
         else:
             metric = _called(each, task, y)
+        if metric.name == "r2" and not _has_r2(tested):
+            raise ValueError("Metric 'r2' needs two test rows in a fold, and every fold has one; 'mae' needs one.")
         known = metrics.setdefault(metric.name, metric)
         same_column = labels.setdefault(metric.label, metric.name) != metric.name
         if same_column or (callable(each) and known.scorer is not each):

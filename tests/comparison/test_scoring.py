@@ -113,6 +113,14 @@ def test_defaults_of_numbers():
     assert [m.label for m in panel] == ["rank IC", "spread", "R2", "MAE"]
 
 
+def test_one_test_row_has_no_r2():
+    one = [NUMBERS[:1], NUMBERS[1:2]]
+    assert [m.label for m in choose_metrics(None, "regression", NUMBERS, tested=one)] == ["MAE"]
+    assert [m.label for m in choose_metrics(None, "regression", NUMBERS, tested=[*one, NUMBERS[2:4]])] == ["R2", "MAE"]
+    with pytest.raises(ValueError, match="Metric 'r2' needs two test rows in a fold"):
+        choose_metrics(["mae", "r2"], "regression", NUMBERS, tested=one)
+
+
 def test_a_date_is_ranked_if_three_assets_differ():
     dates = np.repeat([0, 1, 2], [2, 3, 3])
     y = np.array([0.1, 0.2, 0.3, 0.3, 0.3, 0.1, 0.1, 0.2])
