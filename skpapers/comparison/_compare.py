@@ -149,10 +149,10 @@ def compare(
         mean over the dates of Spearman's correlation of prediction and target, and "spread" the mean target of the
         highest fifth of predictions minus that of the lowest. With a time "sharpe" takes the target as the return of a
         period: the Sharpe ratio of weights by the ranks of a date (with assets) or by the sign of the prediction.
-        None: accuracy, log loss, ROC AUC; of two classes, one above 80%, ROC AUC first, of more log loss first; R2 and
-        MAE; rank IC and spread before them with assets. An estimator with a `scoring` parameter that is None selects by
-        the first metric, too; out-of-bag rows only by a name or what `make_scorer` returns, and none by a metric by
-        date.
+        None: for classes accuracy, log loss and ROC AUC; if one class has more than 80% of the rows, ROC AUC comes
+        first with two classes and log loss with more. For numbers R2 and MAE; with assets, rank IC and spread before
+        them if some date has three assets. An estimator whose `scoring` parameter is None also selects by the first
+        metric, but not by a metric by date; out-of-bag rows judge only by a name or the result of `make_scorer`.
 
     drop : str or list of str, default=None
         Columns of X that are not features. A note names columns that look like identifiers; they stay features unless
