@@ -148,7 +148,8 @@ def compare(
         quantile loss, of any quantile); and those of scikit-learn's scorers. With a time and assets "rank_ic" is the
         mean over the dates of Spearman's correlation of prediction and target, and "spread" the mean target of the
         highest fifth of predictions minus that of the lowest. With a time "sharpe" takes the target as the return of a
-        period: the Sharpe ratio of weights by the ranks of a date (with assets) or by the sign of the prediction.
+        period: it is the Sharpe ratio of a strategy that weights the assets of a date by the ranks of their predictions
+        (with assets) or trades by the sign of the prediction.
         None: for classes accuracy, log loss and ROC AUC; if one class has more than 80% of the rows, ROC AUC comes
         first with two classes and log loss with more. For numbers R2 and MAE; with assets, rank IC and spread before
         them if some date has three assets. An estimator whose `scoring` parameter is None also selects by the first

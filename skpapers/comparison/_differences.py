@@ -72,6 +72,8 @@ class Ranking:
         different folds do not compare, then those without any score. Equal rows stay in the order of the candidates.
     complete : list of Candidate
         Those with a score on every such fold.
+    n_folds : int
+        Number of these folds.
     """
 
     def __init__(self, problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> None:
@@ -79,6 +81,7 @@ class Ranking:
         scores = {row.name: fold_values(problem, fits, shown(fits, row.name)) for row in rows}
         known = np.array([~np.isnan(values) for values in scores.values()]).reshape(len(rows), len(problem.plan.folds))
         needed = known.any(axis=0)
+        self.n_folds = int(needed.sum())
         full = {row.name: bool(needed.any() and known[i][needed].all()) for i, row in enumerate(rows)}
         means = {name: mean(values) for name, values in scores.items()}
 

@@ -32,9 +32,8 @@ def _gains(family: Family) -> np.ndarray:
     return (family.p_value <= _ALPHA) & (family.mean > 0)
 
 
-def _places(problem: Problem) -> str:
+def _places(problem: Problem, n_folds: int) -> str:
     """Return the folds in words; folds in time with their number, since they are few."""
-    n_folds = len(problem.plan.folds)
     if n_folds == 1:
         return "this one fold, which cannot show what is chance"
     return f"these {n_folds} folds in time" if problem.plan.ranks is not None else "these folds"
@@ -51,14 +50,14 @@ def _best(problem: Problem, ranking: Ranking, fits: Fits) -> str:
     family = _against(problem, fits, others, leader)
     alike = [_name(row, fits) for row, p in zip(others, family.p_value, strict=True) if not p <= _ALPHA]
     best = _name(leader, fits)
-    place = _places(problem)
+    place = _places(problem, ranking.n_folds)
     n_tried = len(ranking.rows)
     n_complete = len(ranking.complete)
     tried = f"{n_tried} methods were tried" if n_tried != 1 else "1 method was tried"
     of_these = "" if n_complete == n_tried else f" of the {n_complete} with a score on every fold"
     if n_complete == 1 and n_tried > 1:
         return f"Only {best} has a score on every fold; {tried}."
-    if len(problem.plan.folds) == 1:
+    if ranking.n_folds == 1:
         return f"Best{of_these}: {best} on {place}; {tried}."
     if not alike:
         worse = f"; the others{' of these' * bool(of_these)} are worse beyond chance on {place}" * bool(others)
@@ -135,7 +134,7 @@ def verdict(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> st
     if not ranking.complete:
         return "No method has a score."
     sentences = [_best(problem, ranking, fits)]
-    if len(problem.plan.folds) > 1:
+    if ranking.n_folds > 1:
         beyond_the_mean = _beyond_the_mean(problem, ranking, fits)
         reference = ranking.best_reference()
         sentences.append(beyond_the_mean)

@@ -120,6 +120,13 @@ def test_folds_in_time_are_counted():
     problem = regression(cv="time", time=True)
     found = said(Row("a", scores=HIGH), Row("b", scores=ALIKE), problem=problem)
     assert "on these 5 folds in time" in found
+    # a run that was interrupted
+    three = [0.4, 0.5, 0.3, None, None]
+    found = said(Row("a", scores=three), Row("b", scores=[0.5, 0.3, 0.4, None, None]), problem=problem)
+    assert "on these 3 folds in time" in found
+    assert said(Row("a", scores=[0.5, *[None] * 4]), Row("b", scores=[0.4, *[None] * 4]), problem=problem) == (
+        "Best: a on this one fold, which cannot show what is chance; 2 methods were tried."
+    )
 
 
 def test_returns():
