@@ -21,6 +21,14 @@ from skpapers.comparison._records import Metric
 _PREDICTIONS = ("predict", "predict_proba", "decision_function")
 
 
+def _in_double(probabilities: NDArray) -> Floats:
+    """Return probabilities in float64; those of float32 sum to 1 only roughly, of which scikit-learn would warn."""
+    precise = probabilities.astype(np.float64)
+    sums = precise.sum(axis=1, keepdims=True)
+    rounded = probabilities.dtype != np.float64 and np.allclose(sums, 1.0, rtol=0.0, atol=1e-4)
+    return precise / sums if rounded else precise
+
+
 def class_probabilities(model: Any, X: Any, classes: NDArray) -> Floats:
     """Return probabilities in the order of `classes`; a class that the training rows lack has 0.
 
@@ -32,7 +40,7 @@ def class_probabilities(model: Any, X: Any, classes: NDArray) -> Floats:
         Sorted.
     """
     probabilities = np.zeros((len(X), len(classes)))
-    probabilities[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(X)
+    probabilities[:, np.searchsorted(classes, model.classes_)] = _in_double(np.asarray(model.predict_proba(X)))
     return probabilities
 
 

@@ -69,6 +69,21 @@ def test_a_class_that_test_rows_lack_is_left_out():
         assert np.isnan(score_all(metrics, model, X[y == "x"], y[y == "x"])["roc_auc_ovr"])
 
 
+def test_probabilities_in_single_precision():
+    """XGBoost and networks answer in float32, whose rows do not quite sum to 1."""
+    X, y = three_classes()
+    model = LogisticRegression().fit(X, y)
+    exact = model.predict_proba(X)
+    model.predict_proba = lambda X: exact.astype(np.float32)
+    metrics = choose_metrics(["log_loss", "brier"], "classification", y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert score_all(metrics, model, X, y)["neg_log_loss"] == pytest.approx(-log_loss(y, exact), rel=1e-6)
+    model.predict_proba = lambda X: (0.9 * exact).astype(np.float32)
+    with pytest.warns(UserWarning, match="do not sum to one"):
+        score_all(metrics, model, X, y)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_ranking_without_probabilities(n_classes):
     X, _ = three_classes()
