@@ -23,8 +23,19 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _against(problem: Problem, fits: Fits, rows: Sequence[Candidate], other: Candidate) -> Family:
-    return compare_pairs(problem, fits, [(shown(fits, row.name), shown(fits, other.name)) for row in rows])
+def _against(
+    problem: Problem, ranking: Ranking, fits: Fits, other: Candidate, *, methods_only: bool = False
+) -> tuple[list[Candidate], Family]:
+    """Return the complete rows but one, and their tests against that one.
+
+    Rows that lack a fold count in the family, as in the table: they were tried.
+    """
+    rows = [row for row in ranking.rows if row is not other and not (methods_only and is_reference(row))]
+    family = compare_pairs(problem, fits, [(shown(fits, row.name), shown(fits, other.name)) for row in rows])
+    names = {row.name for row in rows}
+    complete = [row for row in ranking.complete if row.name in names]
+    n = len(complete)  # the complete rows come first
+    return complete, Family(family.mean[:n], family.low[:n], family.high[:n], family.p_value[:n])
 
 
 def _gains(family: Family) -> np.ndarray:
@@ -46,8 +57,8 @@ def _name(row: Candidate, fits: Fits) -> str:
 
 
 def _best(problem: Problem, ranking: Ranking, fits: Fits) -> str:
-    leader, *others = ranking.complete
-    family = _against(problem, fits, others, leader)
+    leader = ranking.complete[0]
+    others, family = _against(problem, ranking, fits, leader)
     alike = [_name(row, fits) for row, p in zip(others, family.p_value, strict=True) if not p <= _ALPHA]
     best = _name(leader, fits)
     place = _places(problem, ranking.n_folds)
@@ -70,11 +81,10 @@ def _best(problem: Problem, ranking: Ranking, fits: Fits) -> str:
 def _beyond_the_mean(problem: Problem, ranking: Ranking, fits: Fits) -> str:
     """Say so if no row beats the reference that ignores the features."""
     trivial = next((row for row in ranking.complete if row.kind == "reference" and row.name in TRIVIAL), None)
-    others = [row for row in ranking.complete if row is not trivial]
-    if trivial is None or not others:
+    if trivial is None:
         return ""
-    family = _against(problem, fits, others, trivial)
-    if _gains(family).any():
+    others, family = _against(problem, ranking, fits, trivial)
+    if not others or _gains(family).any():
         return ""
     chance = " beyond chance" if (family.mean > 0).any() else ""
     return f"No method beats the {trivial.name}{chance}."
@@ -83,10 +93,11 @@ def _beyond_the_mean(problem: Problem, ranking: Ranking, fits: Fits) -> str:
 def _beyond_the_reference(problem: Problem, ranking: Ranking, fits: Fits) -> str:
     """Say which papers' methods beat the best reference."""
     reference = ranking.best_reference()
-    methods = [row for row in ranking.complete if not is_reference(row)]
-    if reference is None or not methods:
+    if reference is None:
         return ""
-    family = _against(problem, fits, methods, reference)
+    methods, family = _against(problem, ranking, fits, reference, methods_only=True)
+    if not methods:
+        return ""
     winners = [_name(row, fits) for row, gain in zip(methods, _gains(family), strict=True) if gain]
     if winners:
         beat = "beats" if len(winners) == 1 else "beat"
@@ -127,8 +138,8 @@ def verdict(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> st
     """Return which methods are best, and whether they beat the mean or majority and the best reference.
 
     Each sentence rests on paired tests of one family, Holm-adjusted: of all rows against the best one, against the mean
-    or majority, and of the papers' methods against the best reference. Rows that lack a score on some fold take no
-    part. Whether two intervals overlap decides nothing.
+    or majority, and of the papers' methods against the best reference. Rows that lack a score on some fold cannot win,
+    but count in the number of tests. Whether two intervals overlap decides nothing.
     """
     ranking = Ranking(problem, candidates, fits)
     if not ranking.complete:

@@ -86,6 +86,9 @@ def test_choosing_counts():
     others = [Row(f"m{i}", scores=HIGH - 0.1 + 0.1 * rng.normal(size=5)) for i in range(8)]
     many = said(Row("better", scores=gain), reference, *others)
     assert many.endswith("No paper's method beats ridge, the best reference, beyond chance.")
+    # so does one that lacks a fold
+    short = Row("short", scores=[0.5, 0.7, 0.3, None, 0.6])
+    assert said(Row("better", scores=gain), reference, short).endswith(many.partition(". ")[2])
     references = [Row(row.name, kind="reference", scores=row.scores) for row in others]
     assert said(Row("better", scores=gain), reference, *references).endswith(alone.partition(". ")[2])
 
@@ -105,7 +108,7 @@ def test_degenerate_comparisons():
     assert said(Row("a", scores=HIGH), Row("b", scores=HIGH - 0.1)) == same
 
 
-def test_rows_without_every_fold_take_no_part():
+def test_rows_without_every_fold_cannot_win():
     short = Row("short", scores=[0.9, None, None, None, None])
     ridge = Row("ridge", kind="reference", scores=LOW - [0.1, 0.11, 0.09, 0.12, 0.1], max_rows=1000)
     assert said(short, Row("high", scores=HIGH, max_rows=20000), Row("low", scores=LOW), ridge) == (
