@@ -79,13 +79,11 @@ def _step(program: Program, point: Point, faces: Faces, cones: Cones, Z: Array, 
     slope = loss.gradient(Z + point.b)[:, k] @ C + alpha * np.concatenate(units)
     q = loss.model(Z + point.b, range(k, k + 1))[0][:, 0]
     C *= np.sqrt(q)
-    M = C.T @ C
     if loss.intercept:
-        cross = np.sqrt(q[:, 0]) @ C
-        M -= np.outer(cross, cross / q.sum())
-    M += block_diag(*[alpha / norm * (np.eye(len(u)) - np.outer(u, u)) for u, norm in zip(units, length, strict=True)])
+        root = np.sqrt(q[:, 0] / q.sum())
+        C -= np.outer(root, root @ C)
     before = loss.value(Z + point.b) + alpha * penalty(point.W)
-    move = _direction(M, slope, faces.damping)
+    move = direction(C, alpha / length, sizes, np.concatenate(units), slope, faces.damping)
     if move is None:
         return None
     move = np.stack([basis @ part for basis, part in zip(bases, np.split(move, edges[1:-1]), strict=True)])
@@ -109,16 +107,75 @@ def _step(program: Program, point: Point, faces: Faces, cones: Cones, Z: Array, 
     return None
 
 
-def _direction(M: Array, slope: Array, damping: float) -> Array | None:
-    """Return the damped Newton direction, or None if the system cannot be solved."""
-    if not len(slope):
+def direction(
+    C: Array, curvature: Array, sizes: NDArray[np.int64], unit: Array, slope: Array, damping: float
+) -> Array | None:
+    """Return the damped Newton direction, or None if the system cannot be solved.
+
+    The system is C'C + diag(curvature_j (I - u_j u_j')) + a multiple of I. If it has more coordinates than there are
+    rows, Woodbury's identity leaves one of the size of the rows.
+
+    Parameters
+    ----------
+    C : ndarray of shape (n, m)
+        Scores of the coordinates, times the roots of the curvature of the loss.
+
+    curvature : ndarray of shape (J,)
+        Of the norms of the neurons, across them.
+
+    sizes : ndarray of shape (J,)
+        The number of coordinates of every neuron; their sum is m.
+
+    unit : ndarray of shape (m,)
+        The coordinates u_j of the neurons, over their norms.
+
+    slope : ndarray of shape (m,)
+
+    damping : float
+        Of the mean of the diagonal.
+
+    Returns
+    -------
+    move : ndarray of shape (m,) or None
+    """
+    n, m = C.shape
+    if not m:
         return None
-    M = M + damping * np.trace(M) / len(M) * np.eye(len(M))
+    of = np.repeat(np.arange(len(sizes)), sizes)
+    square = np.bincount(of, unit * unit, len(sizes))
+    ridge = damping * (float(np.vdot(C, C)) + float(curvature @ (sizes - square))) / m
     try:
-        move = -cho_solve(cho_factor(M, overwrite_a=True, check_finite=False), slope, check_finite=False)
+        if m > n:
+            move = -_solve_by_rows(C, curvature, ridge, of, unit, square, slope)
+        else:
+            units = np.split(unit, np.cumsum(sizes)[:-1])
+            M = C.T @ C
+            M += block_diag(*[k * (np.eye(len(u)) - np.outer(u, u)) for k, u in zip(curvature, units, strict=True)])
+            M[np.diag_indices_from(M)] += ridge
+            move = -cho_solve(cho_factor(M, overwrite_a=True, check_finite=False), slope, check_finite=False)
     except LinAlgError:
         return None
     return move if np.isfinite(move).all() else None
+
+
+def _solve_by_rows(
+    C: Array, curvature: Array, ridge: float, of: NDArray[np.intp], unit: Array, square: NDArray, right: Array
+) -> Array:
+    """Solve the system of `direction`, whose blocks have inverses (I + more_j u_j u_j') / base_j."""
+    base = curvature + ridge
+    more = curvature / (base - curvature * square)
+
+    def inverse(b: Array) -> Array:
+        return (b + unit * (more * np.bincount(of, unit * b, len(base)))[of]) / base[of]
+
+    starts = np.flatnonzero(np.diff(of, prepend=-1))  # of the neurons that have coordinates
+    along = np.add.reduceat(C * unit, starts, axis=1) * np.sqrt(more / base)[of[starts]]
+    factor = np.hstack([C / np.sqrt(base)[of], along])
+    S = factor @ factor.T
+    S[np.diag_indices_from(S)] += 1.0
+    known = inverse(right)
+    y = cho_solve(cho_factor(S, overwrite_a=True, check_finite=False), C @ known, check_finite=False)
+    return known - inverse(C.T @ y)
 
 
 @njit(cache=True, nogil=True)

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from skpapers.convex import _block_descent
 from skpapers.convex._block_descent import block_descent
 from skpapers.convex._clock import ENDLESS, Clock
-from skpapers.convex._faces import Faces, step_on_faces
+from skpapers.convex._faces import Faces, direction, step_on_faces
 from skpapers.convex._products import blocks
 from skpapers.convex._program import empty_point, largest_violation
 from skpapers.convex._quadratic import penalty
@@ -101,3 +101,28 @@ def test_a_clock_ends_the_descent_at_a_point_of_the_cones():
     assert block_descent(program, point, alpha, 0.0, 20000, Clock(1e-9)).n_iter == 10
     assert objective(program, point, alpha) > best
     assert largest_violation(program, point) < 1e-10
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(50, [3, 0, 4, 2]), (5, [3, 0, 4, 2, 0]), (9, [3, 0, 4, 2]), (1, [2])])
+def test_the_direction_solves_the_damped_system_by_coordinates_and_by_rows(n, sizes):
+    rng = np.random.default_rng(0)
+    m = sum(sizes)
+    C = rng.normal(size=(n, m))
+    curvature = rng.random(len(sizes))
+    units = [rng.normal(size=size) for size in sizes]
+    units = [u / max(np.linalg.norm(u), 1e-9) for u in units]
+    units[0] *= 0.9  # a neuron that is not quite on its borders
+    M = C.T @ C
+    starts = np.cumsum([0, *sizes])
+    for k, (u, start) in enumerate(zip(units, starts, strict=False)):
+        at = slice(start, start + len(u))
+        M[at, at] += curvature[k] * (np.eye(len(u)) - np.outer(u, u))
+    slope = rng.normal(size=m)
+    wanted = -np.linalg.solve(M + 1e-4 * np.trace(M) / m * np.eye(m), slope)
+    assert_allclose(direction(C, curvature, np.array(sizes), np.concatenate(units), slope, 1e-4), wanted, rtol=1e-9)
+
+
+def test_there_is_no_direction_without_coordinates_or_of_numbers_that_are_not_finite():
+    assert direction(np.empty((3, 0)), np.ones(1), np.array([0]), np.empty(0), np.empty(0), 1e-3) is None
+    C = np.full((3, 2), np.nan)
+    assert direction(C, np.ones(1), np.array([2]), np.array([1.0, 0.0]), np.ones(2), 1e-3) is None
