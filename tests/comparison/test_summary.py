@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from skpapers.comparison._by_date import backtest, rank_ic_by_date, t_values
+from skpapers.comparison._records import Outcome
 from skpapers.comparison._statistics import paired_family
-from skpapers.comparison._summary import fold_scores, summarize
+from skpapers.comparison._summary import certificate, fold_scores, summarize
 from tests.comparison._fits import Row, classification, make_fits, panel, regression
 
 SAM = [0.50, 0.40, 0.60, 0.55]
@@ -146,6 +147,15 @@ def test_failures():
 )
 def test_certificates(gap, optimal, expected):
     assert table(regression(cv=4), [Row("a", scores=SAM, gap=gap, optimal=optimal)]).loc["a", "certificate"] == expected
+
+
+def test_the_certificate_is_that_of_the_worst_fold():
+    proved = Outcome(gap=0.0, optimal=True)
+    open_ = Outcome(gap=0.02)
+    assert certificate([proved, open_, Outcome(gap=0.31), None, Outcome(error="ValueError: no")]) == "gap 31%"
+    assert certificate([proved, proved, None]) == "optimal"
+    assert certificate([proved, Outcome()]) == ""
+    assert certificate([None]) == ""
 
 
 def test_panel_has_t_values_and_deflated_ratios():
