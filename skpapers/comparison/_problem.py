@@ -13,7 +13,7 @@ from sklearn.compose import ColumnTransformer
 from skpapers.comparison import _roles
 from skpapers.comparison._notes import class_notes, column_notes, group_notes, time_notes, unweighted_notes
 from skpapers.comparison._records import Metric
-from skpapers.comparison._scoring import choose_metrics, has_ranks
+from skpapers.comparison._scoring import check_folds, choose_metrics, has_ranks
 from skpapers.comparison._splits import Plan, make_plan
 from skpapers.comparison._tables import clean_features, preprocessing, to_frame
 from skpapers.comparison._timeline import Timeline, TimeOptions, make_timeline
@@ -163,6 +163,7 @@ def make_problem(
         ranked=task == "regression" and has_ranks(labels, timeline.ranks, tests),
         tested=[labels[test] for test in tests],
     )
+    check_folds(metrics, timeline.ranks, tests)
     if len(kept) < n_given:
         notes.append(f"dropped, target missing: {n_given - len(kept)} of {n_given} rows")
     notes += weight_notes + unweighted_notes(weights, metrics) + [*timeline.notes]

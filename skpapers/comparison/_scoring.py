@@ -224,9 +224,9 @@ def _called(scorer: Callable[..., float], task: str, y: np.ndarray) -> Metric:
     return Metric(name, scorer, label, loss, plain == weighted or not weighted)
 
 
-def _has_r2(tested: Sequence[NDArray]) -> bool:
-    """Whether R2 is defined on some fold; not so in windows that test one row each."""
-    return not tested or any(len(target) > 1 for target in tested)
+def _has_r2(tests: Sequence[NDArray]) -> bool:
+    """Whether some fold has two test rows, which R2 needs."""
+    return not tests or any(len(test) > 1 for test in tests)
 
 
 def _default(task: str, y: np.ndarray, ranked: bool, tested: Sequence[NDArray]) -> list[str]:
@@ -287,13 +287,29 @@ def choose_metrics(
             metric = _named(each, task, y, timed=timed, panel=panel, ranked=ranked)
         else:
             metric = _called(each, task, y)
-        if metric.name == "r2" and not _has_r2(tested):
-            raise ValueError("Metric 'r2' needs two test rows in a fold, and every fold has one; 'mae' needs one.")
         known = metrics.setdefault(metric.name, metric)
         same_column = labels.setdefault(metric.label, metric.name) != metric.name
         if same_column or (callable(each) and known.scorer is not each):
             raise ValueError(f"scoring: two metrics have the name {metric.label!r}.")
     return tuple(metrics.values())
+
+
+def check_folds(metrics: Sequence[Metric], ranks: NDArray | None, tests: Sequence[NDArray]) -> None:
+    """Raise ValueError for a metric that is undefined on every fold, such as windows that test one row each.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+    ranks : ndarray of shape (n_rows,) or None
+        The rank of the date of each row, None without dates.
+    tests : sequence of ndarray
+        The test rows of each fold.
+    """
+    names = {metric.name for metric in metrics}
+    if "r2" in names and not _has_r2(tests):
+        raise ValueError("Metric 'r2' needs two test rows in a fold, and every fold has one; 'mae' needs one.")
+    if "sharpe" in names and ranks is not None and all(np.ptp(ranks[test]) == 0 for test in tests):
+        raise ValueError("Metric 'sharpe' needs two dates in a test fold, and every fold has one.")
 
 
 def selection(metric: Metric, *, lacking: bool = False) -> Any:

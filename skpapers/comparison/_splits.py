@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -107,7 +108,10 @@ def _counted_folds(n_splits: int, y: np.ndarray, task: str, groups: np.ndarray |
         raise ValueError(f"cv={n_splits} needs at least {n_splits} {things}; there are {n}.")
     if task == "classification" and max(np.unique(y, return_counts=True)[1]) < n_splits:
         raise ValueError(f"cv={n_splits} needs a class with at least {n_splits} rows; the largest class has fewer.")
-    folds = list(splitter.split(np.zeros((len(y), 1)), y, groups))
+    with warnings.catch_warnings():
+        # a note names the classes with fewer rows than folds
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        folds = list(splitter.split(np.zeros((len(y), 1)), y, groups))
     return Plan(folds, f"{n_splits} folds ({type(splitter).__name__}, not shuffled)")
 
 

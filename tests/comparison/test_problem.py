@@ -189,3 +189,11 @@ def test_day_and_month_that_cannot_be_told_apart():
     for options in ({"time": "when"}, {"cv": "time"}):
         with pytest.raises(ValueError, match="day and month are ambiguous; write them as YYYY-MM-DD"):
             problem({"when": monthly}, **options)
+
+
+def test_windows_that_test_one_row_each():
+    options = {"cv": "walk-forward", "train_size": 50, "step": 1}
+    assert [metric.label for metric in problem({"day": DAYS}, **options).metrics] == ["MAE"]
+    for scoring in ("r2", "sharpe"):
+        with pytest.raises(ValueError, match=f"Metric '{scoring}' needs two .* and every fold has one"):
+            problem({"day": DAYS}, scoring=scoring, **options)

@@ -11,7 +11,7 @@ from sklearn.metrics import get_scorer, make_scorer, mean_pinball_loss
 from sklearn.model_selection import GridSearchCV
 
 from skpapers.comparison._scorers import ClassScorer
-from skpapers.comparison._scoring import choose_metrics, has_ranks, selection
+from skpapers.comparison._scoring import check_folds, choose_metrics, has_ranks, selection
 
 BINARY = np.array([0, 1, 1, 0] * 5)
 WORDS = np.array(["a", "b", "c", "b"] * 5, dtype=object)
@@ -117,8 +117,21 @@ def test_one_test_row_has_no_r2():
     one = [NUMBERS[:1], NUMBERS[1:2]]
     assert [m.label for m in choose_metrics(None, "regression", NUMBERS, tested=one)] == ["MAE"]
     assert [m.label for m in choose_metrics(None, "regression", NUMBERS, tested=[*one, NUMBERS[2:4]])] == ["R2", "MAE"]
+    both = choose_metrics(["mae", "r2"], "regression", NUMBERS)
+    alone = [np.array([18]), np.array([19])]
     with pytest.raises(ValueError, match="Metric 'r2' needs two test rows in a fold"):
-        choose_metrics(["mae", "r2"], "regression", NUMBERS, tested=one)
+        check_folds(both, None, alone)
+    check_folds(both, None, [*alone, np.array([16, 17])])
+    check_folds(both[:1], None, alone)
+
+
+def test_one_test_date_has_no_sharpe_ratio():
+    sharpes = choose_metrics("sharpe", "regression", NUMBERS, timed=True)
+    dates = np.repeat(np.arange(10), 2)
+    one = [np.array([16, 17]), np.array([18, 19])]
+    with pytest.raises(ValueError, match="Metric 'sharpe' needs two dates in a test fold"):
+        check_folds(sharpes, dates, one)
+    check_folds(sharpes, dates, [*one, np.array([15, 16])])
 
 
 def test_a_date_is_ranked_if_three_assets_differ():

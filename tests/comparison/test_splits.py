@@ -1,5 +1,7 @@
 """Folds checked by their defining properties, and against scikit-learn where it has the same."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LassoCV
@@ -249,3 +251,10 @@ def test_given_splits_are_counted():
     one = (np.arange(40), np.arange(40, 60))
     assert plan([one]).name == "1 fold (given splits)"
     assert plan([one, one[::-1]]).name == "2 folds (given splits)"
+
+
+def test_a_rare_class_is_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = plan(5, task="classification", y=np.array([0, 1] * 29 + [1, 2]))
+    assert len(found.folds) == 5
