@@ -112,3 +112,5 @@ def test_series_that_have_no_t_value():
     assert np.isnan(newey_west_t(np.array([0.1, np.nan, 0.2]), 1))
     assert np.isnan(newey_west_t(np.full(10, 0.1), 1))
     assert np.isnan(newey_west_t(np.zeros(10), 1))
+    assert np.isnan(newey_west_t(np.array([1e9, 1e9 + 1e-6, 1e9]), 1))
+    assert newey_west_t(np.array([1.0, 2.0, 3.0]), 0) == pytest.approx(2 / np.sqrt(2 / 9))
