@@ -85,31 +85,31 @@ def compare(
 
     cv : int, "time", "walk-forward", "purged", splitter or iterable of (train, test), default=None
         None: "time" if there is a time, else 5 folds, unshuffled as in scikit-learn: stratified for classes, whole
-        groups if `groups` are given. The names are of windows over the distinct timestamps: the rows of one timestamp
-        never straddle training and test; without a time the rows are taken to be in time order.
+        groups if `groups` are given. The names stand for windows over the distinct timestamps: all rows of a timestamp
+        are on the same side. Without a time the rows are taken to be in time order.
 
         - "time": 5 expanding windows.
         - "walk-forward": rolling windows of `train_size`, which move by `step`.
-        - "purged": combinatorial purged cross-validation [5]_ by skfolio: each 2 of 6 blocks of timestamps are tested,
-          15 folds. It trains on rows after the test rows.
+        - "purged": combinatorial purged cross-validation [5]_ by skfolio: 15 folds, each of which tests 2 of 6 blocks
+          of timestamps. It trains on rows after the test rows, too.
 
         Any splitter with `split` works, on the rows in time order if there is a time; an iterable names the rows as
-        given. A note says so where folds of your own train on the future of their test rows.
+        given. A note says if such folds train on rows that are later than their test rows.
 
     time : str or array of shape (n_samples,), default=None
         What orders the rows: a column of X or a level of its index, or dates or numbers. None: the level of the index
         that holds dates or, if `cv` is None or a name, the only date column of X without missing values. The time is
-        not a feature; other date columns are, as days, month, weekday and hour.
+        not a feature. Other date columns become features: days, month, weekday and hour.
 
     gap : int, default=0
-        Distinct timestamps left out between training and test rows, also in an estimator's own cross-validation (with
-        a splitter of your own: there only).
+        Distinct timestamps left out between training and test rows, also in an estimator's own cross-validation. With
+        a splitter of your own it applies inside estimators only.
 
     horizon : int, default=None
         Distinct timestamps that the target looks ahead: 5 for a return over the next 5 days. The label of a row then
         lasts from its timestamp to the one `horizon` later, both included. A training row whose label shares a
-        timestamp with that of a test row is left out: before and after test rows, with a splitter of your own, in an
-        estimator's own cross-validation and where it holds rows back. Assets of a panel are not told apart.
+        timestamp with that of a test row, of any asset, is left out. This holds before and after test rows, with a
+        splitter of your own, in an estimator's own cross-validation and where it holds rows back.
 
     label_end : str or array of shape (n_samples,), default=None
         When the label of each row is known, if that differs from row to row: a column of X, or dates or numbers as the
@@ -121,17 +121,17 @@ def compare(
 
     train_size, step : int, default=None
         Distinct timestamps of cv="walk-forward" that a window trains on, and that it tests on and moves by; the last
-        window ends with the last timestamp. None: half of the timestamps, and a fifth of what the first window leaves.
+        window ends with the last timestamp. None: half of the timestamps to train on, and a fifth of the rest as step.
 
     assets : str or array of shape (n_samples,), default=None
         The asset of each row of a panel, such as a ticker: a column of X or a level of its index, or values. It is not
-        a feature. The metrics are those of a panel, and overlaps of labels count within an asset for "uniqueness".
+        a feature. The metrics are those of a panel, and sample_weight="uniqueness" counts the labels of an asset alone.
 
     groups : array of shape (n_samples,), default=None
         Rows that belong together. If `cv` is None or a number and there is no time, the rows of one group never
         straddle training and test, nor in an estimator's own cross-validation. With windows in time, training rows of
-        groups that have test rows are left out. A splitter of your own gets the groups and does what it does with
-        them; a note counts the folds with rows of one group on both sides.
+        groups that have test rows are left out. A splitter of your own gets the groups and may ignore them; a
+        note counts the folds with rows of one group on both sides.
 
     sample_weight : array of shape (n_samples,) or "uniqueness", default=None
         Weights for fit, where an estimator takes them, and for the metric. "uniqueness": the average uniqueness of

@@ -10,9 +10,9 @@ import pandas as pd
 from skpapers.comparison._columns import near_dates
 from skpapers.comparison._leaks import by_reason
 
-# Fewer rows say too little.
+# Fewer rows are too little evidence.
 _FEWEST = 50
-# Pairs of equal values to be expected if whole numbers fell evenly, and thus with the fewest equal ones, in a range.
+# Uniform random numbers of the same range would have at least so many equal pairs; those of any other law have more.
 _PAIRS = 10.0
 _NEARLY_ALL = 0.95
 _NAMES = (re.compile(r"(^|[_\W])(id|uid|uuid|guid|index|idx|key)($|[_\W])", re.IGNORECASE), re.compile(r"[a-z]I[dD]$"))
@@ -35,8 +35,8 @@ def _numbers_rows(values: np.ndarray, name: str, given: np.ndarray) -> str:
 def find_identifiers(frame: pd.DataFrame, kinds: dict[str, list[str]], given: np.ndarray) -> dict[str, str]:
     """Return the columns that identify the rows, and why.
 
-    These are whole numbers that rise or fall with every row; whole numbers that all differ, if measured ones of their
-    range would not, or if the name says so; and text of which (nearly) every row has its own.
+    There are three kinds: whole numbers that rise or fall with every row; whole numbers that all differ, although
+    random ones of the same range would not or under the name of an identifier; text that differs in (nearly) all rows.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Columns that hold the target: at once, of another row, or under another name."""
+"""Find columns that hold the target: of their own row, of another row, or under other names."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-# Rows on which a column is looked at first; all rows are looked at where these raise a suspicion.
+# A column is checked on this many rows first, and on all rows only if these look suspicious.
 _SAMPLE = 5000
 _FEWEST = 50
 _FEWEST_OF_A_CLASS = 20
 _SUSPICIOUS = 0.999
-_EXACT = 1e-8  # part of the variance that a linear function of the target leaves
+_EXACT = 1e-8  # share of the variance that a linear function of the target may leave unexplained
 _MOST_SHIFTS = 20
 _SHIFTS = 5
 _FEWEST_CHANGES = 20
@@ -40,7 +40,7 @@ class Target:
     assets : ndarray of shape (n_rows,)
         Codes of the assets.
     is_of_date : bool
-        Whether the rows of a timestamp have one target: whatever tells the timestamps apart then determines it.
+        Whether all rows of a timestamp have one target. Any column that differs between timestamps then determines it.
     """
 
     values: np.ndarray
@@ -175,7 +175,7 @@ def _monotone(x: np.ndarray, target: Target, persistence: float) -> str:
         return ""
     if abs(correlation(_ranks(x[few]), _ranks(y[few]))) > _SUSPICIOUS:
         found = abs(correlation(_ranks(x), _ranks(y)))
-        # today's level of a price almost orders tomorrow's, and so does the target of the row before
+        # today's price orders tomorrow's almost perfectly and is no leak: compare with the target of the row before
         if found > _SUSPICIOUS and 1 - found < (1 - persistence) / 10:
             return f"determines the target almost perfectly (rank correlation {found:.4f})"
     return ""
@@ -199,7 +199,7 @@ def _by_value(column: pd.Series, target: Target, persistence: float) -> str:
             return ""
         pairs = np.unique(codes * np.int64(target.n_classes) + y)
         return "determines the class" if len(pairs) == len(np.unique(codes)) else ""
-    # as for ranks: a level of a price, rounded, almost is the next one
+    # as in _monotone: today's price, rounded, almost equals tomorrow's and is no leak
     determined = _unexplained(codes, y) < min(1 - _SUSPICIOUS, (1 - persistence) / 10)
     return "determines the target almost perfectly" if determined else ""
 
@@ -218,7 +218,7 @@ def _by_absence(column: pd.Series, target: Target) -> str:
 def _same_row(
     column: pd.Series, numbers: np.ndarray | None, codes: np.ndarray | None, target: Target, persistence: float
 ) -> str:
-    """Say what a column has to do with the target of its own row."""
+    """Say how a column gives the target of its own row, "" if it does not."""
     every = np.arange(len(column))
     if numbers is not None and not target.n_classes and _is_linear(numbers, target.values, every, every):
         exact = np.array_equal(numbers, target.values)
@@ -245,12 +245,12 @@ def _is_target_of(
 
 
 def _shifts(target: Target, horizon: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the pairs of rows that are 1, 2, ... rows apart, as far as they say something."""
+    """Return the pairs of rows that are 1, 2, ... rows apart, for distances with enough pairs."""
     if target.order is None:
         return []
     shifts = [target.pairs(shift) for shift in range(1, min(_MOST_SHIFTS, max(_SHIFTS, horizon)) + 1)]
     shifts = [pair for pair in shifts if len(pair[0]) >= _FEWEST]
-    # classes that hardly change are those of other rows, too
+    # if the class hardly ever changes, honest columns equal that of other rows, too
     changes = np.count_nonzero(np.diff(target.values[target.order]))
     return [] if target.n_classes and changes < _FEWEST_CHANGES else shifts
 

@@ -17,7 +17,7 @@ from skpapers.comparison._timeline import Timeline
 from skpapers.comparison._whole_sample import likely_horizon, whole_sample_features, whole_sample_notes
 from skpapers.comparison._windows import Folds
 
-# Labels that seem to look ahead by more than so many times what the user says: the estimate is not exact.
+# A note appears if labels seem to be this many times as long as the user says; the estimate is not exact.
 _MUCH_LONGER = 1.5
 
 
@@ -92,7 +92,7 @@ def column_notes(
     timeline: Timeline,
     plan: Plan,
 ) -> list[str]:
-    """Name identifiers, possible leaks, and what the columns tell about the kind of table.
+    """Name identifiers, possible leaks and unnamed assets.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def column_notes(
     guessed = None if assets is not None or ranks is None else likely_assets(whole.iloc[kept], ranks)
     if guessed is not None:
         assets = guessed.to_numpy()
-        notes.append(f"the rows look like a panel: --assets {guessed.name} if {guessed.name!r} names its assets")
+        notes.append(f"the rows look like a panel: use --assets {guessed.name} if {guessed.name!r} names its assets")
     target = Target.of(y, task, ranks, assets)
     if plan.ranks is None:
         return notes + leak_notes(find_leaks(features, kinds, target))

@@ -9,9 +9,9 @@ import pandas as pd
 
 from skpapers.comparison._columns import as_categories, as_numbers
 
-# Timestamps of an asset, in the mean, if nobody named the assets.
+# Fewer timestamps per asset, on average, are too little evidence that a column names assets.
 _FEWEST_TIMES = 10
-# Pairs of rows with equal values at one timestamp to be expected, if the values were not those of assets.
+# If the values were not those of assets, chance would repeat about so many at one timestamp; then 0 is evidence.
 _PAIRS = 10.0
 
 
@@ -39,7 +39,7 @@ def _names_assets(column: pd.Series, ranks: np.ndarray, n_pairs: int) -> bool:
     if numbers is not None and not (numbers == np.round(numbers)).all():
         return False
     codes, values = pd.factorize(column)
-    # few values would collide at some timestamp if they were not assets
+    # random values would occur twice at some timestamp
     if not 2 <= len(values) <= len(column) / _FEWEST_TIMES or n_pairs < _PAIRS * len(values):
         return False
     keys = ranks.astype(np.int64) * len(values) + codes

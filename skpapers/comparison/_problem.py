@@ -27,8 +27,8 @@ class Problem:
     """A table ready for cross-validation. Rows without a target are dropped; rows with a time are in its order.
 
     The first of the `metrics` decides; `scoring` is the argument of the user, None by default. `classes` are sorted,
-    None for regression. `times` are readable and not features; `assets` name the series of a panel. `metadata` has an
-    array for each name.
+    None for regression. `times` are dates or numbers and no feature; `assets` name the series of a panel. `metadata`
+    has an array for each name.
     """
 
     frame: pd.DataFrame

@@ -1,7 +1,7 @@
-"""Training rows whose labels overlap those of the test rows, or of the rows that a method holds back.
+"""Purging: leave out training rows whose labels overlap those of test rows, or of rows that a method holds back.
 
-The label of a row is known from the rank `t` of its own timestamp until the rank `label_end`; both ends belong to it.
-Two rows overlap if their intervals share a rank. Assets are not told apart: labels of one date move together.
+The label of a row covers the ranks from that of its own timestamp to `label_end`, both included. Two rows overlap if
+their labels share a rank, whatever their assets are: returns of one date move together.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def label_ends(times: np.ndarray, ends: np.ndarray) -> np.ndarray:
 def purge(
     train: np.ndarray, test: np.ndarray, ranks: np.ndarray, label_end: np.ndarray | None, embargo: int = 0
 ) -> np.ndarray:
-    """Return the training rows that overlap no test row, and that are not within an embargo after one.
+    """Return the training rows that overlap no test row and do not start in the embargo after one.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def forward_split(n: int, gap: int) -> TimeSeriesSplit:
     """Return as many forward windows over `n` rows, at most 5, as the gap allows."""
     free = n - gap
     n_splits = max(2, min(N_INNER, free - 1))
-    # scikit-learn sizes its test sets as if there were no gap; where that leaves no training rows, smaller ones do
+    # scikit-learn ignores the gap when it sizes its test sets; if that leaves no training rows, take smaller ones
     size = None if free > n_splits * (n // (n_splits + 1)) else max(1, free // (n_splits + 1))
     return TimeSeriesSplit(n_splits, gap=gap, test_size=size)
 
@@ -87,8 +87,9 @@ def forward_split(n: int, gap: int) -> TimeSeriesSplit:
 class PurgedSplit:
     """Forward windows inside a training fold, without training rows whose labels overlap the window's test rows.
 
-    It knows its rows by their positions. Rows of another number, as in folds inside its own folds, must be some of
-    them in the same order; a gap in rows then keeps the longest label free, and groups are not looked at.
+    The arrays are indexed by the position of a row in the training fold. If `split` gets another number of rows, as in
+    nested cross-validation, they must be a subset in the same order. It then leaves a gap as long as the longest label
+    between training and test rows, and ignores groups.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ class PurgedSplit:
         return f"PurgedSplit(n_rows={len(self.ranks)}, gap={self.gap}, longest={self._longest()})"
 
     def _longest(self) -> int:
-        """Return the number of timestamps that the longest label, or the gap, covers."""
+        """Return the length of the longest label or of the gap, whichever is longer, in timestamps."""
         return max(self.gap, int((self.label_end - self.ranks).max()))
 
     def _windows(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -159,9 +160,9 @@ def held_back(train: np.ndarray, plan: Plan, fraction: float) -> tuple[np.ndarra
     train : ndarray
         Row numbers.
     plan : Plan
-        With ranks: rows in time order.
+        It must have ranks.
     fraction : float
-        Share of the rows that are held back at least; a timestamp is not split.
+        Least share of the rows to hold back; a timestamp is not split.
 
     Returns
     -------

@@ -50,7 +50,7 @@ class Plan:
         The rank at which the label of each row is known; it may lie beyond the last. None without `ranks`, and if
         labels are known at once.
     groups : ndarray of shape (n_rows,) or None
-        Groups whose rows are not on both sides of a window in time.
+        Groups that are never on both sides of a window in time.
     """
 
     folds: Folds
@@ -180,7 +180,7 @@ def purged_folds(
 ) -> Folds:
     """Return the folds without training rows that a test row's label, gap, embargo or group excludes."""
     embargo = (windows.embargo or 0) if embargo is None else embargo
-    # a gap is a label of that length, for the sake of folds that also train on rows after their test rows
+    # a gap acts as a label of that length, so that it also holds for training rows after test rows
     ends = ranks + windows.gap if windows.gap else None
     purged = []
     for number, (train, test) in enumerate(folds, start=1):
@@ -195,8 +195,8 @@ def purged_folds(
         kept = without_groups(kept, test, groups)
         if not len(kept):
             raise ValueError(
-                f"groups: every training row of fold {number} is of a group that has test rows. With a time, rows of "
-                "one group are not on both sides; name assets as assets (--assets), which may be on both."
+                f"groups: every training row of fold {number} is of a group that has test rows. With folds in "
+                "time a group is never on both sides; if the groups are assets, name them as assets (--assets)."
             )
         purged.append((kept, test))
     return purged
@@ -229,7 +229,7 @@ def make_plan(
     count = f"{len(folds)} fold{'s' * (len(folds) > 1)}"
     name = f"{count} ({type(cv).__name__ if hasattr(cv, 'split') else 'given splits'})"
     if windows.label_end is not None or windows.embargo:
-        # a gap of one's own splitter is its own affair
+        # a splitter of the user leaves its own gap
         folds = purged_folds(folds, order, replace(windows, gap=0), None)
         name += f", {windows}"
     forward = all(order[train].max() < order[test].min() for train, test in folds)
@@ -248,7 +248,7 @@ def _check_windows(cv: Any, windows: Windows) -> None:
     }
     if cv is None or isinstance(cv, Integral):
         for name in (name for name, is_given in given.items() if is_given):
-            raise ValueError(f"{name} keeps distance in time; it needs cv='time', a time column or a splitter.")
+            raise ValueError(f"{name} needs folds in time: cv='time', a time column or a splitter.")
     for name in ("train_size", "step"):
         if cv != "walk-forward" and getattr(windows, name) is not None:
             raise ValueError(f"{name} is the length of a rolling window; it needs cv='walk-forward'.")

@@ -54,7 +54,7 @@ class TimeOptions:
                 roles[column] = name
 
     def windows(self, label_end: np.ndarray | None) -> Windows:
-        """Return the lengths, beside the rank at which each label is known."""
+        """Return these lengths with the rank at which each label is known."""
 
         def length(value: Any) -> int | None:
             return None if value is None else int(value)
@@ -84,7 +84,7 @@ class Timeline:
     assets : ndarray of shape (n_rows,) or None
     windows : Windows
     name : str
-        Where the times are from.
+        Source of the times, for messages.
     notes : tuple of str
     """
 
@@ -106,14 +106,14 @@ class Timeline:
             )
         order = np.arange(len(self.kept)) if self.ranks is None else self.ranks
         uniqueness = average_uniqueness(order, ends, self.assets)
-        note = f"weights by the average uniqueness of the labels, {uniqueness.mean():.2g} in the mean"
+        note = f"sample weights are the average uniqueness of the labels, {uniqueness.mean():.2g} on average"
         return uniqueness_weights(uniqueness), note
 
 
 def _ends_of_labels(
     given: pd.Series | None, name: str, times: np.ndarray | None, horizon: int | None, order: np.ndarray
 ) -> np.ndarray | None:
-    """Return the rank at which the label of each row is known, None if nothing is said about it."""
+    """Return the rank at which the label of each row is known, None if the user does not say it."""
     if horizon is not None:
         return order + int(horizon)
     if given is None:
@@ -124,7 +124,7 @@ def _ends_of_labels(
 
 
 def make_timeline(frame: pd.DataFrame, kept: np.ndarray, options: TimeOptions) -> tuple[pd.DataFrame, Timeline]:
-    """Return the frame without the columns that are about time, and the order of the rows that are `kept`."""
+    """Return the frame without the columns that are about time, and the timeline of the rows that are `kept`."""
     frame, end_column, end_name = _roles.take_column(frame, options.label_end, "label_end", "label end")
     frame, asset_column, asset_name = _roles.take_column(frame, options.assets, "assets", "asset")
     frame, column, name, notes = _roles.find_time(frame, options.time, options.cv, kept)
@@ -142,7 +142,7 @@ def make_timeline(frame: pd.DataFrame, kept: np.ndarray, options: TimeOptions) -
             values = values[order]
         times = pd.Series(values, name=name)
     elif asset_column is not None:
-        raise ValueError("assets are those of a panel, which needs a time in every row (--time-column).")
+        raise ValueError("assets make a panel, which needs a time in every row (--time-column).")
 
     def used(given: pd.Series | None) -> pd.Series | None:
         return None if given is None else given.iloc[kept].reset_index(drop=True)

@@ -25,8 +25,8 @@ def average_uniqueness(ranks: np.ndarray, label_end: np.ndarray, assets: np.ndar
 
     Notes
     -----
-    The labels begin and end at few points of one line, on which the assets lie side by side. Between two points the
-    number of labels is constant. Cost: that of sorting the points.
+    All assets are laid out one after another on one time axis. The number of concurrent labels changes only where a
+    label begins or ends, so that these points are sorted and counted. Cost: O(n log n).
 
     References
     ----------

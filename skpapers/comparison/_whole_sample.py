@@ -1,4 +1,4 @@
-"""Features that were computed over all rows, those of later tests included; and labels that look far ahead."""
+"""Find features that were computed over all rows, test rows included, and estimate how far labels look ahead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FEWEST = 50
 _TOLERANCE = 1e-6
 _CENTRED = 1e-10
 _MOSTLY_DISTINCT = 0.6
-# How far the rows of the first half must be from what holds for all: features of single dates hold for both.
+# The mean of the first half must differ from 0 by more than so many deviations: it does not if each date has mean 0.
 _ELSEWHERE = 1e-4
 _MOST_LAGS = 60
 _ACF = 0.1
@@ -32,9 +32,9 @@ def _moments(values: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _is_standardized(values: np.ndarray, codes: np.ndarray) -> bool:
-    """Whether the values of every group have mean 0, and deviation 1 or mean 0 to the last digits."""
+    """Whether every group has mean 0 and standard deviation 1, or mean 0 up to rounding."""
     if not abs(np.nanmean(values)) <= _TOLERANCE * np.nanmax(np.abs(values)):
-        return False  # most columns, at the least cost
+        return False  # a cheap check that most columns end with
     counts, means, deviations = _moments(values, codes)
     used = counts > 1
     if not used.any() or not (deviations[used] > 0).all():
@@ -48,13 +48,13 @@ def _is_standardized(values: np.ndarray, codes: np.ndarray) -> bool:
 
 
 def _repeats(values: np.ndarray) -> bool:
-    """Whether values occur again and again, as the sine of the hour does: over whole days its mean is 0 by itself."""
+    """Whether many values occur more than once, as in the sine of the hour, whose mean over whole days is 0."""
     known = values[np.isfinite(values)]
     return len(np.unique(np.round(known / np.abs(known).max(), 9))) < _MOSTLY_DISTINCT * len(known)
 
 
 def _has_own_mean(values: np.ndarray, early: np.ndarray) -> bool:
-    """Whether the first half of the timestamps has another mean or deviation than 0 and 1."""
+    """Whether the mean of the first half of the timestamps is not 0."""
     _, means, deviations = _moments(values[early], np.zeros(int(early.sum()), dtype=np.int64))
     return bool(len(means)) and bool(abs(means[0]) > _ELSEWHERE * deviations[0])
 
@@ -64,7 +64,7 @@ def _is_rank(values: np.ndarray) -> bool:
     known = values[np.isfinite(values)]
     if len(known) < _FEWEST:
         return False
-    # ranks are spread evenly: a look at three quantiles spares most columns the sort
+    # ranks are evenly spaced: the quartiles of some rows show for most columns that they are not, without a sort
     low, first, middle, third, high = np.quantile(known[:: max(1, len(known) // 2000)], [0, 0.25, 0.5, 0.75, 1])
     even = np.array([first - low, middle - first, third - middle, high - third]) / max(high - low, 1e-300)
     if (np.abs(even - 0.25) > 0.1).any() or len(np.unique(known)) < 0.5 * len(known):
@@ -80,7 +80,7 @@ def whole_sample_features(
     Parameters
     ----------
     whole : DataFrame
-        The table as it was given: rows without a target count in a mean.
+        The table as it was given: rows without a target may have been part of a mean.
     kept : ndarray
         Numbers of the rows that are used, in time order.
     ranks : ndarray of shape (n_kept,)
@@ -139,12 +139,12 @@ def likely_horizon(target: Target) -> int:
         if len(found) > 3 and max(found[-3:]) < _ACF:
             break
     lags = np.arange(1, len(found) + 1)
-    # the last lag must be one of no overlap
+    # the last lag must lie beyond the overlap
     horizons = np.arange(2, len(found))
     if not len(horizons):
         return 1
     errors = np.array(found) - np.maximum(0, 1 - lags / horizons[:, np.newaxis])
     best = int(np.argmin((errors**2).sum(axis=1)))
-    # one lag alone is also that of a moving average
+    # a moving average, too, is correlated at one lag alone
     allowed = _ACF if horizons[best] > 2 else _ACF / 2
     return int(horizons[best]) if np.abs(errors[best]).max() < allowed else 1

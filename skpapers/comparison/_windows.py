@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import TimeSeriesSplit
 
-# The names of windows in time.
+# Values of cv that stand for windows over the distinct timestamps.
 IN_TIME = ("time", "walk-forward", "purged")
 N_FOLDS = 5
 # Combinatorial folds: blocks of timestamps, and blocks that are tested together. 15 folds, 5 paths.
@@ -30,10 +30,7 @@ def _too_few(name: str, needs: str, n_times: int, time_name: str) -> ValueError:
 
 
 def time_folds(ranks: np.ndarray, gap: int = 0, n_splits: int = N_FOLDS, time_name: str = "") -> Folds:
-    """Return expanding windows.
-
-    `time_name` is the source of the ranks, for the error message if there are too few.
-    """
+    """Return expanding windows; `time_name` says in an error where the ranks are from."""
     n_times = int(ranks.max()) + 1
     if n_times - gap - n_splits * (n_times // (n_splits + 1)) <= 0 or n_times <= n_splits:
         distance = f"with a gap or horizon of {gap} " if gap else ""
@@ -44,7 +41,7 @@ def time_folds(ranks: np.ndarray, gap: int = 0, n_splits: int = N_FOLDS, time_na
 
 
 def walk_forward_sizes(n_times: int, gap: int, train_size: int | None, step: int | None) -> tuple[int, int]:
-    """Return the timestamps that a rolling window trains on, and those that it tests on and moves by.
+    """Return how many timestamps a rolling window trains on, and how many it tests on and moves by.
 
     By default it trains on half of the timestamps, and five steps cover the rest.
     """
@@ -78,7 +75,7 @@ def default_embargo(n_times: int) -> int:
 
 
 def combinatorial_folds(ranks: np.ndarray, time_name: str = "") -> Folds:
-    """Return the folds of combinatorial cross-validation [1]_, before any row is purged: each pair of blocks is tested.
+    """Return the folds of combinatorial cross-validation [1]_, one for each pair of blocks, before purging.
 
     References
     ----------

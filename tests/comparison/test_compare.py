@@ -156,7 +156,7 @@ def test_a_panel_is_purged_inside_and_outside(contests):
     assert first["n_train"].tolist() == [3 * 25] * len(first)
     assert first["n_test"].tolist() == [3 * 12] * len(first)
     assert result.notes[:2] == (
-        "weights by the average uniqueness of the labels, 0.51 in the mean",
+        "sample weights are the average uniqueness of the labels, 0.51 on average",
         "panel of 3 assets and 40 timestamps",
     )
 

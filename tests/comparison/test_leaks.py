@@ -135,7 +135,7 @@ def test_classes_that_hardly_change_say_nothing_about_other_rows():
 
 
 @pytest.mark.parametrize("rare", [1, 10])
-def test_a_rare_class_is_not_told_from_chance(rare):
+def test_a_rare_class_is_no_evidence(rare):
     y = np.where(np.arange(N) < rare, "rare", "common")
     assert leaks({"x": np.arange(N) + 0.5, "c": np.where(np.arange(N) < 2 * rare, "p", "q")}, y) == {}
     third = np.where(np.arange(N) < rare, "p", np.where(NOISE > 0, "q", "r"))

@@ -25,7 +25,7 @@ def problem(X=PANEL, y=Y, **options):
 
 
 def test_an_asset_column_that_is_not_named():
-    hint = "the rows look like a panel: --assets ticker if 'ticker' names its assets"
+    hint = "the rows look like a panel: use --assets ticker if 'ticker' names its assets"
     assert hint in problem().notes
     assert hint in problem(PANEL.set_index(["day", "ticker"])).notes
     assert hint not in problem(assets="ticker").notes

@@ -134,8 +134,8 @@ def test_given_splits_name_the_rows_as_given():
         (61, {}, "cv=61 needs at least 61 rows; there are 60"),
         (5, {"groups": np.repeat([0, 1, 2], 20)}, "cv=5 needs at least 5 groups; there are 3"),
         (5, {"task": "classification", "y": np.arange(60)}, "a class with at least 5 rows"),
-        (5, {"gap": 1}, "gap keeps distance in time"),
-        (None, {"gap": 1}, "gap keeps distance in time"),
+        (5, {"gap": 1}, "gap needs folds in time"),
+        (None, {"gap": 1}, "gap needs folds in time"),
         ("time", {"ranks": np.repeat([0, 1, 2, 3, 4], 12)}, "more distinct timestamps for 5 windows; there are 5"),
         ("time", {"gap": 20}, "cv='time' with a gap or horizon of 20 needs more distinct"),
         ([], {}, "cv gives no split at all"),
@@ -225,16 +225,16 @@ def test_rows_of_one_group_are_not_on_both_sides_of_a_window():
     inner = inner_cv(LassoCV(), found, np.arange(40), None)["cv"]
     for train, test in inner.split(np.zeros(40)):
         assert not set(groups[train]) & set(groups[test])
-    with pytest.raises(ValueError, match=r"^groups: every training row of fold 1 .* name assets as assets"):
+    with pytest.raises(ValueError, match=r"^groups: every training row of fold 1 .* name them as assets"):
         plan("time", groups=np.arange(60) % 4)
 
 
 @pytest.mark.parametrize(
     ("cv", "options", "message"),
     [
-        (5, {"horizon": 2}, "horizon keeps distance in time; it needs cv='time'"),
-        (None, {"label_end": np.arange(60)}, "label_end keeps distance in time"),
-        (None, {"embargo": 0}, "embargo keeps distance in time"),
+        (5, {"horizon": 2}, "horizon needs folds in time: cv='time'"),
+        (None, {"label_end": np.arange(60)}, "label_end needs folds in time"),
+        (None, {"embargo": 0}, "embargo needs folds in time"),
         ("time", {"train_size": 20}, "train_size is the length of a rolling window; it needs cv='walk-forward'"),
         ("purged", {"step": 2}, "step is the length of a rolling window"),
         ("purged", {"horizon": 60}, r"No training row of fold 1 is left: each is too close in .* \(horizon 60\)\.$"),

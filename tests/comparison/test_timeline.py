@@ -82,7 +82,7 @@ def test_weights_by_uniqueness():
     found = problem(assets="ticker", horizon=5, sample_weight="uniqueness", scoring="r2")
     uniqueness = average_uniqueness(RANKS, RANKS + 5, np.array([TICKERS.index(a) for a in found.assets]))
     np.testing.assert_allclose(found.sample_weight, uniqueness / uniqueness.mean())
-    assert "weights by the average uniqueness of the labels, 0.22 in the mean" in found.notes
+    assert "sample weights are the average uniqueness of the labels, 0.22 on average" in found.notes
     alone = problem(PANEL[["x"]], cv="time", horizon=4, sample_weight="uniqueness")
     np.testing.assert_allclose(alone.sample_weight.mean(), 1.0)
 
@@ -154,7 +154,7 @@ def test_columns_that_are_dropped():
         ({"horizon": 10**20}, "horizon=100000000000000000000 is too large; it must be at most 1000000000 timestamps"),
         ({"label_end": np.arange(3)}, "label_end has 3 values, X has 120 rows"),
         ({"assets": "symbol"}, "X has no asset column 'symbol'; its columns are day, ticker, x"),
-        ({"assets": "ticker", "drop": "day"}, "assets are those of a panel, which needs a time in every row"),
+        ({"assets": "ticker", "drop": "day"}, "assets make a panel, which needs a time in every row"),
         (
             {"assets": PANEL["ticker"].where(PANEL["x"] > PANEL["x"].min())},
             "assets is missing in 1 rows; every row of a panel needs",
@@ -168,9 +168,9 @@ def test_columns_that_are_dropped():
         ({"drop": 3}, "drop: X has no column '3'"),
         ({"sample_weight": "uniqueness"}, r"sample_weight='uniqueness' needs to know which labels overlap: give horiz"),
         ({"sample_weight": "equal"}, "sample_weight='equal' is unknown; it must be one weight per row or 'uniqueness'"),
-        ({"cv": 5, "horizon": 2}, "horizon keeps distance in time; it needs cv='time', a time column or a splitter"),
+        ({"cv": 5, "horizon": 2}, "horizon needs folds in time: cv='time', a time column or a splitter"),
         ({"cv": 5, "label_end": DAYS, "time": "day"}, "label_end"),
-        ({"cv": 5, "embargo": 2}, "embargo keeps distance in time"),
+        ({"cv": 5, "embargo": 2}, "embargo needs folds in time"),
         ({"step": 3}, "step is the length of a rolling window; it needs cv='walk-forward'"),
         (
             {"cv": "purged", "horizon": 30},
