@@ -79,6 +79,18 @@ HEADLINES: dict[str, Headline] = {
         "Gains most with random labels; flatter minima",
         lambda s: f"{s['gain']:+.1f} points; top eigenvalue x {s['ratio']:.2f}",
     ),
+    "monarch_end_to_end": Headline(
+        "As accurate as dense matrices, in a fifth of the time",
+        lambda s: f"{s['difference']:+.2f} points in the mean; CPU time at most x {s['ratio']:.2f}",
+    ),
+    "monarch_sparse_to_dense": Headline(
+        "Dense for the last steps only, as accurate",
+        lambda s: f"{s['difference']:+.2f} points in the mean; CPU time at most x {s['ratio']:.2f}",
+    ),
+    "monarch_dense_to_sparse": Headline(
+        "Projection and fine-tuning keep the accuracy",
+        lambda s: f"at least {100 * s['kept']:.1f} % kept, {s['saved']:.0f} times fewer parameters",
+    ),
     "mixup_tree_r2": Headline(
         "Mixtures of rows regularise a tree", lambda s: f"{s['gain']:+.2f} R² [{s['low']:+.2f}, {s['high']:+.2f}]"
     ),

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from skpapers.convex import convex_relu_path as convex_relu_path
     from skpapers.few_shot import DistributionCalibratedFewShot as DistributionCalibratedFewShot
     from skpapers.few_shot import STARTUPClassifier as STARTUPClassifier
+    from skpapers.neural_network import MonarchMLPClassifier as MonarchMLPClassifier
+    from skpapers.neural_network import MonarchMLPRegressor as MonarchMLPRegressor
     from skpapers.neural_network import SAMMLPClassifier as SAMMLPClassifier
     from skpapers.neural_network import SAMMLPRegressor as SAMMLPRegressor
+    from skpapers.neural_network import monarch_project as monarch_project
     from skpapers.tree import HierarchicalShrinkageClassifier as HierarchicalShrinkageClassifier
     from skpapers.tree import HierarchicalShrinkageClassifierCV as HierarchicalShrinkageClassifierCV
     from skpapers.tree import HierarchicalShrinkageRegressor as HierarchicalShrinkageRegressor

@@ -78,10 +78,14 @@ class Fitting:
     ----------
     blank : estimator
         An estimator of the same class and parameters. Validation writes to it instead of to the estimator.
+
+    stopped : bool
+        Whether a callback has asked to end a loop.
     """
 
     def __init__(self, estimator: BaseEstimator, *, resume: bool = False) -> None:
         self.estimator = estimator
+        self.stopped = False
         kind: Any = type(estimator)
         self.blank = kind.__new__(kind)
         self._parameters = _parameter_names(kind)
@@ -170,6 +174,7 @@ class Fitting:
             X, y = self._given if data is None else data
             metadata = step.figures if step.fitted is None else {}
             step.stopped = end_task(self.estimator, task, X, y, metadata, step.fitted)
+            self.stopped |= step.stopped
 
     def print(self, text: str, figures: Mapping[str, float]) -> None:
         """Print one line, such as ``[SAMMLPRegressor] epoch 3, loss 0.123, 1.2 s``, if `verbose` is set."""

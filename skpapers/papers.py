@@ -264,6 +264,14 @@ def _convex_contests() -> Iterator[Contest]:
         yield Contest("convex gated ReLU", task, method, mlp, baseline_name="MLP (100,), early stopping")
 
 
+def _monarch_contests() -> Iterator[Contest]:
+    for task, kind in _kinds():
+        method = f"skpapers.neural_network.MonarchMLP{kind}"
+        settings = {"hidden_layer_sizes": (256, 256), "random_state": 0, "device": "cpu"}
+        dense = Spec(method, {"mode": "dense", **settings})
+        yield Contest("Monarch network", task, Spec(method, settings), dense, baseline_name="dense MLP, same settings")
+
+
 PAPERS: tuple[Paper, ...] = (
     Paper(
         key="hierarchical_shrinkage",
@@ -344,6 +352,25 @@ PAPERS: tuple[Paper, ...] = (
             "sam_label_noise": "shows",
         },
         use="a network for a table, above all if some of its labels are wrong",
+    ),
+    Paper(
+        key="monarch",
+        title="Monarch: Expressive Structured Matrices for Efficient and Accurate Training",
+        authors="Tri Dao, Beidi Chen, Nimit Sohoni, Arjun Desai, Michael Poli, Jessica Grogan, Alexander Liu, "
+        "Aniruddh Rao, Atri Rudra, Christopher Ré",
+        venue="ICML 2022",
+        url="https://arxiv.org/abs/2204.00595",
+        code="https://github.com/HazyResearch/fly",
+        algorithm="skpapers/neural_network/_monarch.py",
+        estimators=("neural_network.MonarchMLPClassifier", "neural_network.MonarchMLPRegressor"),
+        contests=tuple(_monarch_contests()),
+        reproduction={
+            "monarch_end_to_end": "mixed",
+            "monarch_sparse_to_dense": "shows",
+            "monarch_dense_to_sparse": "shows",
+        },
+        use="a wide network on a table of many columns, in a fraction of the time and of the parameters",
+        functions=("neural_network.monarch_project",),
     ),
     Paper(
         key="mixup",

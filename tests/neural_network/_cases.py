@@ -3,6 +3,7 @@
 from tests._case import Case
 
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 30, "device": "cpu", "random_state": 0}
+MONARCH = {**SMALL, "hidden_layer_sizes": (16, 16)}  # the second hidden layer has a Monarch matrix
 # whole batches without masks: weights equal repeated rows
 WHOLE = {"batch_size": 10**6, "dtype": "float64", "dropout": 0.0, "learning_rate_init": 0.02}
 
@@ -32,6 +33,21 @@ CASES = {
         grid={"rho": [0.0, 0.05], "loss": ["squared_error", "huber"]},
         small=SMALL,
         further=(WHOLE,),
+        expected_failures=rows_draw,
+    ),
+    "MonarchMLPClassifier": Case(
+        grid={"mode": ["end_to_end", "dense_to_sparse"]},
+        small=MONARCH,
+        further=(
+            {"mode": "dense_to_sparse", "n_ensemble": 2, "batch_norm": True, "dropout": 0.1, "mixup_alpha": 0.2},
+            {**WHOLE, "calibration": None, "mode": "sparse_to_dense"},
+        ),
+        expected_failures=rows_draw,
+    ),
+    "MonarchMLPRegressor": Case(
+        grid={"mode": ["end_to_end", "sparse_to_dense"], "rank": [1, 2]},
+        small=MONARCH,
+        further=({**WHOLE, "mode": "dense_to_sparse"},),
         expected_failures=rows_draw,
     ),
 }

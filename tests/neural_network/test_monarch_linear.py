@@ -1,0 +1,121 @@
+"""The layer against its dense form, and where it starts."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skpapers.neural_network import MonarchLinear, monarch_project
+
+SIZES = [(16, 16, {}), (7, 12, {}), (30, 11, {}), (13, 13, {"n_blocks": 4}), (20, 12, {"rank": 2}), (1, 3, {})]
+
+
+def layer(n_in, n_out, **kwargs):
+    torch.manual_seed(0)
+    return MonarchLinear(n_in, n_out, dtype=torch.float64, **kwargs)
+
+
+@pytest.mark.parametrize(("n_in", "n_out", "kwargs"), SIZES)
+@pytest.mark.parametrize("bias", [True, False])
+def test_it_is_the_dense_layer_of_its_matrix(n_in, n_out, kwargs, bias):
+    ours = layer(n_in, n_out, bias=bias, **kwargs)
+    theirs = nn.Linear(n_in, n_out, bias=bias, dtype=torch.float64)
+    theirs.weight.data.copy_(ours.to_dense())
+    if bias:
+        theirs.bias.data.copy_(ours.bias)
+    for shape in ((5,), (2, 3), ()):
+        x = torch.randn(*shape, n_in, dtype=torch.float64)
+        torch.testing.assert_close(ours(x), theirs(x))
+        assert ours(x).is_contiguous()
+
+
+def test_input_that_is_not_contiguous_and_no_rows():
+    ours = layer(6, 8)
+    x = torch.randn(6, 4, 3, dtype=torch.float64).permute(2, 1, 0)
+    torch.testing.assert_close(ours(x), ours(x.contiguous()))
+    assert ours(torch.zeros(0, 6, dtype=torch.float64)).shape == (0, 8)
+
+
+@pytest.mark.parametrize(("n_in", "n_out", "kwargs"), SIZES)
+def test_gradients(n_in, n_out, kwargs):
+    ours = layer(n_in, n_out, **kwargs)
+    x = torch.randn(3, n_in, dtype=torch.float64, requires_grad=True)
+    parameters = tuple(ours.parameters())
+    names = [name for name, _ in ours.named_parameters()]
+
+    def function(x, *values):
+        return torch.func.functional_call(ours, dict(zip(names, values, strict=True)), (x,))
+
+    assert torch.autograd.gradcheck(function, (x, *parameters))
+
+
+def test_parameters_of_square_layers():
+    ours = MonarchLinear(1024, 1024, bias=False)
+    assert sum(p.numel() for p in ours.parameters()) == 2 * 32**3
+
+
+def test_factors_start_within_the_root_of_their_fan_in():
+    ours = layer(64, 256)
+    for factor in (ours.L, ours.R):
+        limit = factor.shape[-1] ** -0.5
+        assert 0.95 * limit < factor.abs().max().item() <= limit
+    assert 0.9 / 8.0 < ours.bias.abs().max().item() <= 1.0 / 8.0  # in_features, not out_features
+
+
+def test_the_projection_of_a_dense_layer():
+    dense = nn.Linear(20, 12)
+    ours = MonarchLinear.from_dense(dense.weight, dense.bias, rank=2)
+    residual = monarch_project(dense.weight.detach().double().numpy(), rank=2).residual
+    assert ours.L.dtype == torch.float32
+    assert ((ours.to_dense() - dense.weight) ** 2).sum().item() == pytest.approx(residual, rel=1e-4)
+    assert torch.equal(ours.bias, dense.bias)
+    again = MonarchLinear.from_dense(ours.to_dense(), rank=2)
+    assert again.bias is None
+    torch.testing.assert_close(again.to_dense(), ours.to_dense(), rtol=1e-4, atol=1e-5)
+
+
+def test_arrays_become_layers_of_the_default_dtype():
+    W = np.arange(12.0).reshape(3, 4)
+    ours = MonarchLinear.from_dense(W, n_blocks=1, rank=3)
+    assert ours.L.dtype == torch.float32
+    np.testing.assert_allclose(ours.to_dense().detach().numpy(), W, atol=1e-4)
+
+
+def test_copies_and_saved_states():
+    ours = layer(10, 14)
+    x = torch.randn(2, 10, dtype=torch.float64)
+    for other in (copy.deepcopy(ours), pickle.loads(pickle.dumps(ours))):
+        assert torch.equal(other(x), ours(x))
+    fresh = layer(10, 14)
+    fresh.reset_parameters()
+    assert not torch.equal(fresh(x), ours(x))
+    fresh.load_state_dict(ours.state_dict())
+    assert torch.equal(fresh(x), ours(x))
+
+
+def test_it_learns_inside_a_network():
+    torch.manual_seed(0)
+    X = torch.randn(256, 16)
+    y = X @ torch.randn(16, 16)
+    network = nn.Sequential(MonarchLinear(16, 64), nn.ReLU(), MonarchLinear(64, 16))
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    first = None
+    for _ in range(200):
+        optimizer.zero_grad()
+        loss = ((network(X) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        first = loss.item() if first is None else first
+    assert loss.item() < 0.2 * first
+
+
+def test_errors_and_representation():
+    ours = layer(16, 9, n_blocks=3)
+    with pytest.raises(ValueError, match="x has 4 features, and the layer 16"):
+        ours(torch.zeros(2, 4))
+    with pytest.raises(ValueError, match="n_blocks=99"):
+        MonarchLinear(4, 4, n_blocks=99)
+    assert repr(ours) == "MonarchLinear(in_features=16, out_features=9, bias=True, blocks=(3, 3), rank=1)"
