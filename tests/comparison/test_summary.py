@@ -192,4 +192,5 @@ def test_fold_scores_without_outcomes_and_of_losses():
     problem = regression(cv=4, scoring="mae")
     rows = [Row("a", scores=[-1.0, None, -3.0, -4.0]), Row("failed", error="ValueError: no")]
     frame = fold_scores(problem, *make_fits(problem, rows))
+    assert frame["fit_seconds"].isna().tolist() == frame["score"].isna().tolist()
     pd.testing.assert_series_equal(frame["score"], pd.Series([1.0, np.nan, 3.0, 4.0, *[np.nan] * 4]), check_names=False)

@@ -76,6 +76,13 @@ def test_nobody_is_best():
     assert " and 4 others cannot be told apart on these folds; 10 methods were tried." in found
 
 
+def test_long_lists_are_cut():
+    low = Row("low", scores=[-9, -9.1, -9.2, -9, -9])
+    rows = [Row(f"m{i}", scores=HIGH) for i in range(7)]
+    assert said(*rows[:6], low).startswith("Best: m0, m1, m2, m3, m4 and m5 cannot be told apart")
+    assert said(*rows, low).startswith("Best: m0, m1, m2, m3, m4 and 2 others cannot be told apart")
+
+
 def test_choosing_counts():
     """A difference that one test would find is not enough for one among many."""
     reference = Row("ridge", kind="reference", scores=HIGH)
