@@ -61,6 +61,13 @@ def test_outputs(seeds, residual, form):
         assert_allclose(found, by_hand(model, X, k), rtol=1e-12, atol=1e-13)
 
 
+def test_the_first_layer_adds_to_nothing():
+    options = {"activation": "tanh", "batch_norm": False, "dropout": 0.0, "numeric_embedding": "none"}
+    options |= {"residual": True, "n_members": 1, "dtype": torch.float64}
+    model = MonarchMLP(7, (7, 7), 2, (None,) * 3, **options).draw(generators(0))
+    assert_allclose(model(rows()).detach().numpy(), by_hand(model, rows(), 0), rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize("kwargs", [{}, {"numeric_embedding": "periodic", "batch_norm": True, "dropout": 0.2}])
 def test_members_are_networks_of_their_own(kwargs):
     form = monarch_form(layer_widths(7, HIDDEN, 3, kwargs.get("numeric_embedding", "none")), "sqrt", None)
