@@ -189,6 +189,19 @@ def test_huge_and_tiny_values(scale):
     assert bad == {"code": "determines the target almost perfectly"}
 
 
+def test_a_column_that_is_missing_in_most_rows_is_no_evidence():
+    code = np.arange(N) % 12
+    y = RNG.normal(size=12)[code] + 1e-3 * NOISE
+    for share in (0.4, 0.6):
+        hidden = RNG.random((N, 1)) > np.full(3, share)
+        numbers = pd.DataFrame({"linear": 2 * y, "monotone": np.exp(y), "code": code * 7 % 12}).mask(hidden)
+        classes = pd.DataFrame(
+            {"names": CLASSES, "separates": Y, "value": np.where(CLASSES == "yes", code % 2, code % 3 + 2)}
+        ).mask(hidden)
+        found = list(leaks(numbers, y)), list(leaks(classes, CLASSES))
+        assert found == (([], []) if share < 0.5 else (list(numbers), list(classes)))
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_column_that_is_known_where_the_target_is_constant():
     few = np.arange(N) < 0.7 * N

@@ -59,6 +59,12 @@ def test_other_columns(values):
     assert likely({"x": values}) is None
 
 
+def test_few_timestamps_of_each_asset_are_too_little_evidence():
+    names = [f"A{i}" for i in range(40)]
+    assert likely({"x": names * 9}, np.repeat(np.arange(9), 40)) is None
+    assert likely({"x": names * 10}, np.repeat(np.arange(10), 40)) == "x"
+
+
 def test_a_series_has_no_assets():
     assert likely({"x": TICKERS * T}, np.arange(4 * T)) is None
 

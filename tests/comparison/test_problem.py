@@ -148,6 +148,12 @@ def test_splitters_and_a_named_time():
     )
 
 
+def test_a_number_of_folds_keeps_the_order_of_the_rows():
+    found = problem({"day": DAYS[SHUFFLED].array}, cv=3, time="day")
+    np.testing.assert_array_equal(found.frame["a"], A)
+    np.testing.assert_array_equal(found.times, DAYS[SHUFFLED])
+
+
 @pytest.mark.filterwarnings("ignore:The groups parameter is ignored by KFold")
 def test_groups_on_both_sides():
     groups = np.arange(N) % 4
