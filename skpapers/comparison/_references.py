@@ -134,7 +134,9 @@ def _unfitted(where: str, model: Any) -> BaseEstimator:
             model = model()
         except TypeError as error:
             raise ValueError(f"{where}: {model.__name__} cannot be built without arguments ({error}).") from error
-    if not (hasattr(model, "fit") and hasattr(model, "predict") and hasattr(model, "get_params")):
+    # a stacking estimator with the default final estimator has no predict before it is fitted, but its class has
+    has = [hasattr(model, name) or hasattr(type(model), name) for name in ("fit", "predict", "get_params")]
+    if not all(has):
         raise ValueError(
             f"{where} is no scikit-learn estimator with fit, predict and get_params; got {type(model).__name__}."
         )

@@ -11,11 +11,12 @@ import skops.io
 from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification, make_regression
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 from skpapers import HierarchicalShrinkageRegressor
 from skpapers.comparison import _references
@@ -172,6 +173,12 @@ def test_own_estimators_are_copied():
     (copy,) = check_estimators({"mine": model}).values()
     assert not hasattr(copy, "coef_")
     assert check_estimators(None) == {}
+
+
+def test_a_stacking_estimator_predicts_after_fit_only():
+    model = StackingRegressor([("tree", DecisionTreeRegressor(max_depth=2))])
+    assert not hasattr(model, "predict")
+    assert repr(check_estimators({"mine": model})["mine"]) == repr(model)
 
 
 def test_raw_columns_are_tried():
