@@ -10,6 +10,7 @@ from typing import Any
 
 from joblib import cpu_count
 
+from skpapers.comparison._call import call_text
 from skpapers.comparison._candidates import choose_contests, make_candidates, unused_metadata
 from skpapers.comparison._checkpoint import Checkpoint
 from skpapers.comparison._problem import make_problem
@@ -259,6 +260,7 @@ def compare(
     0   HS tree  CART, leaf size by CV
     1  majority
     """
+    call = call_text(compare, locals())
     started = monotonic()
     n_workers = _workers(n_jobs)
     _check_budget(time_budget)
@@ -300,4 +302,4 @@ def compare(
     )
     interrupted = ["the run was interrupted: rows show what was done until then"] * fits.interrupted
     notes = (*interrupted, *problem.notes, *unused_metadata(problem, candidates))
-    return Comparison(problem, tuple(candidates), fits, notes=notes)
+    return Comparison(problem, tuple(candidates), fits, call, notes)

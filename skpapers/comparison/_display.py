@@ -109,10 +109,10 @@ class ComparisonDisplay:
         bounds = self.frame_[names].to_numpy(dtype=float)
         ax.axvline(0.0, color="0.6", linewidth=1)
         self.lines_ = [self._draw(ax, place, *row) for place, row in enumerate(bounds)]
-        ax.set_yticks(np.arange(len(self.frame_)), self._labels())
+        ax.set_yticks(np.arange(len(self.frame_)), self._labels(), parse_math=False)
         ax.set_ylim(max(len(self.frame_), 1) - 0.5, -0.5)
         over = "the baseline" if self.against == "baseline" else best_reference(self.frame) or "the best reference"
-        ax.set_xlabel(f"gain in {self.metric} over {over}, 95 % interval")
+        ax.set_xlabel(f"gain in {self.metric} over {over}, 95 % interval", parse_math=False)
         ax.locator_params(axis="x", nbins=5)
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_: Any = ax

@@ -26,13 +26,14 @@ _OWN_NAMES = ("X", "y", "sample_weight", "groups")
 class Problem:
     """A table ready for cross-validation. Rows without a target are dropped; rows with a time are in its order.
 
-    The first of the `metrics` decides; `scoring` is the argument of the user, None by default. `classes` are sorted,
-    None for regression. `times` are dates or numbers and no feature; `assets` name the series of a panel. `metadata`
-    has an array for each name.
+    `target` is the name of the target. The first of the `metrics` decides; `scoring` is the argument of the user, None
+    by default. `classes` are sorted, None for regression. `times` are dates or numbers and no feature; `assets` name
+    the series of a panel. `metadata` has an array for each name.
     """
 
     frame: pd.DataFrame
     y: np.ndarray
+    target: str
     task: str
     plan: Plan
     groups: np.ndarray | None
@@ -173,6 +174,7 @@ def make_problem(
     return Problem(
         frame=features,
         y=labels,
+        target=_roles.name_of(y) or "target",
         task=task,
         plan=plan,
         groups=group_codes,

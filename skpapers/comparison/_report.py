@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from skpapers.comparison._layout import best_reference, further_metrics
-from skpapers.comparison._report_content import make_axes, make_rows
+from skpapers.comparison._report_content import CALL, make_axes, make_rows
 from skpapers.comparison._report_sections import figure_groups, importance_section, row_notes, tree_section
 from skpapers.comparison._summary import metric_columns
 
@@ -93,6 +93,7 @@ def render(result: Comparison, name: str) -> str:
         "tree": tree_section(result),
         "notes": row_notes(result),
         "command": result.command,
+        "is_call": result.command.startswith(CALL),
         "versions": _versions(),
         "css": Markup(_text("report.css")),
         "js": Markup(script),

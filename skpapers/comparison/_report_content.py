@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 
+from skpapers.comparison._call import with_argument
 from skpapers.comparison._layout import best_reference, further_metrics, table_columns
 from skpapers.comparison._records import Candidate, Fits
 from skpapers.comparison._report_charts import Axis, written
@@ -21,6 +22,8 @@ from skpapers.comparison._report_charts import Axis, written
 if TYPE_CHECKING:
     from skpapers.comparison._result import Comparison
 
+# How the command of a comparison begins that was made in Python.
+CALL = "skpapers.compare("
 _KINDS = {"method": "paper", "reference": "reference", "own": "your estimator"}
 
 
@@ -106,8 +109,10 @@ def script(candidate: Candidate) -> str:
 
 
 def command_of(name: str, command: str) -> str:
-    """Return the command that runs one method and its baseline, "" if the comparison was not made by a command."""
-    return f"{command} --methods {shlex.quote(name)}" if " -m skpapers compare" in command else ""
+    """Return the command, or the call, that runs one method and its baseline; "" if the comparison has neither."""
+    if command.startswith(CALL):
+        return with_argument(command, "methods", [name])
+    return f"{command} --methods {shlex.quote(name)}" if command else ""
 
 
 def _p_value(value: float) -> str:

@@ -35,8 +35,8 @@ class Series:
 
 
 def _shortened(name: object, length: int = 28) -> str:
-    """Return the text of a legend, which must not be read as mathematics, nor hidden for its underscore."""
-    text = str(name).replace("$", r"\$")
+    """Return the text of a legend, which must not be hidden for its underscore."""
+    text = str(name)
     text = text if len(text) <= length else f"{text[: length - 1]}…"
     return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
 

@@ -21,6 +21,7 @@ from skpapers.comparison._report_models import N_REPEATS, Importance, fit, impor
 from skpapers.comparison._report_svg import Drawing
 from skpapers.comparison._report_tree import Node
 from skpapers.comparison._scorers import score_all
+from skpapers.comparison._worker import WithMetadata, first_line
 from skpapers.tree import QuantBnBTree, QuantBnBTreeClassifier
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class TreeSection:
     """The section of the optimal tree."""
 
     name: str
-    root: Node
+    root: Node | None
     caption: str
 
 
@@ -141,7 +142,7 @@ def _prediction_figure(result: Comparison, name: str, drawing: Drawing) -> Figur
         return None
     actual = problem.y[found.rows]
     if problem.task == "regression":
-        picture = figures.residuals(drawing, actual, found.values, name=name, target="target")
+        picture = figures.residuals(drawing, actual, found.values, name=name, target=problem.target)
         shown = min(len(actual), figures.N_POINTS)
         which = f"{shown:,} of {len(actual):,} test rows, drawn by chance" if shown < len(actual) else "all test rows"
         return Figure(picture, f"{name}: residuals, out of fold; {which}.")
@@ -177,11 +178,16 @@ def _bars(found: list[Importance]) -> list[Bar]:
     return bars
 
 
+def _without_bars(name: str, metric: str, reason: str) -> Importances:
+    """Return the section that says why there are no importances."""
+    return Importances(name, metric, Axis(-1.0, 1.0), [], f"There are no importances: {reason}.")
+
+
 def importance_section(result: Comparison, rows: list[Row]) -> Importances | None:
     """Fit the best row on the training rows of the last fold, and permute the columns of its test rows."""
     problem = result.problem
     best = next(iter(shown_rows(rows, result.candidates)), "")
-    if not best or problem.metadata:
+    if not best:
         return None
     train, test = problem.plan.folds[-1]
     ranks = problem.plan.ranks
@@ -189,15 +195,22 @@ def importance_section(result: Comparison, rows: list[Row]) -> Importances | Non
     dates = None if ranks is None else ranks[chosen]
     metric = problem.metrics[0]
 
-    def score(model: Any, X: pd.DataFrame, y: NDArray) -> float:
-        return score_all([metric], model, X, y, dates=dates)[metric.name]
+    weights = None if problem.sample_weight is None else problem.sample_weight[chosen]
+    metadata = {name: values[chosen] for name, values in problem.metadata.items()}
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the comparison has noted them
-        model, _ = fit(problem, _candidate(result, best), result.fits.shown.get(best), train)
-        found = importances(model, problem.frame.iloc[chosen], problem.y[chosen], score)
+    def score(model: Any, X: pd.DataFrame, y: NDArray) -> float:
+        asked = WithMetadata(model, metadata)
+        return score_all([metric], asked, X, y, sample_weight=weights, dates=dates)[metric.name]
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the comparison has noted them
+            model, _ = fit(problem, _candidate(result, best), result.fits.shown.get(best), train)
+            found = importances(model, problem.frame.iloc[chosen], problem.y[chosen], score)
+    except Exception as error:  # an estimator that fails in this fold must not cost the report
+        return _without_bars(best, metric.label, f"the last fold failed: {first_line(error)}")
     if not found:
-        return None
+        return _without_bars(best, metric.label, f"{metric.label} is undefined in the last fold")
     axis = Axis.of([bar.mean for bar in found], [(bar.low, bar.high) for bar in found], zero=True)
     caption = (
         f"By how much {metric.label} gets worse when the values of a column are permuted: mean, smallest and greatest "
@@ -208,19 +221,27 @@ def importance_section(result: Comparison, rows: list[Row]) -> Importances | Non
 
 
 def tree_section(result: Comparison) -> TreeSection | None:
-    """Fit the first optimal tree that is small enough on all rows."""
+    """Fit the first optimal tree that is small enough, and has a score, on all rows."""
     for candidate in result.candidates:
         estimator: Any = candidate.estimator
-        if isinstance(estimator, QuantBnBTree | QuantBnBTreeClassifier) and estimator.max_depth <= _MAX_DEPTH:
+        is_tree = isinstance(estimator, QuantBnBTree | QuantBnBTreeClassifier)
+        if is_tree and candidate.name in result.fits.shown and estimator.max_depth <= _MAX_DEPTH:
             break
     else:
         return None
     max_rows = result.fits.shown.get(candidate.name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        root, tree = optimal_tree(result.problem, candidate, max_rows)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            root, tree = optimal_tree(result.problem, candidate, max_rows)
+    except Exception as error:  # the report does without the tree
+        return TreeSection(candidate.name, None, f"It could not be fitted on all rows: {first_line(error)}.")
     proof = "proved optimal" if getattr(tree, "is_optimal_", False) else f"gap {tree.gap_:.2g}"
-    what = "mean of the target" if result.problem.task == "regression" else "most frequent class and its share"
+    what = (
+        f"mean of {result.problem.target}"
+        if result.problem.task == "regression"
+        else "most frequent class and its share"
+    )
     rows = f"{root.n_rows:,} of {len(result.problem.y):,} rows"
     caption = f"Fitted on {rows}, {proof}; its depth is {tree.get_depth()}. A leaf gives the {what}."
     return TreeSection(candidate.name, root, caption)

@@ -45,7 +45,8 @@ class Comparison:
         The outcomes of all fits.
 
     command : str, default=""
-        The command that reproduces the comparison.
+        The command that reproduces the comparison, or the call of :func:`skpapers.compare`. In a call a value that is
+        no short literal, such as the table, is written as the name of its parameter.
 
     notes : tuple of str, default=()
         What was done to the table, and what to beware of.
@@ -142,7 +143,7 @@ class Comparison:
         problem = self.problem
         balance = "" if problem.classes is None else f" ({class_balance(problem.y)})"
         size = f"{self.n_rows} rows, {self.n_columns} columns"
-        return f"{size}, {self.task}{balance}, {self.metric}, {self.folds}"
+        return f"{size}, {self.task}{balance}, {self.metric_label}, {self.folds}"
 
     @cached_property
     def verdict(self) -> str:

@@ -37,6 +37,13 @@ def to_series(values: Any, name: str, n_rows: int) -> pd.Series:
     return pd.Series(values, name=name).reset_index(drop=True).infer_objects()
 
 
+def name_of(values: Any) -> str:
+    """Return the name of a Series or of the only column of a frame, "" if it is no string."""
+    columns = getattr(values, "columns", None)
+    name = getattr(values, "name", None) if columns is None else columns[0]
+    return name if isinstance(name, str) else ""
+
+
 def choose_task(y: pd.Series, task: str) -> str:
     """Return the task: strings, booleans, categories and few distinct whole numbers are classes."""
     if task not in ("auto", *TASKS):

@@ -176,7 +176,7 @@ def _warm_up(table: Table, job: Job, key: tuple[str, str]) -> None:
     _warm.add(key)
 
 
-class _WithMetadata:
+class WithMetadata:
     """A fitted Pipeline whose prediction methods get those metadata of the scored rows that they take."""
 
     def __init__(self, pipeline: Pipeline, metadata: dict[str, np.ndarray]) -> None:
@@ -211,7 +211,7 @@ def _scored(table: Table, job: Job, pipeline: Pipeline) -> tuple[dict[str, float
     """Return the scores on the test rows by the names of the metrics, and the predictions."""
     per_row = {name: values[job.test] for name, values in table.per_row.items() if values is not None}
     metadata = {name: per_row[name] for name in table.metadata}
-    model = _WithMetadata(pipeline, metadata) if metadata else pipeline
+    model = WithMetadata(pipeline, metadata) if metadata else pipeline
     X = table.frame.iloc[job.test]
     y = table.y[job.test]
     weights = per_row.get("sample_weight")

@@ -55,6 +55,7 @@ def make_problem(task, n=120, *, dates=0, assets=False, scoring=None):
     return Problem(
         frame=features,
         y=y,
+        target="late payment $5$",
         task=task,
         plan=Plan(folds, "3 folds", ranks),
         groups=None,

@@ -97,7 +97,7 @@ class Shown:
 
     frame: pd.DataFrame
     metric_label: str = "R2"
-    title: str = "1030 rows, 8 columns, regression, r2, 5 folds in order (KFold)"
+    title: str = "1030 rows, 8 columns, regression, R2, 5 folds in order (KFold)"
     verdict: str = "Best: SAM network and HistGradientBoosting cannot be told apart on these folds."
     notes: tuple[str, ...] = ("column 'id' looks like a row number",)
 

@@ -114,6 +114,13 @@ def test_a_comparison_without_a_single_fit_has_a_report(regression):
     assert "figure" not in page.counts
 
 
+def test_a_comparison_made_in_python_has_a_call(regression):
+    text = render(replace(regression, command="skpapers.compare(X, y, cv=3)"), "name")
+    assert "import skpapers\n\nresult = skpapers.compare(X, y, cv=3)</code>" in text
+    assert "skpapers.compare(X, y, cv=3, methods=[&#39;optimal tree&#39;])</code>" in text
+    assert "python -m skpapers" not in text
+
+
 def test_the_table_says_how_it_is_sorted_if_it_is(regression, classes):
     assert 'aria-sort="descending"' in render(regression, "name")
     assert 'aria-sort="ascending"' in render(classes, "name")

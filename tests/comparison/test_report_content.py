@@ -1,6 +1,7 @@
 """Numbers and code of the report."""
 
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,7 +54,14 @@ def test_the_command_of_a_row_is_that_of_the_comparison_for_one_method(losses):
     assert parsed.methods == "HS tree"  # the last one counts
     assert shlex.split(rows["broken $x_1$"])[-1] == "broken $x_1$"
     assert rows["linear"] == ""
-    assert command_of("optimal tree", "skpapers.compare(X, y)") == command_of("optimal tree", "") == ""
+    assert command_of("optimal tree", "") == ""
+
+
+def test_a_row_of_a_call_has_a_call(losses):
+    call = "skpapers.compare(X, y, cv='time', methods=['HS tree', 'optimal tree'])"
+    rows = {row.name: row.command for row in make_rows(replace(losses, command=call))}
+    assert rows["optimal tree"] == "skpapers.compare(X, y, cv='time', methods=['optimal tree'])"
+    assert rows["linear"] == ""
 
 
 def test_rows_have_the_scores_of_the_folds(losses):

@@ -1,15 +1,18 @@
 """Sections with pictures and with fits of their own."""
 
 import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import spearmanr
+from sklearn.linear_model import LinearRegression
 
 from skpapers.comparison._report_content import make_rows, out_of_fold
 from skpapers.comparison._report_sections import figure_groups, importance_section, row_notes, tree_section
+from skpapers.tree import QuantBnBTree
 from tests.comparison._report_cases import SCRIPT, make_comparison
 
 
@@ -84,6 +87,80 @@ def test_importances_are_in_the_metric_that_decides(panel, classes):
     # a loss that grows is a fall
     assert of_classes.bars[0].mean > 0
     assert {bar.column for bar in of_classes.bars} == set(classes.problem.frame.columns)
+
+
+def _with_problem(result, **changes):
+    """Return the comparison with changes of its problem."""
+    return replace(result, problem=replace(result.problem, **changes))
+
+
+def test_importances_count_sample_weights(classes):
+    best = classes.best_method_
+    equal = importance_section(classes, make_rows(classes))
+    weights = np.where(np.arange(120) < 100, 1.0, 50.0)
+    weighted = importance_section(_with_problem(classes, sample_weight=weights), make_rows(classes))
+    assert weighted.name == equal.name == best
+    assert weighted.bars[0].mean != pytest.approx(equal.bars[0].mean, rel=1e-3)
+
+
+class _Shifted(LinearRegression):
+    """Predicts with a shift that metadata give."""
+
+    def fit(self, X, y, shift=None):
+        return super().fit(X, y - shift)
+
+    def predict(self, X, shift=None):
+        return super().predict(X) + shift
+
+
+def test_importances_pass_metadata_to_the_method():
+    result = make_comparison("regression")
+    rng = np.random.default_rng(0)
+    shift = rng.normal(size=120) * 100
+    linear = next(candidate for candidate in result.candidates if candidate.name == "linear")
+    moved = replace(linear, estimator=_Shifted(), kind="own")
+    others = [candidate for candidate in result.candidates if candidate is not linear]
+    result = replace(result, candidates=(*others, moved))
+    rows = [row for row in make_rows(result) if row.name == "linear"]
+    result = _with_problem(result, metadata={"shift": shift}, y=result.problem.y + shift)
+    section = importance_section(result, rows)
+    # the shift has nearly all of the variance, and the model knows it
+    assert section.bars[0].column == SCRIPT
+    assert 0 < section.bars[0].mean < 0.01
+
+
+class _Failing(LinearRegression):
+    def fit(self, X, y):
+        raise ValueError("these rows\nagain")
+
+
+def test_a_method_that_fails_costs_its_section_and_not_the_report():
+    result = make_comparison("regression")
+    broken = [replace(candidate, estimator=_Failing()) for candidate in result.candidates]
+    section = importance_section(replace(result, candidates=broken), make_rows(result))
+    assert section.bars == []
+    assert section.caption == "There are no importances: the last fold failed: ValueError: these rows."
+    tree = next(candidate for candidate in result.candidates if candidate.name == "optimal tree")
+    wrong = replace(tree, estimator=QuantBnBTree(max_depth=2, min_samples_leaf=-1))
+    section = tree_section(replace(result, candidates=[wrong]))
+    assert section.root is None
+    assert section.caption.startswith("It could not be fitted on all rows: InvalidParameterError: ")
+    unfitted = replace(result, candidates=[wrong], fits=replace(result.fits, shown={}))
+    assert tree_section(unfitted) is None
+
+
+def test_figures_name_the_target(classes):
+    result = make_comparison("regression")
+    residuals = _figures(result)[1][0]
+    assert ">predicted late payment $5$<" in str(residuals.picture)
+    assert "mean of late payment $5$" in tree_section(result).caption
+
+
+def test_letters_that_the_font_lacks_raise_no_warning(classes):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = _with_problem(make_comparison("regression"), target="価格")
+        assert "価格" in str(_figures(result)[1][0].picture)
 
 
 def test_a_tree_that_was_cut_to_fewer_rows_is_fitted_on_as_many(classes):

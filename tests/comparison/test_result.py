@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,8 @@ def test_a_result_shows_itself(result, monkeypatch):
     assert "tree&lt;1&gt;" in result._repr_html_()
     assert "| tree&lt;1> |" in result.to_markdown()
     assert result.title.startswith("60 rows, 4 columns, classification (")
+    losses = replace(result, problem=replace(result.problem, metrics=result.problem.metrics[1:]))
+    assert ", log loss, " in losses.title
     for width in (80, 140):
         monkeypatch.setattr("shutil.get_terminal_size", lambda width=width: os.terminal_size((width, 24)))
         text = repr(result)

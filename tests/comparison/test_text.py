@@ -63,7 +63,7 @@ def test_wide_characters_count_twice(width):
 def test_what_is_below_the_table():
     text = text_of(shown(), 120)
     order = [
-        "concrete: 1030 rows, 8 columns, regression, r2, 5 folds in order (KFold)",
+        "concrete: 1030 rows, 8 columns, regression, R2, 5 folds in order (KFold)",
         "  method ",
         "  SAM network           skpapers.SAMMLPRegressor(",
         "Best: SAM network and HistGradientBoosting cannot be told apart on these folds.",
