@@ -118,6 +118,18 @@ def best_reference(frame: pd.DataFrame) -> str:
     return names[0] if names else ""
 
 
+def table_notes(notes: Sequence[str]) -> list[str]:
+    """Return the notes about the table as sentences; a note may end with a question mark."""
+    return [f"Note: {note}{'' if note.endswith(('.', '?')) else '.'}" for note in notes]
+
+
+def row_notes(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the notes of rows, each with the names of the rows that have it."""
+    noted = frame[frame["notes"] != ""]
+    groups = noted.groupby("notes", sort=False)["method"]
+    return [(", ".join(names), str(notes)) for notes, names in groups]
+
+
 def table_columns(frame: pd.DataFrame, metric: str, plus_minus: str = "±") -> list[Column]:
     """Return all columns of a comparison's table, in the order in which they are shown.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from skpapers.comparison._layout import Column, interval_side, table_columns
+from skpapers.comparison._layout import Column, interval_side, row_notes, table_columns, table_notes
 from skpapers.comparison._text import how_to_read
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def code_columns(result: Comparison) -> list[Column]:
 
 def _remarks(result: Comparison) -> list[str]:
     """Return what went wrong in a row, and the notes about the table."""
-    rows = [f"{row.method}: {row.notes}" for row in result.frame.itertuples() if row.notes]
-    return [*rows, *(f"Note: {note}." for note in result.notes)]
+    rows = [f"{names}: {notes}" for names, notes in row_notes(result.frame)]
+    return [*rows, *table_notes(result.notes)]
 
 
 def markdown(result: Comparison) -> str:
@@ -69,7 +69,7 @@ def markdown(result: Comparison) -> str:
     parts = [
         f"**{_cell_of_markdown(result.title)}**",
         "\n".join(_rows_of_markdown(table_columns(result.frame, result.metric_label))),
-        f"**{_cell_of_markdown(result.verdict)}** {how_to_read(result.frame)}",
+        f"**{_cell_of_markdown(result.verdict)}** {how_to_read(result.frame)}".strip(),
         "\n".join(_rows_of_markdown(quoted)),
         "\n".join(f"- {_cell_of_markdown(remark)}" for remark in _remarks(result)),
     ]
@@ -107,8 +107,9 @@ def html(result: Comparison) -> str:
     table = _table_of_html(table_columns(result.frame, result.metric_label), kinds)
     code = _table_of_html(code_columns(result), kinds)
     remarks = "".join(f"<p>{escape(remark)}</p>" for remark in _remarks(result))
+    meaning = f"<p>{escape(text)}</p>" if (text := how_to_read(result.frame)) else ""
     return (
         f'{_STYLE}<div class="skpapers-comparison"><p>{escape(result.title)}</p>{table}'
-        f"<p><b>{escape(result.verdict)}</b></p><p>{escape(how_to_read(result.frame))}</p>"
+        f"<p><b>{escape(result.verdict)}</b></p>{meaning}"
         f"<details><summary>Code of every row</summary>{code}</details>{remarks}</div>"
     )

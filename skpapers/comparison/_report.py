@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 
 from skpapers.comparison._layout import best_reference, further_metrics
 from skpapers.comparison._report_content import CALL, make_axes, make_rows
-from skpapers.comparison._report_sections import figure_groups, importance_section, row_notes, tree_section
+from skpapers.comparison._report_sections import all_notes, figure_groups, importance_section, tree_section
 from skpapers.comparison._summary import metric_columns
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _is_sorted(scores: Sequence[float], *, ascending: bool) -> bool:
     """Whether the scores are in order; those of rows that lack a fold come after the others."""
     known = np.array([score for score in scores if np.isfinite(score)])
     steps = np.diff(known) if ascending else -np.diff(known)
-    return bool((steps >= 0).all() and np.isfinite(scores[: len(known)]).all())
+    return bool(len(known) and (steps >= 0).all() and np.isfinite(scores[: len(known)]).all())
 
 
 def render(result: Comparison, name: str) -> str:
@@ -85,13 +85,15 @@ def render(result: Comparison, name: str) -> str:
         "rows": rows,
         "axes": make_axes(rows),
         "n_folds": len(result.problem.plan.folds),
-        "best_reference": best_reference(result.frame),
+        "has_baselines": any(row.baseline for row in rows),
+        "has_pairs": any(row.paired for row in rows),
+        "best_reference": best_reference(result.frame) if any(row.reference for row in rows) else "",
         "has_certificates": any(row.certificate for row in rows),
         "how_to_read": result.how_to_read,
         "groups": figure_groups(result, rows),
         "importances": importance_section(result, rows),
         "tree": tree_section(result),
-        "notes": row_notes(result),
+        "notes": all_notes(result),
         "command": result.command,
         "is_call": result.command.startswith(CALL),
         "versions": _versions(),

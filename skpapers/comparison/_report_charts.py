@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 # Values further than so many widths of the middle half from it are drawn as arrows at the edge.
 _FAR = 12.0
 _MARGIN = 0.04
+# Outside these powers of ten a number is written with an exponent.
+_SMALLEST = -4
+_LARGEST = 5
 
 
 def _finite(values: ArrayLike) -> NDArray[np.float64]:
@@ -44,6 +48,13 @@ def written(values: Iterable[float], spread: float, *, signed: bool = False, unk
         is_zero = bool(text) and not any(digit in text for digit in "123456789")
         texts.append(text.lstrip("+-") if is_zero else text.replace("-", "\N{MINUS SIGN}"))
     return texts
+
+
+def _exponent(values: Sequence[float]) -> int:
+    """Return the power of ten that huge and tiny numbers are written with, as the table writes them; 0 for others."""
+    top = max(map(abs, values), default=0.0)
+    first = math.floor(math.log10(top)) if top else 0
+    return 0 if _SMALLEST <= first <= _LARGEST else first
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,8 @@ class Axis:
         """A few marks at round values."""
         values = MaxNLocator(nbins=3, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
         values = [value for value in values if self.low <= value <= self.high]
-        step = min(np.diff(values), default=0.0)
+        exponent = _exponent(values)
+        step = min(np.diff(values), default=0.0) / 10.0**exponent
         decimals = int(np.clip(np.ceil(-np.log10(step) - 1e-9), 0, 9)) if step else 2
         if step and not np.isclose(step * 10**decimals, round(step * 10**decimals)):
             decimals += 1
@@ -125,6 +137,7 @@ class Axis:
         for value in values:
             place = self.at(value)
             anchor = "start" if place < 8 else "end" if place > 92 else "middle"
-            text = f"{value if value else 0.0:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+            text = f"{value / 10.0**exponent if value else 0.0:,.{decimals}f}"
+            text = (text + f"e{exponent}" * bool(exponent and value)).replace("-", "\N{MINUS SIGN}")
             ticks.append(Tick(place, text, anchor))
         return ticks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -99,13 +100,30 @@ def _modules(code: str) -> list[str]:
     return sorted(name for name in found if not any(other.startswith(f"{name}.") for other in found))
 
 
+def _class_imports(candidate: Candidate) -> list[str]:
+    """Return the imports of classes that the code names without their modules, as the code of a user's estimator."""
+    calls = [node.func for node in ast.walk(ast.parse(candidate.code, mode="eval")) if isinstance(node, ast.Call)]
+    names = {function.id for function in calls if isinstance(function, ast.Name)}
+    estimator = candidate.estimator
+    parts = [] if estimator is None else [estimator, *estimator.get_params().values()]
+    classes = {type(part).__name__: type(part).__module__ for part in parts}
+    return [f"from {_public(classes[name], name)} import {name}" for name in sorted(names) if name in classes]
+
+
+def _public(module: str, name: str) -> str:
+    """Return the package that has the name, such as "sklearn.tree" for "sklearn.tree._classes"."""
+    package = module.partition("._")[0]
+    return package if hasattr(sys.modules.get(package), name) else module
+
+
 def script(candidate: Candidate) -> str:
     """Return the lines that build a candidate's estimator, "" if its code is no expression."""
     try:
         modules = _modules(candidate.code)
     except SyntaxError:
         return ""
-    return "\n".join([*(f"import {name}" for name in modules), "", f"model = {candidate.code}"]).strip()
+    lines = [*(f"import {name}" for name in modules), *_class_imports(candidate)]
+    return "\n".join([*lines, "", f"model = {candidate.code}"]).strip()
 
 
 def command_of(name: str, command: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from skpapers.comparison import _report_figures as figures
 from skpapers.comparison._by_date import rank_ic_by_date
+from skpapers.comparison._layout import row_notes
 from skpapers.comparison._records import Candidate
 from skpapers.comparison._report_charts import Axis, written
 from skpapers.comparison._report_content import Row, out_of_fold, shown_rows
@@ -66,7 +67,7 @@ class Importances:
     """The section of permutation importances."""
 
     name: str
-    metric: str
+    change: str
     axis: Axis
     bars: list[Bar]
     caption: str
@@ -178,9 +179,9 @@ def _bars(found: list[Importance]) -> list[Bar]:
     return bars
 
 
-def _without_bars(name: str, metric: str, reason: str) -> Importances:
+def _without_bars(name: str, reason: str) -> Importances:
     """Return the section that says why there are no importances."""
-    return Importances(name, metric, Axis(-1.0, 1.0), [], f"There are no importances: {reason}.")
+    return Importances(name, "", Axis(-1.0, 1.0), [], f"There are no importances: {reason}.")
 
 
 def importance_section(result: Comparison, rows: list[Row]) -> Importances | None:
@@ -208,16 +209,17 @@ def importance_section(result: Comparison, rows: list[Row]) -> Importances | Non
             model, _ = fit(problem, _candidate(result, best), result.fits.shown.get(best), train)
             found = importances(model, problem.frame.iloc[chosen], problem.y[chosen], score)
     except Exception as error:  # an estimator that fails in this fold must not cost the report
-        return _without_bars(best, metric.label, f"the last fold failed: {first_line(error)}")
+        return _without_bars(best, f"the last fold failed: {first_line(error)}")
     if not found:
-        return _without_bars(best, metric.label, f"{metric.label} is undefined in the last fold")
+        return _without_bars(best, f"{metric.label} is undefined in the last fold")
     axis = Axis.of([bar.mean for bar in found], [(bar.low, bar.high) for bar in found], zero=True)
     caption = (
         f"By how much {metric.label} gets worse when the values of a column are permuted: mean, smallest and greatest "
         f"of {N_REPEATS} permutations, {len(chosen):,} test rows of the last fold. Columns that carry the same "
         "information share their importance."
     )
-    return Importances(best, metric.label, axis, _bars(found), caption)
+    change = f"{'rise' if metric.loss else 'fall'} of {metric.label}"
+    return Importances(best, change, axis, _bars(found), caption)
 
 
 def tree_section(result: Comparison) -> TreeSection | None:
@@ -247,8 +249,6 @@ def tree_section(result: Comparison) -> TreeSection | None:
     return TreeSection(candidate.name, root, caption)
 
 
-def row_notes(result: Comparison) -> list[tuple[str, str]]:
+def all_notes(result: Comparison) -> list[tuple[str, str]]:
     """Return the notes of the table and of its rows, each with its subject."""
-    notes = [("", note) for note in result.notes]
-    names = result.frame[["method", "notes"]].itertuples(index=False)
-    return notes + [(name, note) for name, note in names if note]
+    return [("", note) for note in result.notes] + row_notes(result.frame)

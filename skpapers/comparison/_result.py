@@ -191,7 +191,8 @@ class Comparison:
         - method, kind: the name; "method", "reference" or "own"
         - estimator, code: what to import, and the expression that builds it with its parameters
         - paper: title and venue
-        - rows: "", or such as "on 20,000 rows" for a method that was cut short
+        - rows: "", or such as "on 20,000 rows" for a method that was cut short, and "2 of 5 folds" for one that lacks
+          scores of some folds
         - score, sd: mean and standard deviation over the folds of the first metric, a loss as a positive number;
           further metrics have a column each; "rank IC t" is the Newey-West t-value of the mean rank IC over all dates,
           "deflated Sharpe" the probability that the true ratio is above the best of as many methods without skill

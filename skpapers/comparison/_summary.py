@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skpapers.comparison._by_date import backtest, rank_ic_by_date, t_values
 from skpapers.comparison._differences import (
@@ -80,6 +81,12 @@ def _seconds(problem: Problem, fits: Fits, which: Shown) -> float:
     return mean(np.array([np.nan if outcome is None else outcome.fit_seconds for outcome in outcomes]))
 
 
+def _folds_text(scores: NDArray[np.float64]) -> str:
+    """Return such as "2 of 5 folds" for a row that lacks scores of some folds, which may be easier or harder."""
+    known = int((~np.isnan(scores)).sum())
+    return f"{known} of {len(scores)} folds" if 0 < known < len(scores) else ""
+
+
 def _own(problem: Problem, candidate: Candidate, fits: Fits) -> dict[str, Any]:
     """Return the cells of a row that concern the candidate alone."""
     which = shown(fits, candidate.name)
@@ -91,7 +98,7 @@ def _own(problem: Problem, candidate: Candidate, fits: Fits) -> dict[str, Any]:
         "estimator": candidate.code.partition("(")[0],
         "code": candidate.code,
         "paper": candidate.paper,
-        "rows": rows_text(which),
+        "rows": ", ".join(filter(None, [rows_text(which), _folds_text(scores)])),
         "score": problem.metrics[0].shown(mean(scores)),
         "sd": float(np.std(known, ddof=1)) if len(known) > 1 else np.nan,
         "fit_seconds": _seconds(problem, fits, which),
@@ -165,12 +172,13 @@ def summarize(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> 
     Returns
     -------
     frame : DataFrame
-        method, kind, estimator, code, paper, rows ("on 20,000 rows", or "" for all); score and sd, the mean and the
-        standard deviation over the folds in the first metric; a column for each further metric, and for metrics by
-        date "rank IC t" (Newey-West t-value of the mean over all dates) and "deflated Sharpe"; baseline,
-        baseline_score, difference, interval_low, interval_high, p_value; reference, reference_difference,
-        reference_low, reference_high; fit_seconds, baseline_fit_seconds, certificate, notes. A positive difference is
-        a gain, also where the score is a loss. Intervals and p-values are Holm-adjusted.
+        method, kind, estimator, code, paper, rows ("" for all; or such as "on 20,000 rows", and "2 of 5 folds" for a
+        row that lacks some); score and sd, the mean and the standard deviation over the folds in the first metric; a
+        column for each further metric, and for metrics by date "rank IC t" (Newey-West t-value of the mean over all
+        dates) and "deflated Sharpe"; baseline, baseline_score, difference, interval_low, interval_high, p_value;
+        reference, reference_difference, reference_low, reference_high; fit_seconds, baseline_fit_seconds, certificate,
+        notes. A positive difference is a gain, also where the score is a loss. Intervals and p-values are adjusted by
+        Holm's method.
     """
     ranking = Ranking(problem, candidates, fits)
     against_baselines = _against_baselines(problem, ranking.rows, fits)

@@ -20,7 +20,9 @@ from skpapers.comparison._layout import (
     best_reference,
     fitting_columns,
     interval_side,
+    row_notes,
     table_columns,
+    table_notes,
 )
 
 if TYPE_CHECKING:
@@ -145,13 +147,16 @@ def code_lines(frame: pd.DataFrame, width: int, mark: str = "…") -> Iterator[s
 
 
 def how_to_read(frame: pd.DataFrame) -> str:
-    """Return the lines that say what the differences mean."""
-    reference = best_reference(frame)
-    second = f", and over the best reference ({reference})" if reference else ""
-    return (
-        f"A difference is the gain over the method's baseline{second}: above 0 the method is better. Intervals are "
-        "corrected for training rows that the folds share and for the number of methods."
-    )
+    """Return the lines that say what the differences and the intervals of the table mean, "" without a difference."""
+    over = ["the method's baseline"] if frame["difference"].notna().any() else []
+    if frame["reference_difference"].notna().any():
+        over.append(f"the best reference ({best_reference(frame)})")
+    if not over:
+        return ""
+    text = f"A difference is the gain over {', and over '.join(over)}: above 0 the method is better."
+    if frame[["interval_low", "reference_low"]].notna().any(axis=None):
+        text += " Intervals are corrected for training rows that the folds share and for the number of methods."
+    return text
 
 
 def result_text(result: Comparison, name: str, console: Console) -> str:
@@ -169,12 +174,12 @@ def result_text(result: Comparison, name: str, console: Console) -> str:
     table = capture.get()
     with console.capture() as capture:
         console.print(Text(result.verdict, "bold"))
-        console.print(Text(how_to_read(result.frame)))
-        for row in result.frame.itertuples():
-            if row.notes:
-                console.print(Text(f"{row.method}: {row.notes}"))
-        for note in result.notes:
-            console.print(Text(f"Note: {note}."))
+        if meaning := how_to_read(result.frame):
+            console.print(Text(meaning))
+        for names, notes in row_notes(result.frame):
+            console.print(Text(f"{names}: {notes}"))
+        for note in table_notes(result.notes):
+            console.print(Text(note))
     words = capture.get()
     with console.capture() as capture:
         console.print(Text(f"{name}: {result.title}" if name else result.title, "bold"))

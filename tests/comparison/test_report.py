@@ -109,9 +109,13 @@ def test_sections_follow_the_task(regression, panel, classes):
 def test_a_comparison_without_a_single_fit_has_a_report(regression):
     empty = replace(regression.fits, outcomes={}, shown={})
     result = replace(regression, fits=empty)
-    page = _Page(render(result, "name"))
+    text = render(result, "name")
+    page = _Page(text)
     assert page.open == []
     assert "figure" not in page.counts
+    assert "against" not in text.partition("</table>")[0].rpartition("<table")[2]
+    assert page.ids.count("folds") == 0
+    assert "aria-sort" not in text.partition("</table>")[0].rpartition("<table")[2]
 
 
 def test_a_comparison_made_in_python_has_a_call(regression):

@@ -51,3 +51,15 @@ def test_the_digits_of_a_number_follow_its_spread():
     assert written([1234567.8, np.nan], 4000.0, unknown="?") == ["1,234,568", "?"]
     assert written([0.25], np.nan) == ["0.2500"]
     assert written([0.25], 0.0) == ["0.2500"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (-6e8, 6e8, ["\N{MINUS SIGN}5e8", "0", "5e8"]),
+        (-2.5e-6, 2.5e-6, ["\N{MINUS SIGN}2e\N{MINUS SIGN}6", "0", "2e\N{MINUS SIGN}6"]),
+        (-200_000.0, 200_000.0, ["\N{MINUS SIGN}200,000", "0", "200,000"]),
+    ],
+)
+def test_ticks_of_huge_and_tiny_values_have_an_exponent(low, high, texts):
+    assert [tick.text for tick in Axis(low, high).ticks] == texts

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skpapers.cli._parser import make_parser
 from skpapers.comparison._records import Candidate
@@ -38,6 +40,20 @@ def test_the_code_of_every_candidate_builds_its_estimator():
         if candidate.name == "linear":
             built = built[-1]
         assert type(built) is type(candidate.estimator)
+
+
+def test_the_code_of_an_estimator_of_the_user_imports_its_classes():
+    model = Pipeline([("scale", StandardScaler()), ("ridge", Ridge(alpha=2.0))])
+    text = script(Candidate("mine", "own", model, repr(model)))
+    names = {}
+    exec(text, names)
+    assert repr(names["model"]) == repr(model)
+    assert "from sklearn.linear_model import Ridge\n" in text
+    # an unfitted ensemble has no length, and no truth
+    forest = Candidate("mine", "own", RandomForestRegressor(), "RandomForestRegressor()")
+    assert script(forest).startswith("from sklearn.ensemble import RandomForestRegressor\n")
+    unknown = Candidate("mine", "own", Ridge(), "Elsewhere(alpha=1)")
+    assert script(unknown) == "model = Elsewhere(alpha=1)"
 
 
 def test_code_that_is_no_expression_is_left_out():

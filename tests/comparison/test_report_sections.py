@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
 from skpapers.comparison._report_content import make_rows, out_of_fold
-from skpapers.comparison._report_sections import figure_groups, importance_section, row_notes, tree_section
+from skpapers.comparison._report_sections import all_notes, figure_groups, importance_section, tree_section
 from skpapers.tree import QuantBnBTree
 from tests.comparison._report_cases import SCRIPT, make_comparison
 
@@ -80,11 +80,11 @@ def test_three_classes_have_a_curve_each(classes):
 
 def test_importances_are_in_the_metric_that_decides(panel, classes):
     of_panel = importance_section(panel, make_rows(panel))
-    assert of_panel.metric == "rank IC"
+    assert of_panel.change == "fall of rank IC"
     assert of_panel.bars[0].column == SCRIPT
     of_classes = importance_section(classes, make_rows(classes))
-    assert of_classes.metric == "log loss"
-    # a loss that grows is a fall
+    assert of_classes.change == "rise of log loss"
+    # a loss that grows is worse
     assert of_classes.bars[0].mean > 0
     assert {bar.column for bar in of_classes.bars} == set(classes.problem.frame.columns)
 
@@ -176,6 +176,6 @@ def test_a_tree_that_was_cut_to_fewer_rows_is_fitted_on_as_many(classes):
 
 
 def test_notes_name_the_row_that_they_are_about(classes):
-    notes = row_notes(classes)
+    notes = all_notes(classes)
     assert notes[0] == ("", "column 'a<b' is not a feature")
     assert ("broken $x_1$", "failed: ValueError: <i>") in [(name, note.split("; ")[0]) for name, note in notes]

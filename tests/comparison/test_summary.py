@@ -102,6 +102,24 @@ def test_scores_of_further_metrics():
     assert np.isnan(frame.loc["a", "ROC AUC"])
 
 
+def test_a_row_that_lacks_folds_says_so():
+    rows = [
+        Row("all", scores=SAM),
+        Row("two", scores=[0.9, None, 0.8, None]),
+        Row("cut", scores=[0.5, None, None, None], max_rows=60),
+        Row("undefined", scores=[np.nan, 0.1, 0.2, 0.3]),
+        Row("none", scores=[None] * 4),
+    ]
+    frame = table(regression(cv=4), rows)
+    assert frame["rows"].to_dict() == {
+        "all": "",
+        "two": "2 of 4 folds",
+        "cut": "on 60 rows, 1 of 4 folds",
+        "undefined": "3 of 4 folds",
+        "none": "",
+    }
+
+
 def test_a_metric_named_as_a_column():
     def rows(model, X, y):
         return 0.5

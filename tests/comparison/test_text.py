@@ -4,11 +4,13 @@ import io
 import re
 import sys
 
+import numpy as np
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from skpapers.comparison._text import code_lines, print_result, result_text, shortened
+from skpapers.comparison._markup import markdown
+from skpapers.comparison._text import code_lines, how_to_read, print_result, result_text, shortened
 from tests.comparison._shown import ROWS, against, row, shown
 
 WIDTHS = [80, 100, 120, 200]
@@ -160,3 +162,31 @@ def test_a_pipe_is_120_columns_wide(capsys, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     print_result("t", shown())
     assert 80 < max(map(len, capsys.readouterr().out.splitlines())) <= 120
+
+
+def test_what_differences_mean_is_said_where_there_are_some():
+    frame = shown().frame
+    both = how_to_read(frame)
+    assert both.startswith("A difference is the gain over the method's baseline, and over the best reference (Hist")
+    assert "Intervals are corrected" in both
+    bounds = ["interval_low", "interval_high", "reference_low", "reference_high"]
+    one_fold = frame.assign(**dict.fromkeys(bounds, np.nan))
+    assert "Intervals" not in how_to_read(one_fold)
+    references = how_to_read(frame.assign(difference=np.nan))
+    assert references.startswith("A difference is the gain over the best reference (Hist")
+    assert how_to_read(frame.assign(difference=np.nan, reference_difference=np.nan)) == ""
+
+
+def test_rows_with_the_same_notes_share_a_line():
+    rows = [row | {"notes": "not fitted: no time"} for row in ROWS[:2]] + [ROWS[2] | {"notes": "slow"}]
+    result = shown(rows)
+    line = "SAM network, HistGradientBoosting: not fitted: no time"
+    assert line in text_of(result, 120)
+    assert f"- {line}\n- HS forest: slow" in markdown(result)
+
+
+def test_a_note_that_asks_ends_with_its_question_mark():
+    result = shown(notes=("is that known?", "dropped: a"))
+    for text in (text_of(result, 120), markdown(result)):
+        assert "Note: is that known?\n" in text
+        assert "Note: dropped: a." in text
