@@ -272,7 +272,7 @@ def out_of_fold(result: Comparison, name: str) -> OutOfFold | None:
 
 
 def shown_rows(rows: list[Row], candidates: Sequence[Candidate]) -> list[str]:
-    """Return the names of those that the figures show: the best, the best reference and the best method of a paper.
+    """Return the names of the rows in the figures: the best, the best reference and the best method of a paper.
 
     A candidate that predicts the same for every row is left out.
     """

@@ -145,7 +145,7 @@ def _prediction_figure(result: Comparison, name: str, drawing: Drawing) -> Figur
     if problem.task == "regression":
         picture = figures.residuals(drawing, actual, found.values, name=name, target=problem.target)
         shown = min(len(actual), figures.N_POINTS)
-        which = f"{shown:,} of {len(actual):,} test rows, drawn by chance" if shown < len(actual) else "all test rows"
+        which = f"{shown:,} of {len(actual):,} test rows, sampled at random" if shown < len(actual) else "all test rows"
         return Figure(picture, f"{name}: residuals, out of fold; {which}.")
     if found.probabilities is None:
         return None
@@ -214,9 +214,9 @@ def importance_section(result: Comparison, rows: list[Row]) -> Importances | Non
         return _without_bars(best, f"{metric.label} is undefined in the last fold")
     axis = Axis.of([bar.mean for bar in found], [(bar.low, bar.high) for bar in found], zero=True)
     caption = (
-        f"By how much {metric.label} gets worse when the values of a column are permuted: mean, smallest and greatest "
-        f"of {N_REPEATS} permutations, {len(chosen):,} test rows of the last fold. Columns that carry the same "
-        "information share their importance."
+        f"A bar shows by how much {metric.label} gets worse when the values of a column are permuted: the mean of "
+        f"{N_REPEATS} permutations of {len(chosen):,} test rows of the last fold. The line spans their range. Columns "
+        "that carry the same information share their importance."
     )
     change = f"{'rise' if metric.loss else 'fall'} of {metric.label}"
     return Importances(best, change, axis, _bars(found), caption)
@@ -238,14 +238,14 @@ def tree_section(result: Comparison) -> TreeSection | None:
             root, tree = optimal_tree(result.problem, candidate, max_rows)
     except Exception as error:  # the report does without the tree
         return TreeSection(candidate.name, None, f"It could not be fitted on all rows: {first_line(error)}.")
-    proof = "proved optimal" if getattr(tree, "is_optimal_", False) else f"gap {tree.gap_:.2g}"
+    proof = "is proved optimal" if getattr(tree, "is_optimal_", False) else f"has a gap of {tree.gap_:.2g}"
     what = (
         f"mean of {result.problem.target}"
         if result.problem.task == "regression"
         else "most frequent class and its share"
     )
     rows = f"{root.n_rows:,} of {len(result.problem.y):,} rows"
-    caption = f"Fitted on {rows}, {proof}; its depth is {tree.get_depth()}. A leaf gives the {what}."
+    caption = f"The tree is fitted on {rows} and {proof}; its depth is {tree.get_depth()}. A leaf shows the {what}."
     return TreeSection(candidate.name, root, caption)
 
 

@@ -166,7 +166,7 @@ def test_letters_that_the_font_lacks_raise_no_warning(classes):
 def test_a_tree_that_was_cut_to_fewer_rows_is_fitted_on_as_many(classes):
     section = tree_section(classes)
     assert section.root.n_rows == 120
-    assert "120 of 120 rows, proved optimal" in section.caption
+    assert "fitted on 120 of 120 rows and is proved optimal" in section.caption
     cut = replace(classes, fits=replace(classes.fits, shown=classes.fits.shown | {"optimal tree": 70}))
     section = tree_section(cut)
     assert section.root.n_rows == 70
