@@ -227,6 +227,12 @@ def _index_times(frame: pd.DataFrame) -> list[pd.Series]:
     return [pd.Series(level).reset_index(drop=True) for level in dated]
 
 
+def _index_is_ambiguous(frame: pd.DataFrame) -> bool:
+    """Whether a level of the index holds dates in text that can be read in several ways."""
+    levels = [frame.index.get_level_values(i) for i in range(frame.index.nlevels)]
+    return any(is_text_or_object(level.dtype) and len(date_readings(pd.Series(level))) > 1 for level in levels)
+
+
 def _date_columns(frame: pd.DataFrame, kept: np.ndarray) -> tuple[list[str], list[str], list[str], list[str]]:
     """Return the date columns that can order rows, with missing values, with a single date, and with two readings."""
     whole: list[str] = []
@@ -275,11 +281,13 @@ def find_time(
         return frame.drop(columns=whole), frame[whole[0]].reset_index(drop=True), f"Time column {whole[0]!r}", constant
     holes = [f"date column {name!r} has missing values, so it is a feature and" for name in partly]
     holes += ["the index of X has missing values, so it"] * (index is not None)
-    if cv in IN_TIME and (holes or unclear):
+    ambiguous = [f"the index of X {AMBIGUOUS}"] * (index is None and _index_is_ambiguous(frame))
+    if cv in IN_TIME and (holes or unclear or ambiguous):
         reasons = [hole.split(",")[0] for hole in holes] + [f"column {name!r} {AMBIGUOUS}" for name in unclear]
+        reasons += ambiguous
         raise ValueError(
             f"cv={cv!r} needs a time in every row; {'; '.join(reasons)}. Repair it, or name what orders the rows as "
             "time (an array of row numbers if the rows are in order)."
         )
     doubts = [f"{hole} does not order the rows; {_IF_IT_SHOULD}" for hole in holes]
-    return frame, None, "", doubts + constant
+    return frame, None, "", doubts + ambiguous + constant

@@ -95,6 +95,15 @@ def test_an_index_of_dates_in_text_orders_the_rows(dtype):
     assert make_problem(pd.DataFrame({"a": A}, index=[f"T{i}" for i in range(N)]), Y, task="auto").notes == ()
 
 
+def test_an_index_of_ambiguous_dates():
+    monthly = pd.date_range("2019-01-01", periods=N, freq="MS").strftime("%d/%m/%Y")
+    frame = pd.DataFrame({"a": A}, index=monthly)
+    (note,) = make_problem(frame, Y, task="auto").notes
+    assert note.startswith("the index of X holds dates whose day and month are ambiguous")
+    with pytest.raises(ValueError, match=r"^cv='time' needs a time in every row; the index of X holds dates whose day"):
+        make_problem(frame, Y, task="auto", cv="time")
+
+
 def test_several_levels_of_dates():
     frame = pd.DataFrame(
         {"a": A}, index=pd.MultiIndex.from_arrays([DAYS, DAYS + pd.Timedelta(days=1)], names=["d", "e"])
