@@ -195,7 +195,6 @@ def importance_section(result: Comparison, rows: list[Row]) -> Importances | Non
     chosen = sampled(test, None if problem.assets is None or ranks is None else ranks[test])
     dates = None if ranks is None else ranks[chosen]
     metric = problem.metrics[0]
-
     weights = None if problem.sample_weight is None else problem.sample_weight[chosen]
     metadata = {name: values[chosen] for name, values in problem.metadata.items()}
 
@@ -218,6 +217,9 @@ def importance_section(result: Comparison, rows: list[Row]) -> Importances | Non
         f"{N_REPEATS} permutations of {len(chosen):,} test rows of the last fold. The line spans their range. Columns "
         "that carry the same information share their importance."
     )
+    n_columns = problem.frame.shape[1]
+    if len(found) < n_columns:
+        caption += f" {len(found)} of {n_columns} columns are shown, the most important first."
     change = f"{'rise' if metric.loss else 'fall'} of {metric.label}"
     return Importances(best, change, axis, _bars(found), caption)
 

@@ -94,6 +94,17 @@ def _with_problem(result, **changes):
     return replace(result, problem=replace(result.problem, **changes))
 
 
+def test_importances_say_how_many_columns_they_show(classes):
+    whole = importance_section(classes, make_rows(classes))
+    assert "columns are shown" not in whole.caption
+    frame = classes.problem.frame
+    extra = pd.DataFrame(np.zeros((120, 20)), columns=[f"zero {number}" for number in range(20)])
+    wide = pd.concat([frame, extra], axis=1)
+    section = importance_section(_with_problem(classes, frame=wide), make_rows(classes))
+    assert len(section.bars) == 15
+    assert f"15 of {frame.shape[1] + 20} columns are shown, the most important first." in section.caption
+
+
 def test_importances_count_sample_weights(classes):
     best = classes.best_method_
     equal = importance_section(classes, make_rows(classes))
