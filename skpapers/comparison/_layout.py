@@ -154,7 +154,7 @@ def table_columns(frame: pd.DataFrame, metric: str, plus_minus: str = "±") -> l
     )
     certificates = tuple(frame["certificate"])
     rows = tuple(frame["rows"])
-    few = tuple(text.removeprefix("on ").removesuffix(" rows") for text in rows)
+    few = tuple(text.removeprefix("on ").replace(" rows", "").replace(" of ", "/") for text in rows)
     columns = [
         Column("method", "method", tuple(frame["method"])),
         _score_column(frame, metric, plus_minus),

@@ -90,3 +90,10 @@ def test_metrics_in_large_units():
     loss = row("a", "method", "a.B()", 123456.7, 2345.6, **against("b", NAN, NAN, NAN))
     found = cells(table_columns(shown([loss]).frame, "MAE"))
     assert found["score"] == ("123457 ± 2346",)
+
+
+def test_short_rows_leave_room_for_the_baseline():
+    texts = ["on 200 rows, 1 of 5 folds", "2 of 5 folds", "on 20,000 rows"]
+    rows = [row | {"rows": text} for row, text in zip(ROWS, texts, strict=False)]
+    (column,) = [c for c in table_columns(shown(rows).frame, "R2") if c.key == "rows"]
+    assert column.short.cells == ("200, 1/5 folds", "2/5 folds", "20,000")
