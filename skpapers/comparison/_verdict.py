@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
-from skpapers.comparison._by_date import backtest
+from skpapers.comparison._by_date import backtest, rank_ic_by_date, t_values
 from skpapers.comparison._differences import TRIVIAL, Ranking, compare_pairs, is_reference, rows_text, shown
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._records import Candidate, Fits
-from skpapers.comparison._statistics import Family
+from skpapers.comparison._statistics import Family, holm
 
 _ALPHA = 0.05
 _MOST_NAMES = 5
@@ -90,6 +91,27 @@ def _beyond_the_mean(problem: Problem, ranking: Ranking, fits: Fits) -> str:
     return f"No method beats the {trivial.name}{chance}."
 
 
+def _beyond_zero(problem: Problem, candidates: Sequence[Candidate], ranking: Ranking, fits: Fits) -> str:
+    """Say which rank information coefficients are above 0: the dates decide this better than a few windows do."""
+    if problem.metrics[0].name != "rank_ic":
+        return ""
+    complete = {row.name: row for row in ranking.complete}
+    frame = rank_ic_by_date(problem, candidates, fits)
+    t = t_values(problem, frame).to_numpy(dtype=np.float64)
+    if np.isnan(t).all():
+        return ""
+    p_values = holm(2 * stats.norm.sf(np.abs(t)))
+    gains = dict(zip(frame, (p_values <= _ALPHA) & (t > 0), strict=True))
+    above = [_name(row, fits) for name, row in complete.items() if gains[name]]
+    count = np.count_nonzero(~np.isnan(t))
+    family = f", Holm over {count} methods" if count > 1 else ""
+    test = f"beyond chance over {len(frame)} test dates (Newey-West{family})"
+    if not above:
+        return f"No method's rank IC is above 0 {test}."
+    subject = f"rank IC of {above[0]} is" if len(above) == 1 else f"rank ICs of {_listed(above)} are"
+    return f"The {subject} above 0 {test}."
+
+
 def _beyond_the_reference(problem: Problem, ranking: Ranking, fits: Fits) -> str:
     """Say which papers' methods beat the best reference."""
     reference = ranking.best_reference()
@@ -138,7 +160,8 @@ def verdict(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> st
     """Return which methods are best, and whether they beat the mean or majority and the best reference.
 
     Each sentence rests on paired tests of one family, Holm-adjusted: of all rows against the best one, against the mean
-    or majority, and of the papers' methods against the best reference. Rows that lack a score on some fold cannot win,
+    or majority, and of the papers' methods against the best reference. Whether a rank information coefficient is above
+    0 is tested over the dates. Rows that lack a score on some fold cannot win,
     but count in the number of tests. Whether two intervals overlap decides nothing.
     """
     ranking = Ranking(problem, candidates, fits)
@@ -146,7 +169,7 @@ def verdict(problem: Problem, candidates: Sequence[Candidate], fits: Fits) -> st
         return "No method has a score."
     sentences = [_best(problem, ranking, fits)]
     if ranking.n_folds > 1:
-        beyond_the_mean = _beyond_the_mean(problem, ranking, fits)
+        beyond_the_mean = _beyond_zero(problem, candidates, ranking, fits) or _beyond_the_mean(problem, ranking, fits)
         reference = ranking.best_reference()
         sentences.append(beyond_the_mean)
         if not beyond_the_mean or reference is None or reference.name not in TRIVIAL:

@@ -139,6 +139,22 @@ def test_folds_in_time_are_counted():
     )
 
 
+def test_dates_decide_whether_a_rank_ic_is_above_zero():
+    problem = panel(n_assets=10, n_dates=120)
+    good = Row("good", skill=0.5)
+    noise = Row("noise", skill=0.0)
+    mean = Row("mean", kind="reference", skill=0.0)
+    candidates, fits = make_fits(problem, [good, Row("better", skill=0.9), noise, Row("short", skill=0.9)], seed=1)
+    del fits.outcomes[Key("short", 4)]
+    place = "above 0 beyond chance over 100 test dates (Newey-West"
+    expected = f"The rank ICs of better and good are {place}, Holm over 4 methods)."
+    assert expected in verdict(problem, candidates, fits)
+    assert f"The rank IC of good is {place})." in said(good, problem=problem)
+    found = verdict(problem, *make_fits(problem, [noise, mean], seed=1))
+    assert f"No method's rank IC is {place}, Holm over 2 methods)." in found
+    assert "beats the mean" not in found
+
+
 def test_returns():
     problem = panel(n_assets=6, n_dates=40, scoring="sharpe")
     rows = [Row("good", skill=0.06), Row("bad", skill=0.02), Row("ridge", kind="reference", skill=0.04)]
