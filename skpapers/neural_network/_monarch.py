@@ -27,6 +27,8 @@ the first one is a stride of the second product. Per row the product costs :math
 of p inputs and s outputs, :math:`4 n^{3/2}` for the paper's square matrices, instead of :math:`2 n^2`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import ceil, isqrt
 from numbers import Integral

@@ -117,7 +117,7 @@ def test_failures_cost_their_row_only(contests):
     assert frame["notes"].tolist() == [
         "",
         "failed in 2 of 3 folds: ValueError: the flag was seen",
-        "baseline failed in 2 of 3 folds: ValueError: the flag was seen",
+        "baseline: failed in 2 of 3 folds: ValueError: the flag was seen",
         "failed: ModuleNotFoundError: No module named 'no'",
         "ConvergenceWarning: not yet (x3)",
     ]
