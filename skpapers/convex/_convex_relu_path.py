@@ -98,7 +98,10 @@ def alpha_grid(alphas: Any, eps: float, largest: float) -> Array:
             raise ValueError(f"alphas must be 1 or more where it is a number of values, got {alphas}.")
         largest = max(largest, 1e-10)  # a constant target leaves nothing to fit
         return np.geomspace(largest, largest * eps, int(alphas)) if alphas > 1 else np.array([largest])
-    values = np.asarray(alphas, dtype=np.float64)
+    try:
+        values = np.asarray(alphas, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
     if values.ndim != 1 or not values.size or not np.all(np.isfinite(values) & (values > 0)):
         raise ValueError(f"alphas must be a number or a list of one or more finite values above 0, got {alphas!r}.")
     return np.sort(values)[::-1]

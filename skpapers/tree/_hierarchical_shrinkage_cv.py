@@ -141,7 +141,10 @@ class _BaseShrinkageCV(CrossValidationMixin, _BaseShrinkage):
         return fitting.publish(self._fitted_attributes(model) | choice.attributes() | {"reg_param_": reg_param})
 
     def _checked_reg_params(self) -> NDArray[np.float64]:
-        reg_params = np.asarray(self.reg_params, dtype=np.float64)
+        try:
+            reg_params = np.asarray(self.reg_params, dtype=np.float64)
+        except (TypeError, ValueError):
+            reg_params = np.empty(0)
         if reg_params.ndim != 1 or reg_params.size == 0 or not np.all(np.isfinite(reg_params) & (reg_params >= 0)):
             raise ValueError(f"reg_params must be a list of one or more finite values >= 0, got {self.reg_params!r}.")
         return reg_params

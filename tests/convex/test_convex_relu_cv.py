@@ -73,7 +73,7 @@ def test_folds_may_lack_classes():
     assert (model.cv_results_["split1_test_score"] > -impossible - 1.0).all()
 
 
-@pytest.mark.parametrize("alphas", [[], [0.1, -1.0], [np.nan], [[0.1]]])
+@pytest.mark.parametrize("alphas", [[], [0.1, -1.0], [np.nan], [[0.1]], ["a"]])
 def test_bad_alphas_are_named(alphas):
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(ValueError, match=r"alphas must be|'alphas' parameter"):

@@ -278,7 +278,7 @@ def test_a_frozen_booster_is_refused():
         HierarchicalShrinkageRegressorCV(frozen).fit(X, y)
 
 
-@pytest.mark.parametrize("reg_params", [[], [-1.0], [np.nan], [np.inf], [[1.0]], [0, -0.5]])
+@pytest.mark.parametrize("reg_params", [[], [-1.0], [np.nan], [np.inf], [[1.0]], [0, -0.5], ["a"], [0, [1, 2]]])
 def test_bad_paths_are_refused(reg_params):
     with pytest.raises(ValueError, match=r"reg_params must be a list of one or more finite values >= 0, got"):
         HierarchicalShrinkageRegressorCV(reg_params=reg_params).fit(*NUMBERS)
