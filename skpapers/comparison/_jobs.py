@@ -22,6 +22,7 @@ from joblib import cpu_count
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
 from skpapers.comparison._records import Key, Outcome
+from skpapers.comparison._signals import deferred_signals
 from skpapers.comparison._worker import Job, Table, first_line, folder_prefix, initialize, run_job
 
 POLL_SECONDS = 0.1
@@ -91,14 +92,15 @@ class Workers:
         place = min(set(range(self.n_workers)) - set(self.running.values()))
         self._mark(job.key).unlink(missing_ok=True)
         arguments = (run_job, str(self.folder / "table.pickle"), str(self._mark(job.key)), job)
-        try:
-            future = _executor(place, self.n_workers).submit(*arguments)
-        except RuntimeError:  # the executor of an earlier call broke while it was idle
-            _end_place(place)
-            future = _executor(place, self.n_workers).submit(*arguments)
-        self.running[job.key] = place
-        self._futures[future] = job.key
-        self._jobs[job.key] = job
+        with deferred_signals():  # it starts a process
+            try:
+                future = _executor(place, self.n_workers).submit(*arguments)
+            except RuntimeError:  # the executor of an earlier call broke while it was idle
+                _end_place(place)
+                future = _executor(place, self.n_workers).submit(*arguments)
+            self.running[job.key] = place
+            self._futures[future] = job.key
+            self._jobs[job.key] = job
 
     def collect(self) -> Iterator[tuple[Key, Outcome]]:
         """Wait a moment and yield what is done. A fit whose worker died runs once more: another may be the reason."""
