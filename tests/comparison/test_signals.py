@@ -11,7 +11,16 @@ from skpapers.comparison._jobs import Workers
 from skpapers.comparison._signals import deferred_signals
 
 
+@pytest.fixture
+def ctrl_c():
+    """Let SIGINT raise KeyboardInterrupt, also where a runner of tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends signals to this process")
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_waits_for_the_end_of_the_block():
     before = signal.getsignal(signal.SIGINT)
     done = []
@@ -58,6 +67,7 @@ def test_other_threads_change_no_handler():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals to this process")
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_worker_is_started_before_the_interrupt(monkeypatch, tmp_path):
     started = []
 
