@@ -83,6 +83,10 @@ class Locks(Base):
         return super().fit(X, y)
 
 
+class AlsoHangs(Hangs):
+    """A baseline that hangs, too."""
+
+
 class Dies(Base):
     """Takes its process along."""
 

@@ -27,8 +27,8 @@ PROGRAM = """
 import sys
 from skpapers import cli
 from skpapers.comparison import _candidates
-from tests.comparison._estimators import DUMMY, HERE, Spec, pairs
-_candidates.contests_of = lambda task: pairs(("hangs", Spec(HERE + "Hangs"), DUMMY))
+from tests.comparison._estimators import HERE, Spec, pairs
+_candidates.contests_of = lambda task: pairs(("hangs", Spec(HERE + "Hangs"), Spec(HERE + "AlsoHangs")))
 sys.exit(cli.main(sys.argv[1:]))
 """
 
@@ -38,7 +38,7 @@ def sleeping(tmp_path):
     """Start the program in a process group of its own; return it when a worker sleeps in a fit."""
     frame = pd.DataFrame({"x": np.full(40, FLAG), "y": np.arange(40) % 2})
     frame.to_csv(tmp_path / "table.csv", index=False)
-    arguments = ["compare", str(tmp_path / "table.csv"), "--target", "y", "--n-jobs", "2"]
+    arguments = ["compare", str(tmp_path / "table.csv"), "--target", "y", "--n-jobs", "2", "--references", "none"]
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *arguments],
         stdout=subprocess.PIPE,
