@@ -58,7 +58,7 @@ class Candidate:
     code : str
         A Python expression that builds it, with the packages' names: ``"skpapers.SAMMLPRegressor(random_state=0)"``.
     baseline : str
-        The name of the candidate that a method is compared with, "" if there is none.
+        The name of the candidate that a method is compared with; "" without one.
     paper : str
         Title and venue of the paper of a method.
     error : str
@@ -139,7 +139,7 @@ class Fits:
     interrupted: bool = False
 
     def of(self, candidate: str, max_rows: int | None, n_folds: int) -> list[Outcome | None]:
-        """Return the outcome of every fold, None where there is none."""
+        """Return the outcome of every fold; None for a fold without a fit."""
         return [self.outcomes.get(Key(candidate, fold, max_rows)) for fold in range(n_folds)]
 
     def scores(self, candidate: str, metric: str, max_rows: int | None, n_folds: int) -> NDArray[np.float64]:

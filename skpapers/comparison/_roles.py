@@ -177,7 +177,7 @@ def check_zones(time: pd.Series, time_name: str, label_end: pd.Series, name: str
 
 
 def take_column(frame: pd.DataFrame, given: Any, role: str, what: str) -> tuple[pd.DataFrame, pd.Series | None, str]:
-    """Return the frame without the column of a role, the column (None if there is none), and its name.
+    """Return the frame without the column of a role, the column (None without one), and its name.
 
     Parameters
     ----------

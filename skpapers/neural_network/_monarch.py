@@ -292,7 +292,11 @@ def project(A: NDArray, shape: MonarchShape) -> MonarchFactors:
     shape : MonarchShape
         Sizes of the factors.
     """
-    k, l, p, s, b = shape.k, shape.l, shape.p, shape.s, shape.rank  # noqa: E741
+    k = shape.k
+    l = shape.l  # noqa: E741
+    p = shape.p
+    s = shape.s
+    b = shape.rank
     padded = np.zeros((s * l, k * p))
     padded[: shape.n_out, : shape.n_in] = A
     blocks = padded.reshape(s, l, k, p).transpose(1, 2, 0, 3)  # of index (l, k), each s x p

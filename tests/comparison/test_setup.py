@@ -48,7 +48,8 @@ def job_of(problem, estimator, max_rows=None, raw=False):
 @pytest.mark.parametrize("wrap", [lambda model: model, lambda model: make_pipeline(StandardScaler(), model)])
 def test_rows_held_back_in_time_share_no_label_with_those_fitted(panel, model, wrap):
     setup, job = job_of(panel, wrap(model))
-    ranks, ends = panel.plan.ranks, panel.plan.label_end
+    ranks = panel.plan.ranks
+    ends = panel.plan.label_end
     train = panel.plan.folds[-1][0]
     assert set(job.train) | set(job.validation) < set(train)
     assert ends[job.train].max() < ranks[job.validation].min()
@@ -131,40 +132,6 @@ def test_raw_candidates_get_the_columns_as_they_are(panel):
     fitted = fit_pipeline(table_of(panel), job, job.estimator, job.train)
     assert fitted["preprocessing"] == "passthrough"
     assert fitted["model"].feature_names_in_.tolist() == list(panel.frame)
-
-
-def job_on(late, scoring=None, **problem):
-    """Return the job of the last fold of rows in time whose rare class is at their end, or everywhere."""
-    table = replace(classification(120, (0.85, 0.15), cv="time", scoring=scoring), **problem)
-    y = (np.arange(120) % 7 == 0).astype(int) if not late else (np.arange(120) > 90).astype(int)
-    setup = Setup(Candidate("HS", "method", HierarchicalShrinkageClassifierCV(), ""), replace(table, y=y))
-    return setup.job(Key("HS", 0), *table.plan.folds[-1]), setup.notes, replace(table, y=y)
-
-
-@pytest.mark.parametrize(("late", "expected"), [(False, "roc_auc"), (True, None)])
-def test_roc_auc_needs_both_classes_in_every_fold_inside(late, expected):
-    job, notes, problem = job_on(late, scoring="roc_auc")
-    assert job.estimator.scoring == expected
-    assert notes == ["its own selection does not use ROC AUC"] * late
-    job.estimator.fit(problem.frame.iloc[job.train], problem.y[job.train])
-
-
-@pytest.mark.parametrize("late", [False, True])
-def test_log_loss_knows_a_class_that_a_fold_lacks(late):
-    job, notes, problem = job_on(late, scoring="log_loss")
-    assert callable(job.estimator.scoring) == late
-    assert notes == []
-    job.estimator.fit(problem.frame.iloc[job.train], problem.y[job.train])
-    assert np.isfinite(job.estimator.best_score_)
-
-
-def test_own_folds_are_stratified():
-    plan = classification(120).plan
-    for n_rare, expected in ((20, "roc_auc"), (3, None)):
-        y = np.arange(120) % 40 // (40 - n_rare // 3)
-        table = replace(classification(120, scoring="roc_auc"), y=y, plan=plan)
-        setup = Setup(Candidate("HS", "method", HierarchicalShrinkageClassifierCV(), ""), table)
-        assert setup.job(Key("HS", 0), *plan.folds[0]).estimator.scoring == expected
 
 
 @pytest.mark.parametrize("label_end", [None, np.full(120, 200)])
