@@ -1,6 +1,7 @@
-"""Small real tables that ship with the package, and simulated returns."""
+"""Small real tables that ship with the package, simulated returns, and made windows of series."""
 
 from skpapers.datasets._real import load_concrete, load_raisin
 from skpapers.datasets._returns import make_returns
+from skpapers.datasets._series import make_adding_problem, make_weighted_mean
 
-__all__ = ["load_concrete", "load_raisin", "make_returns"]
+__all__ = ["load_concrete", "load_raisin", "make_adding_problem", "make_returns", "make_weighted_mean"]
