@@ -6,10 +6,13 @@ from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
+from skpapers._docstrings import filled_docstring
 from skpapers._torch.network_regressor import NetworkRegressor
 from skpapers.neural_network._sam_base import SharpnessAware
+from skpapers.neural_network._sam_mlp_docs import PARTS
 
 
+@filled_docstring(PARTS)
 class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
     r"""Network for numbers, trained to lie in a flat valley of the loss (sharpness-aware minimisation).
 
@@ -21,119 +24,35 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
     hidden_layer_sizes : array-like of int, or int, default=(256, 256)
         Width of each hidden layer.
 
-    activation : {"identity", "logistic", "tanh", "relu", "silu", "softplus"}, default="silu"
-        Activation after each hidden layer.
+    {activation}
 
-    solver : {"adamw", "adam", "sgd"}, default="adamw"
-        The base optimiser.
+    {solver}
 
-    alpha : float, default=0.1
-        Weight decay of the matrices, not of biases and frequencies: for "adamw" each step multiplies them by 1
-        - learning rate * `alpha`, otherwise it is an L2 penalty, `alpha` / 2 times the squared norm added to
-        the mean loss.
+    {steps}
 
-    batch_size : int or "auto", default="auto"
-        Rows of a step. "auto" is 64 up to 4000 training rows, 256 from 8000 on, and moves geometrically between
-        them. Sharpness-aware minimisation gains from small batches.
+    {optimizer}
 
-    learning_rate_init : float or "auto", default="auto"
-        Learning rate at the start of a cosine schedule that ends at 0 after `max_iter` epochs. "auto" is 0.005 up to
-        4000 rows, 0.015 from 8000 on.
+    {early_stopping_numbers}
 
-    max_iter : int or "auto", default="auto"
-        Number of epochs. "auto" is 60 up to 4000 rows, 36 from 8000 on.
+    {validation}
 
-    shuffle : bool, default=True
-        Whether rows are visited in a new order in every epoch.
+    {patience}
 
-    momentum : float, default=0.9
-        For "sgd".
+    {tol}
 
-    nesterovs_momentum : bool, default=True
-        For "sgd".
+    {warm_start}
 
-    beta_1 : float, default=0.9
-        Decay of the first moment, for "adamw" and "adam".
+    {seed}
 
-    beta_2 : float, default=0.999
-        Decay of the second moment, for "adamw" and "adam".
+    {sam}
 
-    epsilon : float, default=1e-08
-        Numerical stability of "adamw" and "adam".
+    {inputs}
 
-    early_stopping : bool, default=False
-        Hold rows back, end training when their loss no longer improves, and keep the weights of the best epoch.
-        Of little use on small tables: the rows held back are missing.
+    {hidden}
 
-    validation_fraction : float, default=0.1
-        Share of the rows held back for `early_stopping`.
+    {numbers}
 
-    validation_split : {"last", "random"}, default="last"
-        Which rows are held back: the last ones, so that rows in the order of time are judged by what came
-        later, or random ones.
-
-    n_iter_no_change : int, default=10
-        Epochs without improvement after which `early_stopping` ends training.
-
-    tol : float, default=0.0001
-        An improvement of the validation score is larger than this.
-
-    warm_start : bool, default=False
-        Start `fit` from the weights of the last one; scaling and classes stay as they are.
-
-    random_state : int, RandomState instance or None, default=None
-        Seed of weights, orders, dropout and mixup.
-
-    verbose : bool or int, default=False
-        Print a line for each epoch.
-
-    rho : float, default=0.05
-        Radius of the neighbourhood in the norm of all parameters, :math:`\rho` in the paper (Eq. 1). With noisy
-        labels try 0.1 to 0.3; with \"sgd\" 0.5 may diverge. 0 is the base optimiser alone, at half the cost.
-
-    adaptive : bool, default=False
-        Measure the neighbourhood relative to each weight (ASAM); then `rho` is 0.5 to 2.
-
-    sam_fraction : float or "auto", default="auto"
-        Share of the steps, the last ones, that take the second pass; the others are the base optimiser's. "auto" is
-        1 up to 4000 rows, 0.1 from 8000 on. 1 is the paper's method. In `partial_fit` every step takes the second
-        pass, unless this is 0.
-
-    scaling : {"robust", "standard"} or None, default="robust"
-        The first, fixed layer. "robust": median and interquartile range, so that raw columns work. Columns
-        whose quartiles are equal (flags, many zeros), or whose 1st and 99th percentiles are more than 10
-        interquartile ranges apart, go to the normal quantiles of their ranks instead, linearly between at most
-        256 values. Then a smooth clip at 3. "standard": mean and standard deviation. None: X as it is.
-
-    numeric_embedding : {"none", "periodic"}, default="periodic"
-        "periodic" puts three learned periodic functions of each feature beside it; they fit targets that are
-        not smooth in a feature. "none" is the plain network.
-
-    batch_norm : bool, default=False
-        Normalise each hidden layer before its activation; the first of the two passes updates the statistics.
-
-    dropout : float, default=0.2
-        Probability of zeroing each hidden value in training, by the same mask in both passes.
-
-    n_ensemble : int, default=1
-        Networks trained side by side in one set of tensors, each with its own start, orders and masks; their
-        predictions are averaged.
-
-    loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"
-        Of the standardised target, averaged over the outputs. "huber" is quadratic up to 1.35 scales of the
-        target, which are then robust ones.
-
-    quantile : float, default=0.5
-        The quantile predicted, for `loss="quantile"`.
-
-    mixup_alpha : float, default=0.0
-        Mix the rows of each batch in pairs with shares of Beta(`mixup_alpha`, `mixup_alpha`); 0 mixes nothing.
-
-    dtype : {"float32", "float64"}, default="float32"
-        Of training; predictions are computed in float64.
-
-    device : {"auto", "cpu", "cuda"}, default="auto"
-        Where to train; "auto" is a GPU if torch finds one. A model trained there predicts anywhere.
+    {last}
 
     Attributes
     ----------
@@ -144,29 +63,15 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
         What is subtracted from the targets, and what they are divided by: mean and standard deviation; for "huber"
         median and interquartile range / 1.349. A constant target has scale 0: it is predicted exactly.
 
-    loss_curve_ : list of float
-        Mean training loss of each epoch, over rows and members.
+    {fitted_losses}
 
-    loss_ : float
-        The last of them.
+    {fitted_epochs}
 
-    n_iter_ : int
-        Number of epochs.
+    {fitted_scores_numbers}
 
-    validation_scores_ : list of float or None
-        Minus the loss of the rows held back, of the standardised target, after each epoch, with `early_stopping`.
+    {best_score}
 
-    best_validation_score_ : float or None
-        The best of them.
-
-    best_iter_ : int or None
-        The epoch whose weights were kept, counted from 1.
-
-    n_features_in_ : int
-        Number of features seen during fit.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if the input had them.
+    {fitted_end}
 
     See Also
     --------
@@ -177,46 +82,20 @@ class SAMMLPRegressor(SharpnessAware, NetworkRegressor):
 
     Notes
     -----
-    With L the mean loss of a batch, :math:`\ell` of a row, and all parameters in one vector w, the objective is
-
-    .. math:: \min_w \max_{\|e\|_2 \le \rho} L(w + e), \qquad L(w) = \frac{1}{b} \sum_i w_i\, \ell(f_w(x_i), y_i),
-
-    with row weights scaled to a mean of 1. Each step takes the gradient at :math:`w + \rho\, g / \|g\|_2`, g being
-    the gradient at w of the same batch, with the same dropout mask and mixed partners; then w is restored bit for
-    bit and the base optimiser takes the step. Members of an ensemble have norms of their own.
+    {objective}
 
     Parameters that :class:`sklearn.neural_network.MLPRegressor` has as well mean the same, with two exceptions:
     `alpha` is not divided by the batch size, and `tol` is for `early_stopping` only. Without early stopping all
     `max_iter` epochs are run, since the learning rate falls to 0 over them. There are no parameters
     `learning_rate`, `power_t` and `max_fun`, no solver "lbfgs" and no loss "poisson".
 
-    Cost: O(n (4 p h + 16 p + m h^2)) for an epoch with p features and m layers of width h, and twice that for the share
-    `sam_fraction` of the steps if `rho` > 0. Members of small width cost less together than one after the other.
-    Memory: X in float64 and in `dtype`; `predict` converts X in chunks and needs little more memory than X.
+    {cost}
 
-    "auto" settings of n rows, with t = log2(n / 4000) between 0 and 1: `batch_size` :math:`64 \cdot 4^t`,
-    `learning_rate_init` :math:`0.005 \cdot 3^t`, `max_iter` :math:`60 \cdot 0.6^t`, `sam_fraction` :math:`0.1^t`. A
-    number given for one of them leaves the others as they are. Rows of weight 0 do not count. `partial_fit` takes
-    the settings of few rows.
-
-    A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as
-    arrays of numpy. `partial_fit` continues with the moments of the optimiser, at a constant learning rate; the
-    moments restart if `solver` has changed.
-
-    **Differences from the paper.** AdamW, the cosine schedule, robust scaling, periodic embeddings, ensembles and
-    first steps without the second pass are for tables; the paper trains convolutional networks by SGD. A constant of
-    1e-12 keeps a zero gradient from dividing by zero. Weight decay is applied by the base optimiser and is not part
-    of the inner maximum.
+    {differences}
 
     References
     ----------
-    .. [1] P. Foret, A. Kleiner, H. Mobahi, B. Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving
-       Generalization", ICLR 2021. https://arxiv.org/abs/2010.01412.
-       Official code: https://github.com/google-research/sam
-    .. [2] J. Kwon, J. Kim, H. Park, I. K. Choi, "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant
-       Learning of Deep Neural Networks", ICML 2021. https://arxiv.org/abs/2102.11600
-    .. [3] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular Deep Learning",
-       NeurIPS 2022. https://arxiv.org/abs/2203.05556
+    {references}
 
     Examples
     --------
