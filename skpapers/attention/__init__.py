@@ -1,0 +1,6 @@
+"""Attention whose cost is linear in the length of a sequence: layers of torch, and estimators on windows of series."""
+
+from skpapers.attention._attention_layers import FavorAttention, RandomFeatureAttention
+from skpapers.attention._linear_attention import LinearAttentionState, linear_attention
+
+__all__ = ["FavorAttention", "LinearAttentionState", "RandomFeatureAttention", "linear_attention"]

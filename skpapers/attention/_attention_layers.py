@@ -1,0 +1,440 @@
+"""The layers of linear attention with random features, and what they share."""
+
+from __future__ import annotations
+
+from math import log, sqrt
+from typing import Self, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from skpapers.attention._feature_maps import Drawing, FeatureMap
+from skpapers.attention._linear_attention import LinearAttentionState, linear_attention
+from skpapers.attention._performer import GENERALIZED, GeneralizedFeatures, PositiveFeatures
+from skpapers.attention._random_feature_attention import ArcCosineFeatures, FourierFeatures
+
+SEEDS = 2**31 - 1
+
+
+class _RandomFeatureLayer(nn.Module):
+    """Projections, heads and a linear attention between them.
+
+    Parameters
+    ----------
+    d_model, n_heads : int
+        D and H.
+
+    causal : bool
+        Whether position t sees no later one.
+
+    normalizer : {"sum", "count", None}
+        What a weighted sum is divided by.
+
+    bias : bool
+        Whether the projections add a vector.
+
+    redraw_interval : int or None
+        Number of forward passes in training after which the frequencies are drawn anew. None: never.
+
+    device, dtype
+        Of the weights.
+    """
+
+    seed: Tensor
+    n_calls: Tensor
+
+    def __init__(
+        self,
+        d_model: int,
+        n_heads: int,
+        feature_map: FeatureMap,
+        *,
+        causal: bool,
+        normalizer: str | None,
+        bias: bool,
+        redraw_interval: int | None,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        if redraw_interval is not None and redraw_interval < 1:
+            raise ValueError(f"redraw_interval={redraw_interval!r} is not possible: it is None or an integer from 1.")
+        self.d_model = d_model
+        self.n_heads = n_heads
+        self.causal = causal
+        self.normalizer = normalizer
+        self.redraw_interval = redraw_interval
+        self.feature_map = feature_map
+        self.in_projection = _linear(d_model, 3 * d_model, bias, device, dtype)
+        self.out_projection = _linear(d_model, d_model, bias, device, dtype)
+        # Buffers, so that a network that was saved in the middle of training draws the same frequencies afterwards.
+        self.register_buffer("seed", torch.zeros((), dtype=torch.int64, device=device))
+        self.register_buffer("n_calls", torch.zeros((), dtype=torch.int64, device=device))
+
+    @torch.no_grad()
+    def draw(self, generator: torch.Generator) -> Self:
+        """Draw all weights and frequencies anew.
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            On the CPU. Weights on any device are the same for one generator.
+        """
+        bound = sqrt(1.5 / self.d_model)
+        for linear in (self.in_projection, self.out_projection):
+            _uniform(linear.weight, bound, generator)
+            if linear.bias is not None:
+                linear.bias.zero_()
+        self.seed.fill_(int(torch.randint(SEEDS, (), generator=generator)))
+        self.n_calls.zero_()
+        self._draw_features()
+        return self
+
+    def _draw_features(self) -> None:
+        """Draw the frequencies of the current interval, which the seed and the number of calls determine."""
+        interval = int(self.n_calls) // (self.redraw_interval or SEEDS)
+        self.feature_map.draw(np.random.RandomState([int(self.seed), interval]))
+
+    def _count_call(self) -> None:
+        """Count a forward pass in training, and draw new frequencies after `redraw_interval` of them."""
+        if self.training and self.redraw_interval is not None:
+            if self.n_calls > 0 and self.n_calls % self.redraw_interval == 0:
+                self._draw_features()
+            self.n_calls += 1
+
+    def _split(self, projected: Tensor) -> tuple[Tensor, ...]:
+        """Return the parts of (B, L, parts D), each as (B, H, L, d)."""
+        B, L, width = projected.shape
+        parts = projected.view(B, L, width // self.d_model, self.n_heads, self.d_model // self.n_heads)
+        return parts.permute(2, 0, 3, 1, 4).unbind()
+
+    def _merge(self, heads: Tensor) -> Tensor:
+        """Return the output of attention, of shape (B, H, L, d), as (B, L, D) after the last projection."""
+        return self.out_projection(heads.transpose(1, 2).flatten(2))
+
+    def _gates(self, x: Tensor) -> Tensor | None:
+        return None
+
+    def forward(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
+        """Return the output at each position.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, L, D)
+            The input.
+
+        key_padding_mask : Tensor of bool, of shape (B, L), default=None
+            True at positions that are padding. They count for nothing, whatever finite or not finite numbers are there.
+
+        Returns
+        -------
+        y : Tensor of shape (B, L, D)
+            The output; at padded positions the bias of the last projection.
+        """
+        self._count_call()
+        x = _checked(x, key_padding_mask, self.d_model)
+        q, k, v = self._split(self.in_projection(x))
+        y = linear_attention(
+            q,
+            k,
+            v,
+            feature_map=self.feature_map,
+            causal=self.causal,
+            key_padding_mask=key_padding_mask,
+            gate=self._gates(x),
+            normalizer=self.normalizer,
+        )
+        y = cast(Tensor, y)
+        if key_padding_mask is not None:
+            y = y.masked_fill(key_padding_mask[:, None, :, None], 0.0)
+        return self._merge(y)
+
+    def last(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
+        """Return the output at the last position that is not padding; the others are not computed.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, L, D)
+            The input.
+
+        key_padding_mask : Tensor of bool, of shape (B, L), default=None
+            True at positions that are padding.
+
+        Returns
+        -------
+        y : Tensor of shape (B, D)
+            Row by row what :meth:`forward` returns there.
+        """
+        self._count_call()
+        x = _checked(x, key_padding_mask, self.d_model)
+        newest = x[:, -1] if key_padding_mask is None else x[torch.arange(len(x)), last_positions(key_padding_mask)]
+        weight = self.in_projection.weight
+        bias = self.in_projection.bias
+        D = self.d_model
+        q = F.linear(newest[:, None], weight[:D], None if bias is None else bias[:D])
+        (q,) = self._split(q)
+        k, v = self._split(F.linear(x, weight[D:], None if bias is None else bias[D:]))
+        if (gate := self._gates(x)) is not None:
+            v = v * _last_weights(gate, key_padding_mask)[..., None]
+        y = linear_attention(
+            q, k, v, feature_map=self.feature_map, key_padding_mask=key_padding_mask, normalizer=self.normalizer
+        )
+        return self._merge(cast(Tensor, y))[:, 0]
+
+    def init_state(self, batch_size: int) -> LinearAttentionState:
+        """Return the state before the first position, for :meth:`step`.
+
+        Parameters
+        ----------
+        batch_size : int
+            B.
+
+        Raises
+        ------
+        ValueError
+            If the layer is not causal.
+        """
+        if not self.causal:
+            raise ValueError(f"Only a causal layer has a state; this {type(self).__name__} has causal=False.")
+        W = self.feature_map.projection
+        d = self.d_model // self.n_heads
+        m = self.feature_map.n_features
+        return LinearAttentionState(
+            torch.zeros(batch_size, self.n_heads, m, d, dtype=W.dtype, device=W.device),
+            torch.zeros(batch_size, self.n_heads, m, dtype=W.dtype, device=W.device),
+            torch.zeros(batch_size, self.n_heads, m, dtype=W.dtype, device=W.device),
+            torch.zeros(batch_size, dtype=W.dtype, device=W.device),
+        )
+
+    def step(self, x_t: Tensor, state: LinearAttentionState) -> tuple[Tensor, LinearAttentionState]:
+        """Return the output at the next position, and the state after it; the given state is not changed.
+
+        Parameters
+        ----------
+        x_t : Tensor of shape (B, D)
+            The input at the position.
+
+        state : LinearAttentionState
+            From :meth:`init_state` or the step before.
+
+        Returns
+        -------
+        y_t : Tensor of shape (B, D)
+            What :meth:`forward` returns at this position.
+
+        state : LinearAttentionState
+            The next state.
+        """
+        x = x_t[:, None]
+        q, k, v = self._split(self.in_projection(x))
+        y, state = linear_attention(
+            q,
+            k,
+            v,
+            feature_map=self.feature_map,
+            causal=True,
+            gate=self._gates(x),
+            normalizer=self.normalizer,
+            state=state,
+            return_state=True,
+        )
+        return self._merge(y)[:, 0], state
+
+    def row_size(self, length: int) -> int:
+        """Return how many numbers a row of this length needs at once in a forward pass without gradients."""
+        m = self.feature_map.n_features
+        of_state = self.n_heads * m * (self.d_model // self.n_heads + 2)
+        return 6 * length * self.d_model + 2 * self.n_heads * m * min(length, 256) + of_state
+
+
+def last_positions(key_padding_mask: Tensor) -> Tensor:
+    """Return the index of the last position that is not padding, of shape (B,); 0 where all are."""
+    places = torch.arange(key_padding_mask.shape[1], device=key_padding_mask.device)
+    return torch.where(key_padding_mask, 0, places).amax(1)
+
+
+def _last_weights(gate: Tensor, key_padding_mask: Tensor | None) -> Tensor:
+    """Return (1 - g_s) g_{s+1} ... g_L of shape (B, H, L), the weights of keys at the last position."""
+    gate = gate.clamp(min=torch.finfo(gate.dtype).tiny)
+    weight = 1.0 - gate
+    log_gate = torch.log(gate)
+    if key_padding_mask is not None:
+        log_gate = log_gate.masked_fill(key_padding_mask[:, None], 0.0)
+    later = log_gate.flip(-1).cumsum(-1).flip(-1) - log_gate
+    return weight * torch.exp(later)
+
+
+def _checked(x: Tensor, key_padding_mask: Tensor | None, d_model: int) -> Tensor:
+    """Return x with zeros at padded positions; raise a ValueError for wrong shapes."""
+    if x.ndim != 3 or x.shape[-1] != d_model:
+        raise ValueError(f"x must have shape (batch, length, {d_model}), got {tuple(x.shape)}.")
+    if key_padding_mask is None:
+        return x
+    if key_padding_mask.shape != x.shape[:2] or key_padding_mask.dtype != torch.bool:
+        raise ValueError(
+            f"key_padding_mask must be boolean of shape {tuple(x.shape[:2])}, got {key_padding_mask.dtype} of shape "
+            f"{tuple(key_padding_mask.shape)}."
+        )
+    return x.masked_fill(key_padding_mask[..., None], 0.0)
+
+
+def _linear(
+    n_in: int, n_out: int, bias: bool, device: torch.device | str | None, dtype: torch.dtype | None
+) -> nn.Linear:
+    """Return a layer whose weights are not drawn yet, so that torch's own generator is not used."""
+    device = torch.get_default_device() if device is None else device
+    return cast(nn.Linear, nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias, device=device, dtype=dtype))
+
+
+def _uniform(weight: Tensor, bound: float, generator: torch.Generator) -> None:
+    """Fill a weight on any device with numbers within the bound, from a generator on the CPU."""
+    weight.copy_(torch.empty(weight.shape, dtype=weight.dtype).uniform_(-bound, bound, generator=generator))
+
+
+def _generator(random_state: int | np.random.RandomState | None) -> torch.Generator:
+    """Return the generator that a `random_state` gives."""
+    if not isinstance(random_state, np.random.RandomState):
+        random_state = np.random.RandomState(random_state)
+    return torch.Generator().manual_seed(int(random_state.randint(SEEDS)))
+
+
+def _head_dim(d_model: int, n_heads: int) -> int:
+    """Return d; raise a ValueError unless n_heads divides d_model."""
+    if n_heads < 1 or d_model < 1 or d_model % n_heads:
+        raise ValueError(f"n_heads={n_heads} does not divide d_model={d_model}.")
+    return d_model // n_heads
+
+
+class FavorAttention(_RandomFeatureLayer):
+    """Multi-head attention of Performers (FAVOR+), linear in the length."""
+
+    def __init__(
+        self,
+        d_model: int,
+        n_heads: int = 4,
+        *,
+        n_features: int | None = None,
+        kernel: str = "softmax",
+        hyperbolic: bool = False,
+        orthogonal: bool = True,
+        regularized: bool = False,
+        causal: bool = False,
+        redraw_interval: int | None = None,
+        bias: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        d = _head_dim(d_model, n_heads)
+        if n_features is None:
+            n_features = max(8, int(d * log(d)))
+        drawing: Drawing = {"orthogonal": orthogonal, "regularized": regularized, "device": device, "dtype": dtype}
+        feature_map: FeatureMap
+        if kernel == "softmax":
+            feature_map = PositiveFeatures(d, n_features, hyperbolic=hyperbolic, **drawing)
+        elif kernel in GENERALIZED and not hyperbolic:
+            feature_map = GeneralizedFeatures(d, n_features, kernel, **drawing)
+        else:
+            names = ", ".join(repr(name) for name in ("softmax", *GENERALIZED))
+            raise ValueError(
+                f"kernel={kernel!r} is not possible: it is one of {names}; hyperbolic goes with 'softmax'."
+            )
+        super().__init__(
+            d_model,
+            n_heads,
+            feature_map,
+            causal=causal,
+            normalizer="sum",
+            bias=bias,
+            redraw_interval=redraw_interval,
+            device=device,
+            dtype=dtype,
+        )
+        self.draw(_generator(random_state))
+
+
+class RandomFeatureAttention(_RandomFeatureLayer):
+    """Multi-head Random Feature Attention (RFA), linear in the length, with a gate that forgets."""
+
+    def __init__(
+        self,
+        d_model: int,
+        n_heads: int = 2,
+        *,
+        n_features: int = 32,
+        kernel: str = "gaussian",
+        causal: bool = False,
+        gate: bool = False,
+        sigma: float = 0.5,
+        normalizer: str | None = "count",
+        orthogonal: bool = True,
+        redraw_interval: int | None = None,
+        bias: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        d = _head_dim(d_model, n_heads)
+        if gate and not causal:
+            raise ValueError("gate=True needs causal=True: the gate forgets the past.")
+        if normalizer not in ("count", "sum", None):
+            raise ValueError(f'normalizer={normalizer!r} is not possible: it is "count", "sum" or None.')
+        feature_map: FeatureMap
+        if kernel == "gaussian":
+            feature_map = FourierFeatures(
+                d, n_features, n_heads, sigma=sigma, orthogonal=orthogonal, device=device, dtype=dtype
+            )
+        elif kernel == "arccos":
+            feature_map = ArcCosineFeatures(d, n_features, n_heads, orthogonal=orthogonal, device=device, dtype=dtype)
+        else:
+            raise ValueError(f"kernel={kernel!r} is not possible: it is 'gaussian' or 'arccos'.")
+        super().__init__(
+            d_model,
+            n_heads,
+            feature_map,
+            causal=causal,
+            # The weights of a gate sum to 1 at most, so that its sums are means already.
+            normalizer=None if gate and normalizer == "count" else normalizer,
+            bias=bias,
+            redraw_interval=redraw_interval,
+            device=device,
+            dtype=dtype,
+        )
+        self.gate = _linear(d_model, n_heads, True, device, dtype) if gate else None
+        scaled = normalizer == "count" and not gate
+        self.norm_weight = nn.Parameter(torch.ones(n_heads, 1, d, device=device, dtype=dtype)) if scaled else None
+        self.draw(_generator(random_state))
+
+    @torch.no_grad()
+    def draw(self, generator: torch.Generator) -> Self:
+        super().draw(generator)
+        if isinstance(self.feature_map, FourierFeatures):
+            self.feature_map.reset_parameters()
+        if self.gate is not None:
+            _uniform(self.gate.weight, sqrt(1.5 / self.d_model), generator)
+            self.gate.bias.fill_(3.0)
+        if self.norm_weight is not None:
+            self.norm_weight.fill_(1.0)
+        return self
+
+    def gates(self, x: Tensor) -> Tensor:
+        """Return the gates g_t of shape (B, H, L) of inputs of shape (B, L, D), each between 0 and 1.
+
+        Raises
+        ------
+        ValueError
+            If the layer has no gate.
+        """
+        if self.gate is None:
+            raise ValueError("This RandomFeatureAttention has gate=False.")
+        return torch.sigmoid(self.gate(x)).transpose(1, 2)
+
+    def _gates(self, x: Tensor) -> Tensor | None:
+        return None if self.gate is None else self.gates(x)
+
+    def _merge(self, heads: Tensor) -> Tensor:
+        if self.norm_weight is not None:
+            heads = F.rms_norm(heads, heads.shape[-1:], eps=1e-8) * self.norm_weight
+        return super()._merge(heads)
