@@ -1,0 +1,304 @@
+"""What the gated attention unit and FLASH share: projections, attention weights, where weights start.
+
+In the paper's symbols, for one sequence of n positions::
+
+    U = silu(X' W_u)   V = silu(X' W_v)   Z = silu(X' W_z)       X' = Norm(X), widths e, e and s
+    Q = gamma_q * Z + beta_q,  K likewise                         one pair of vectors for each use of Z
+    A = relu(Q K^T / n + bias)^2                                  or the Laplace function of Mega
+"""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+from numbers import Integral
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ACTIVATIONS = ("relu2", "laplace")
+RandomState = int | np.random.RandomState | None
+
+
+class GatedUnit(nn.Module):
+    """The gated projections of a layer, and the vectors by which queries and keys are made from Z.
+
+    Parameters
+    ----------
+    d_model, d_inner, d_query : int
+        Widths d, e and s.
+
+    n_uses : int
+        Number of pairs gamma, beta.
+
+    causal : bool
+        Whether a position attends to itself and earlier ones only.
+
+    activation : {"relu2", "laplace"}
+        Attention function.
+
+    norm : bool or "scale"
+        True for layer normalisation of the input, "scale" for ScaleNorm, False for none.
+
+    residual : bool
+        Whether the input is added to the output.
+
+    device : torch.device
+        Where the weights are.
+
+    dtype : torch.dtype
+        Of the weights.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        d_inner: int,
+        d_query: int,
+        n_uses: int,
+        *,
+        causal: bool,
+        activation: str,
+        norm: bool | str,
+        residual: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        for name, value in (("d_model", d_model), ("expansion * d_model", d_inner), ("d_query", d_query)):
+            check_at_least_one(name, value)
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}.")
+        if not isinstance(norm, bool) and norm != "scale":
+            raise ValueError(f"norm must be True, False or 'scale', got {norm!r}.")
+        self.d_model = d_model
+        self.d_inner = d_inner
+        self.d_query = d_query
+        self.causal = causal
+        self.activation = activation
+        self.residual = residual
+        self.norm: nn.Module = nn.Identity()
+        if norm is True:
+            self.norm = nn.LayerNorm(d_model, device=device, dtype=dtype)
+        elif norm:
+            self.norm = ScaleNorm(d_model, device=device, dtype=dtype)
+        width = 2 * d_inner + d_query
+        self.in_weight = nn.Parameter(torch.empty(width, d_model, device=device, dtype=dtype))
+        self.in_bias = nn.Parameter(torch.empty(width, device=device, dtype=dtype))
+        self.gamma = nn.Parameter(torch.empty(n_uses, d_query, device=device, dtype=dtype))
+        self.beta = nn.Parameter(torch.empty(n_uses, d_query, device=device, dtype=dtype))
+        self.out_weight = nn.Parameter(torch.empty(d_model, d_inner, device=device, dtype=dtype))
+        self.out_bias = nn.Parameter(torch.empty(d_model, device=device, dtype=dtype))
+
+    @torch.no_grad()
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw all weights anew.
+
+        Projections start as those of `torch.nn.Linear` do; gamma at 1 + N(0, .02^2), beta at 0.
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            On the CPU.
+        """
+        for weight, bias in ((self.in_weight, self.in_bias), (self.out_weight, self.out_bias)):
+            limit = weight.shape[1] ** -0.5
+            for parameter in (weight, bias):
+                parameter.copy_(2.0 * limit * uniform(parameter, generator) - limit)
+        self.gamma.copy_(1.0 + 0.02 * normal(self.gamma, generator))
+        self.beta.zero_()
+        if isinstance(self.norm, nn.LayerNorm | ScaleNorm):
+            self.norm.reset_parameters()
+
+    def forward(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
+        """Return the outputs at all positions.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, L, d_model)
+            Inputs.
+
+        key_padding_mask : Tensor of bool, shape (B, L), default=None
+            True for padding, which counts for nothing: outputs elsewhere are those of the sequence without it, whether
+            it comes before or after.
+
+        Returns
+        -------
+        y : Tensor of shape (B, L, d_model)
+            Outputs. At padding, the gated attention is zero.
+        """
+        valid = valid_positions(x, key_padding_mask, self.d_model)
+        if not x.numel():
+            return x
+        y = self._branch(without_padding(self.norm(x), valid), valid)
+        return x + y if self.residual else y
+
+    def last(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
+        """Return the output at the last position that is no padding, without computing the others.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, L, d_model)
+            Inputs, L >= 1.
+
+        key_padding_mask : Tensor of bool, shape (B, L), default=None
+            True for padding. For a row of padding only, the last position counts.
+
+        Returns
+        -------
+        y : Tensor of shape (B, d_model)
+            The outputs of `forward` there.
+        """
+        valid = valid_positions(x, key_padding_mask, self.d_model)
+        last = last_valid(x, valid)
+        rows = torch.arange(len(x), device=x.device)
+        normed = without_padding(self.norm(x), valid)
+        e = self.d_inner
+        v, z = F.silu(F.linear(normed, self.in_weight[e:], self.in_bias[e:])).split((e, self.d_query), -1)
+        u = F.silu(F.linear(normed[rows, last], self.in_weight[:e], self.in_bias[:e]))
+        weights = self._last_weights(z, last, valid)
+        weights = weights if valid is None else weights * valid
+        return self._output(x[rows, last], u * (weights[:, None, :] @ v)[:, 0])
+
+    def _branch(self, x: Tensor, valid: Tensor | None) -> Tensor:
+        """Return the outputs without the residual, from normalised inputs and where they are valid."""
+        raise NotImplementedError
+
+    def _last_weights(self, z: Tensor, last: Tensor, valid: Tensor | None) -> Tensor:
+        """Return the weights (B, L) by which values count at position `last` (B,), from Z and where it is valid."""
+        raise NotImplementedError
+
+    def _check_causal(self) -> None:
+        """Raise a ValueError unless the layer is causal."""
+        if not self.causal:
+            raise ValueError("Only a causal layer has a state; construct it with causal=True.")
+
+    def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return U, V and Z of normalised inputs (..., d)."""
+        return F.silu(F.linear(x, self.in_weight, self.in_bias)).split((self.d_inner, self.d_inner, self.d_query), -1)
+
+    def _offset(self, z: Tensor, use: int) -> Tensor:
+        """Return gamma * Z + beta."""
+        return torch.addcmul(self.beta[use], z, self.gamma[use])
+
+    def _output(self, x: Tensor, gated: Tensor) -> Tensor:
+        """Return the outputs of inputs (..., d) whose gated attention is (..., e)."""
+        y = F.linear(gated, self.out_weight, self.out_bias)
+        return x + y if self.residual else y
+
+    def extra_repr(self) -> str:
+        """Return what the representation of a module shows.
+
+        Returns
+        -------
+        text : str
+            Widths and options.
+        """
+        return (
+            f"d_model={self.d_model}, d_inner={self.d_inner}, d_query={self.d_query}, causal={self.causal}, "
+            f"activation={self.activation!r}, residual={self.residual}"
+        )
+
+
+class ScaleNorm(nn.Module):
+    """x divided by the root mean square of its entries, times one learned number (Nguyen and Salazar, 2019)."""
+
+    def __init__(
+        self,
+        d_model: int,
+        eps: float = 1e-5,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.d_model = d_model
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(1, device=device, dtype=dtype))
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Start anew, at 1."""
+        self.weight.fill_(1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised inputs."""
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True) * self.d_model**-0.5
+        return x / length.clamp(min=self.eps) * self.weight
+
+
+def attention_function(scores: Tensor, activation: str) -> Tensor:
+    """Return relu(x)^2, or the Laplace function .5 (1 + erf((x - mu) / (sigma sqrt 2))) of scores.
+
+    mu = sqrt(1/2) and sigma = sqrt(1 / 4 pi), by which the two functions touch at sqrt(2) with equal slope
+    (Ma et al., 2023, Section 3.2).
+    """
+    if activation == "relu2":
+        return torch.relu(scores).square()
+    return 0.5 * (1.0 + torch.erf((scores - sqrt(0.5)) * sqrt(2.0 * pi)))
+
+
+def toeplitz(offsets: Tensor, n: int) -> Tensor:
+    """Return the (n, n) matrix T[i, j] = offsets[i - j + n - 1] of 2 n - 1 numbers."""
+    return offsets.unfold(0, n, 1).flip(1)
+
+
+def later(n_queries: int, n_keys: int, device: torch.device) -> Tensor:
+    """Return where a key is later than the query; the last query is as late as the last key."""
+    ones = torch.ones(n_queries, n_keys, dtype=torch.bool, device=device)
+    return ones.triu(1 + n_keys - n_queries)
+
+
+def valid_positions(x: Tensor, key_padding_mask: Tensor | None, d_model: int) -> Tensor | None:
+    """Return where positions are no padding; None if all are. Raise a ValueError for wrong shapes or dtypes."""
+    if x.ndim != 3 or x.shape[2] != d_model:
+        raise ValueError(f"x must have shape (batch, length, {d_model}), got {tuple(x.shape)}.")
+    if key_padding_mask is None:
+        return None
+    if key_padding_mask.dtype != torch.bool or key_padding_mask.shape != x.shape[:2]:
+        raise ValueError(
+            f"key_padding_mask must be boolean of shape {tuple(x.shape[:2])}, "
+            f"got {str(key_padding_mask.dtype).removeprefix('torch.')} of shape {tuple(key_padding_mask.shape)}."
+        )
+    return None if not bool(key_padding_mask.any()) else ~key_padding_mask
+
+
+def without_padding(x: Tensor, valid: Tensor | None) -> Tensor:
+    """Return the inputs (B, L, d) with zeros at padding, so that NaN and infinity there reach nothing."""
+    return x if valid is None else x.masked_fill(~valid[..., None], 0.0)
+
+
+def last_valid(x: Tensor, valid: Tensor | None) -> Tensor:
+    """Return the index of each row's last position that is no padding, (B,); the last position if all are padding."""
+    if valid is None:
+        return torch.full((len(x),), x.shape[1] - 1, dtype=torch.int64, device=x.device)
+    return x.shape[1] - 1 - valid.flip(1).to(torch.uint8).argmax(1)
+
+
+def seeded_generator(random_state: RandomState) -> torch.Generator:
+    """Return a generator of torch on the CPU for scikit-learn's `random_state`."""
+    if random_state is None:
+        seed = int(np.random.default_rng().integers(2**31 - 1))
+    elif isinstance(random_state, np.random.RandomState):
+        seed = int(random_state.randint(2**31 - 1))
+    elif isinstance(random_state, Integral) and random_state >= 0:
+        seed = int(random_state)
+    else:
+        raise ValueError(f"random_state must be None, an integer from 0 or a RandomState, got {random_state!r}.")
+    return torch.Generator().manual_seed(seed)
+
+
+def check_at_least_one(name: str, value: object) -> None:
+    """Raise a ValueError unless a number is an integer from 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be an integer from 1, got {value!r}.")
+
+
+def uniform(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Return uniform numbers of a tensor's shape and dtype, drawn on the CPU."""
+    return torch.rand(like.shape, generator=generator, dtype=like.dtype, device="cpu")
+
+
+def normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Return normal numbers of a tensor's shape and dtype, drawn on the CPU."""
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device="cpu")
