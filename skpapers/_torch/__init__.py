@@ -16,7 +16,7 @@ parameters                          those of `NetworkEstimator`, groups such as 
 ==================================  ==================================================================================
 
 From bottom to top: layers and optimisers (`modules.py`, `scaling_layers.py`, `optimizers.py`, `flat.py`), one epoch
-(`training.py`), statistics of rows (`scaling.py`, `running.py`, `scaled_columns.py`), the state of a model (`setup.py`,
-`fitted.py`), and the estimators (`network_base.py`, `supervised_base.py`, `network_classifier.py`,
-`network_regressor.py`).
+(`training.py`) and the steps in it (`steps.py`, `mixup.py`, `sam.py`), statistics of rows (`scaling.py`, `running.py`,
+`scaled_columns.py`), the state of a model (`setup.py`, `fitted.py`), and the estimators (`network_base.py`,
+`supervised_base.py`, `network_classifier.py`, `network_regressor.py`).
 """

@@ -5,7 +5,7 @@ network, of shape (K,) for K stacked members. A **gradient** ``(network, objecti
 ``.grad`` and returns the losses; :func:`backward` is the plain one. An **update**
 ``(network, optimizer) -> None`` applies what the gradient left. Each is a function, and wraps another:
 
-- sharpness-aware minimisation is a gradient that calls an inner gradient twice (`neural_network/_sam.py`);
+- sharpness-aware minimisation is a gradient that calls an inner gradient twice (`sam.py`);
 - mixing inside the batch is an objective around an objective (`mixup.py`), so is a self-supervised loss added to one;
 - gradient surgery calls the inner gradient once for each task, with ``batch.replace(weight=...)``, and combines;
 - adversarial pairs fill the ``.grad`` of each parameter group from its own loss;

@@ -19,6 +19,7 @@ from skpapers._torch.fitted import Architecture, Arrays, FittedNetwork, History
 from skpapers._torch.modules import layer_sizes
 from skpapers._torch.reading import Given
 from skpapers._torch.rows import Rows
+from skpapers._torch.sam import sharpness_aware
 from skpapers._torch.schedules import Schedule, constant
 from skpapers._torch.setup import Run, Setup
 from skpapers._torch.steps import Gradient, backward, switched
@@ -42,7 +43,6 @@ from skpapers.neural_network._monarch_phases import (
     schedule_of,
     steps_before,
 )
-from skpapers.neural_network._sam import sharpness_aware
 from skpapers.neural_network._sam_base import SharpnessAware
 
 # what a dense network that becomes an estimator decides

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from skpapers.neural_network._sam import TINY
+from skpapers._torch.sam import TINY
 
 
 class SAM(torch.optim.Optimizer):

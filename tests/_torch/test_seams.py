@@ -6,9 +6,9 @@ from torch import nn
 
 from skpapers._torch.flat import blocks
 from skpapers._torch.rows import Rows
+from skpapers._torch.sam import sharpness_aware
 from skpapers._torch.steps import backward, supervised
 from skpapers._torch.training import Trainer
-from skpapers.neural_network._sam import sharpness_aware
 from tests._torch._nets import cross_entropy, generators, mlp, rows, squared_error, trainer, weights
 
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from skpapers._torch.flat import blocks
 from skpapers._torch.rows import Rows
+from skpapers._torch.sam import sharpness_aware
 from skpapers._torch.steps import backward
-from skpapers.neural_network._sam import sharpness_aware
 from tests._torch._nets import mlp, rows, trainer, weights
 
 
