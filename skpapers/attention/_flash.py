@@ -2,391 +2,298 @@
 
 Hua, Dai, Liu and Le (2022), Section 3.2. With U, V and Z of the gated attention unit and chunks g of C positions::
 
-    O_g = A_g V_g + Q'_g S_g,     A_g = relu(Q_g K_g^T / C + bias)^2                     (quadratic part)
-    S_g = (1/n) sum_h K'_h^T V_h                  for every g, n valid keys in all       (linear part)
+    O_g = A_g V_g + Q'_g S_g,     A_g = relu(Q_g K_g^T / C + bias)^2                     (quadratic and linear part)
+    S_g = (1/n) sum_h K'_h^T V_h                  for every g, n valid keys in all
     S_g = (1/m_g) sum_(h<g) K'_h^T V_h            causal; m_g valid keys before chunk g
-    Y   = X + (U * O) W_o
+    Y_g = (U_g * O_g) W_o
 
 Q, Q', K and K' are gamma * Z + beta with four pairs of vectors.
 
-=================================  ==============================
-Step                               Function
-=================================  ==============================
-K'^T V of each chunk               :meth:`FLASH._chunk_sums`
-S_g of each chunk                  :meth:`FLASH._linear_states`
-O_g of each chunk                  :meth:`FLASH._chunk_attention`
-=================================  ==============================
+======================================================  ==============================================
+Step                                                    Function, and the one that propagates gradients
+======================================================  ==============================================
+K'^T V of each chunk                                    :func:`chunk_sums`, :func:`chunk_sums_backward`
+S of each chunk                                         :func:`linear_states`, :func:`linear_states_backward`
+Y of each chunk                                         :func:`chunk_outputs`, :func:`chunk_outputs_backward`
+======================================================  ==============================================
+
+A forward pass stores nothing but its inputs and S. The backward pass computes the rest again, some chunks at a time. So
+the memory of a training step is that of the projections, and scores stay in the cache.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from skpapers.attention._gated_unit import (
-    GatedUnit,
-    RandomState,
-    attention_function,
-    check_at_least_one,
-    later,
-    normal,
-    seeded_generator,
-    toeplitz,
-)
+from skpapers.attention._gated_unit import attention_function, attention_slope, toeplitz, toeplitz_backward
 
 QUAD_Q, LIN_Q, QUAD_K, LIN_K = range(4)  # rows of gamma and beta
+BLOCK_NUMBERS = 2**20  # of the chunks that are computed at a time
 
 
 @dataclass(frozen=True)
-class FLASHState:
-    """What a causal layer remembers of a stream.
+class Chunks:
+    """What describes the chunks, and how they attend.
 
     Parameters
     ----------
-    z : Tensor of shape (B, i, s)
-        Z of the chunk that is not complete, i < C positions.
+    divisor : int
+        C of the scores.
 
-    v : Tensor of shape (B, i, e)
-        V of the same positions.
-
-    sums : Tensor of shape (B, s, e)
-        Sum of K'^T V over the complete chunks.
-
-    n_chunks : int
-        Number of complete chunks.
-    """
-
-    z: Tensor
-    v: Tensor
-    sums: Tensor
-    n_chunks: int
-
-
-class FLASH(GatedUnit):
-    r"""Layer of FLASH: gated attention, quadratic within chunks and linear across them.
-
-    It takes the place of attention and feed-forward layer together, at a cost linear in the length. For windows of a
-    few hundred positions it costs about as much as they do; it is several times faster from a few thousand on.
-
-    Parameters
-    ----------
-    d_model : int
-        Width of inputs and outputs (d in the paper).
-
-    expansion : float, default=2
-        Width of values and gates over `d_model` (e / d).
-
-    d_query : int, default=128
-        Width of queries and keys (s).
-
-    chunk_size : int, default=256
-        Positions of a chunk (C). It divides the scores in shorter sequences as well.
-
-    causal : bool, default=False
+    causal : bool
         Whether a position attends to itself and earlier ones only.
 
-    activation : {"relu2", "laplace"}, default="relu2"
-        Attention function of the quadratic part: squared ReLU, or the Laplace function of Mega, which is bounded.
+    activation : {"relu2", "laplace"}
+        Attention function.
 
-    normalize : {"position", "chunk"}, default="position"
-        Divisor of the causal linear part: the number of keys that it sums, or the paper's C, with which the linear
-        part grows along the sequence.
+    by_position : bool
+        Whether the causal linear part is divided by the number of its keys, not by C.
 
-    position_bias : bool, default=True
-        Whether scores have a learned bias that depends on i - j.
-
-    norm : bool or "scale", default=True
-        Normalisation of the inputs: layer normalisation, the paper's ScaleNorm, or none.
-
-    residual : bool, default=True
-        Whether the input is added to the output.
-
-    random_state : int, RandomState or None, default=None
-        Draws the weights; torch's global generator is not used.
-
-    device : torch.device, default=None
-        Where the weights are.
-
-    dtype : torch.dtype, default=None
-        Of the weights.
-
-    Attributes
-    ----------
-    in_weight : torch.nn.Parameter of shape (2 e + s, d_model)
-        W_u, W_v and W_z; `in_bias` likewise.
-
-    gamma, beta : torch.nn.Parameter of shape (4, s)
-        Rows make Q, Q', K and K' from Z: queries of the quadratic and the linear part, then keys.
-
-    position_bias : torch.nn.Parameter of shape (2 C - 1,), or None
-        Bias of the distances i - j = 1 - C, ..., C - 1.
-
-    out_weight : torch.nn.Parameter of shape (d_model, e)
-        W_o; `out_bias` likewise.
-
-    See Also
-    --------
-    GatedAttentionUnit : Quadratic over the whole sequence.
-
-    Notes
-    -----
-    A sequence of L positions costs L (3 d e + d s + C (e + s) + 2 s e) multiplications.
-
-    Each row's chunks start at its first position that is no padding. So a window gives the same outputs alone and
-    padded in a batch, on either side.
-
-    **Differences from the paper.** gamma starts at 1 + N(0, .02^2), not N(0, .02^2), with which small data are not
-    learnt. The non-causal linear part is divided by the number of valid keys, and the causal one by the number of keys
-    in it. Queries and keys are not rotated; scores have a position bias only. Projections start as those of
-    `torch.nn.Linear` do.
-
-    References
-    ----------
-    .. [1] W. Hua, Z. Dai, H. Liu and Q. V. Le, "Transformer Quality in Linear Time", ICML 2022.
-       https://arxiv.org/abs/2202.10447
-
-    .. [2] X. Ma et al., "Mega: Moving Average Equipped Gated Attention", ICLR 2023. https://arxiv.org/abs/2209.10655
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skpapers.attention import FLASH
-    >>> layer = FLASH(8, d_query=16, chunk_size=4, causal=True, random_state=0)
-    >>> x = torch.linspace(-1, 1, 80).view(1, 10, 8)
-    >>> y = layer(x)
-    >>> y.shape
-    torch.Size([1, 10, 8])
-    >>> state = layer.init_state(1)
-    >>> for t in range(10):
-    ...     y_t, state = layer.step(x[:, t], state)
-    >>> torch.allclose(y_t, y[:, -1], atol=1e-5)
-    True
+    valid : Tensor of bool, shape (B, G, C), or None
+        Where positions are no padding; None if all are.
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        *,
-        expansion: float = 2,
-        d_query: int = 128,
-        chunk_size: int = 256,
-        causal: bool = False,
-        activation: str = "relu2",
-        normalize: str = "position",
-        position_bias: bool = True,
-        norm: bool | str = True,
-        residual: bool = True,
-        random_state: RandomState = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(
-            d_model, int(expansion * d_model), d_query, 4,
-            causal=causal, activation=activation, norm=norm, residual=residual, device=device, dtype=dtype,
-        )  # fmt: skip
-        check_at_least_one("chunk_size", chunk_size)
-        if normalize not in ("position", "chunk"):
-            raise ValueError(f"normalize must be 'position' or 'chunk', got {normalize!r}.")
-        self.chunk_size = chunk_size
-        self.normalize = normalize
-        self.position_bias: nn.Parameter | None = None
-        if position_bias:
-            self.position_bias = nn.Parameter(torch.empty(2 * chunk_size - 1, device=device, dtype=dtype))
-        self.draw(seeded_generator(random_state))
+    divisor: int
+    causal: bool
+    activation: str
+    by_position: bool
+    valid: Tensor | None
 
-    @torch.no_grad()
-    def draw(self, generator: torch.Generator) -> None:
-        """Draw all weights anew.
 
-        Projections start as those of `torch.nn.Linear` do; gamma at 1 + N(0, .02^2), beta at 0, and the position bias
-        at N(0, .02^2).
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters that act on chunks; `bias` has 2 C - 1 numbers, or is None."""
 
-        Parameters
-        ----------
-        generator : torch.Generator
-            On the CPU.
-        """
-        super().draw(generator)
-        if self.position_bias is not None:
-            self.position_bias.copy_(0.02 * normal(self.position_bias, generator))
+    gamma: Tensor
+    beta: Tensor
+    bias: Tensor | None
+    out_weight: Tensor
+    out_bias: Tensor
 
-    def _branch(self, x: Tensor, valid: Tensor | None) -> Tensor:
-        """Return the outputs without the residual, from normalised inputs and where they are valid."""
-        batch, length, _ = x.shape
-        shift = None if valid is None else first_valid(valid)
-        if valid is not None and shift is not None:
-            x = rolled(x, shift)
-            valid = valid.gather(1, positions(shift, length))
-        u, v, z = self._projected(x)
-        width = min(self.chunk_size, length)
-        padding = -length % width
-        if padding:
-            u, v, z = (F.pad(t, (0, 0, 0, padding)) for t in (u, v, z))
-            valid = F.pad(x.new_ones(batch, length, dtype=torch.bool) if valid is None else valid, (0, padding))
-        v, z = (t.unflatten(1, (-1, width)) for t in (v, z))
-        valid = None if valid is None else valid.unflatten(1, (-1, width))
-        states = self._linear_states(self._chunk_sums(v, z, valid), valid, width)
-        attended = self._chunk_attention(v, z, valid, states).flatten(1, 2)
-        gated = (u * attended)[:, :length]
-        y = F.linear(gated, self.out_weight, self.out_bias)
-        return y if shift is None else rolled(y, -shift)
+    @property
+    def d_inner(self) -> int:
+        return self.out_weight.shape[1]
 
-    def _chunk_sums(self, v: Tensor, z: Tensor, valid: Tensor | None) -> Tensor:
-        """Return K'^T V of each chunk, (B, G, s, e), from V, Z and where positions are valid, (B, G, C, ...)."""
-        k = self._offset(z, LIN_K)
-        return (k if valid is None else k * valid[..., None]).mT @ v
-
-    def _linear_states(self, sums: Tensor, valid: Tensor | None, width: int) -> Tensor:
-        """Return S_g, (B, G, s, e), or (B, 1, s, e) if it is the same for each chunk."""
-        if valid is None:
-            counts = torch.full(sums.shape[:2], width, dtype=sums.dtype, device=sums.device)
-        else:
-            counts = valid.sum(2).to(sums.dtype)
-        if not self.causal:
-            return sums.sum(1, keepdim=True) / counts.sum(1).clamp(min=1.0)[:, None, None, None]
-        before = exclusive_cumsum(sums)
-        if self.normalize == "chunk":
-            return before / self.chunk_size
-        return before / exclusive_cumsum(counts).clamp(min=1.0)[..., None, None]
-
-    def _chunk_attention(self, v: Tensor, z: Tensor, valid: Tensor | None, states: Tensor) -> Tensor:
-        """Return O of each chunk, (B, G, C, e)."""
-        width = z.shape[2]
-        scores = self._offset(z, QUAD_Q) @ self._offset(z, QUAD_K).mT / self.chunk_size
-        bias = self._offsets(width)
-        weights = attention_function(scores if bias is None else scores + toeplitz(bias, width), self.activation)
-        if valid is not None:
-            weights = weights * valid[:, :, None, :]
-        if self.causal:
-            weights = weights.masked_fill(later(width, width, z.device), 0.0)
-        attended = weights @ v + self._offset(z, LIN_Q) @ states
-        return attended if valid is None else attended * valid[..., None]
-
-    def _offsets(self, width: int) -> Tensor | None:
-        """Return the position bias of offsets 1 - width, ..., width - 1; None if the layer has none."""
-        if self.position_bias is None:
-            return None
-        return self.position_bias[self.chunk_size - width : self.chunk_size + width - 1]
-
-    def _last_weights(self, z: Tensor, last: Tensor, valid: Tensor | None) -> Tensor:
-        """Return the weights (B, L) by which values count at position `last` (B,), from Z and where it is valid."""
-        steps = torch.arange(z.shape[1], device=z.device)
-        first = torch.zeros_like(last) if valid is None else valid.to(torch.uint8).argmax(1)
-        chunk = torch.div(steps - first[:, None], self.chunk_size, rounding_mode="floor")
-        own = torch.div(last - first, self.chunk_size, rounding_mode="floor")[:, None]
-        keys = chunk < own if self.causal else torch.ones_like(chunk, dtype=torch.bool)
-        query = z[torch.arange(len(z), device=z.device), last]
-        linear = self._query_linear_weights(query, z, keys if valid is None else keys & valid)
-        return self._query_weights(query, z, last[:, None] - steps, chunk == own) + linear
-
-    def _query_weights(self, query: Tensor, z: Tensor, offset: Tensor, chunk: Tensor) -> Tensor:
-        """Return the weights (B, L) of one query's chunk, from its Z (B, s), all Z, offsets and where the chunk is."""
-        scores = (self._offset(z, QUAD_K) @ self._offset(query, QUAD_Q)[..., None])[..., 0] / self.chunk_size
-        if self.position_bias is not None:
-            index = (offset + self.chunk_size - 1).clamp(0, 2 * self.chunk_size - 2)
-            scores = scores + self.position_bias[index]
-        return attention_function(scores, self.activation) * chunk
-
-    def _query_linear_weights(self, query: Tensor, z: Tensor, keys: Tensor) -> Tensor:
-        """Return the weights (B, L) of the linear part of one query."""
-        scores = (self._offset(z, LIN_K) @ self._offset(query, LIN_Q)[..., None])[..., 0] * keys
-        if self.causal and self.normalize == "chunk":
-            return scores / self.chunk_size
-        return scores / keys.sum(1, keepdim=True).clamp(min=1)
-
-    def init_state(self, batch_size: int) -> FLASHState:
-        """Return the state before the first position of a stream.
-
-        Parameters
-        ----------
-        batch_size : int
-            Number of streams (B).
-
-        Returns
-        -------
-        state : FLASHState
-            A dataclass of tensors; it can be pickled.
-        """
-        self._check_causal()
-        like = self.in_weight
-        return FLASHState(
-            z=like.new_zeros(batch_size, 0, self.d_query),
-            v=like.new_zeros(batch_size, 0, self.d_inner),
-            sums=like.new_zeros(batch_size, self.d_query, self.d_inner),
-            n_chunks=0,
+    def zeros(self) -> Parameters:
+        """Return zeros of the same shapes."""
+        bias = None if self.bias is None else torch.zeros_like(self.bias)
+        zeros_like = torch.zeros_like
+        return Parameters(
+            zeros_like(self.gamma), zeros_like(self.beta), bias, zeros_like(self.out_weight), zeros_like(self.out_bias)
         )
 
-    def step(self, x_t: Tensor, state: FLASHState) -> tuple[Tensor, FLASHState]:
-        """Return the output at the next position, and the state after it.
-
-        Parameters
-        ----------
-        x_t : Tensor of shape (B, d_model)
-            Inputs of the next position.
-
-        state : FLASHState
-            The state before it, which does not change.
-
-        Returns
-        -------
-        y_t : Tensor of shape (B, d_model)
-            Those of `forward` at this position.
-
-        state : FLASHState
-            The state after it.
-        """
-        self._check_causal()
-        u, v_t, z_t = self._projected(self.norm(x_t))
-        z = torch.cat((state.z, z_t[:, None]), 1)
-        v = torch.cat((state.v, v_t[:, None]), 1)
-        width = z.shape[1]
-        offset = torch.arange(width - 1, -1, -1, device=z.device).expand(len(z), -1)
-        weights = self._query_weights(z_t, z, offset, torch.ones_like(offset, dtype=torch.bool))
-        n_before = max(1, state.n_chunks * self.chunk_size) if self.normalize == "position" else self.chunk_size
-        linear = self._offset(z_t, LIN_Q)[:, None, :] @ state.sums / n_before
-        y = self._output(x_t, u * (weights[:, None, :] @ v + linear)[:, 0])
-        if width < self.chunk_size:
-            return y, FLASHState(z, v, state.sums, state.n_chunks)
-        sums = state.sums + self._offset(z, LIN_K).mT @ v
-        return y, FLASHState(z[:, :0], v[:, :0], sums, state.n_chunks + 1)
-
-    def row_size(self, length: int) -> int:
-        """Return how many numbers of one sequence are in memory at once in a forward pass without gradients.
-
-        Parameters
-        ----------
-        length : int
-            L.
-
-        Returns
-        -------
-        n : int
-            About as many.
-        """
-        width = 2 * self.d_inner + self.d_query
-        states = self.d_query * self.d_inner * (1 + length // self.chunk_size if self.causal else 1)
-        return length * (2 * self.d_model + 2 * width + 2 * min(self.chunk_size, length)) + states
+    def use(self, z: Tensor, row: int) -> Tensor:
+        """Return gamma * Z + beta."""
+        return torch.addcmul(self.beta[row], z, self.gamma[row])
 
 
-def exclusive_cumsum(x: Tensor) -> Tensor:
-    """Return the sums over earlier entries of axis 1."""
-    return torch.cat((torch.zeros_like(x[:, :1]), x[:, :-1].cumsum(1)), 1)
+class FlashBranch(torch.autograd.Function):
+    """Y of all chunks, (B, G, C, d), from X' W_in before SiLU, (B, G, C, 2 e + s), and the fields of `Parameters`."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, *arguments: Any) -> Tensor:
+        *parameters, chunks = arguments
+        p = Parameters(*parameters)
+        batch, n_chunks, width, _ = hidden.shape
+        sums = hidden.new_empty(batch, n_chunks, p.gamma.shape[1], p.d_inner)
+        blocks = list(chunk_blocks(hidden, p))
+        for block in blocks:
+            sums[block] = chunk_sums(hidden[block], p, at(chunks.valid, block))
+        states = linear_states(sums, chunks, width)
+        y = hidden.new_empty(batch, n_chunks, width, len(p.out_weight))
+        for block in blocks:
+            chunk_outputs(hidden[block], states_at(states, block), p, chunks, at(chunks.valid, block), y[block])
+        ctx.save_for_backward(hidden, states, *parameters)
+        ctx.chunks = chunks
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, states, *parameters = ctx.saved_tensors
+        p = Parameters(*parameters)
+        chunks = ctx.chunks
+        gradients = p.zeros()
+        gradients.out_bias.copy_(dy.sum((0, 1, 2)))
+        dhidden = torch.empty_like(hidden)
+        dstates = hidden.new_empty(*hidden.shape[:2], *states.shape[2:])
+        blocks = list(chunk_blocks(hidden, p))
+        for block in blocks:
+            dstates[block] = chunk_outputs_backward(
+                hidden[block], states_at(states, block), dy[block], p, chunks, at(chunks.valid, block), dhidden[block],
+                gradients,
+            )  # fmt: skip
+        dsums = linear_states_backward(dstates, chunks, hidden.shape[2])
+        for block in blocks:
+            chunk_sums_backward(
+                hidden[block], states_at(dsums, block), p, at(chunks.valid, block), dhidden[block], gradients
+            )
+        return (
+            dhidden, gradients.gamma, gradients.beta, gradients.bias, gradients.out_weight, gradients.out_bias, None
+        )  # fmt: skip
 
 
-def first_valid(valid: Tensor) -> Tensor | None:
-    """Return the index of each row's first valid position, (B,); None if it is 0 in all rows."""
-    first = valid.to(torch.uint8).argmax(1)
-    return first if bool(first.any()) else None
+Block = tuple[slice, slice]
 
 
-def rolled(x: Tensor, shift: Tensor) -> Tensor:
-    """Return (B, L, ...) rows whose position t is position t + shift of the row, modulo L."""
-    return x.gather(1, positions(shift, x.shape[1])[..., None].expand_as(x))
+def chunk_blocks(hidden: Tensor, p: Parameters) -> Iterator[Block]:
+    """Yield rows and chunks that are computed at a time: chunks of one row, or all chunks of some rows."""
+    batch, n_chunks, width, n_hidden = hidden.shape
+    numbers = width * (2 * n_hidden + 3 * p.d_inner + 4 * p.gamma.shape[1] + 2 * width)
+    at_a_time = max(1, BLOCK_NUMBERS // numbers)
+    rows = max(1, at_a_time // n_chunks)
+    for row in range(0, batch, rows):
+        for chunk in range(0, n_chunks, at_a_time):
+            yield slice(row, row + rows), slice(chunk, chunk + at_a_time)
 
 
-def positions(shift: Tensor, length: int) -> Tensor:
-    """Return t + shift modulo L, (B, L)."""
-    return (torch.arange(length, device=shift.device) + shift[:, None]) % length
+def at(x: Tensor | None, block: Block) -> Tensor | None:
+    """Return the block of a tensor that may be None."""
+    return None if x is None else x[block]
+
+
+def states_at(states: Tensor, block: Block) -> Tensor:
+    """Return the block of states, which are the same for all chunks if there is one a row."""
+    return states[block] if states.shape[1] > 1 else states[block[0]]
+
+
+def product(x: Tensor, states: Tensor) -> Tensor:
+    """Return the products of (r, g, C, a) and states (r, g or 1, a, b), a matrix multiplication for each state."""
+    if states.shape[1] == x.shape[1]:
+        return x @ states
+    return (x.flatten(1, 2) @ states[:, 0]).unflatten(1, x.shape[1:3])
+
+
+def chunk_sums(hidden: Tensor, p: Parameters, valid: Tensor | None) -> Tensor:
+    """Return K'^T V of chunks, (r, g, s, e)."""
+    v, z = F.silu(hidden[..., p.d_inner :]).split((p.d_inner, p.gamma.shape[1]), -1)
+    k = p.use(z, LIN_K)
+    return (k if valid is None else k * valid[..., None]).mT @ v
+
+
+def chunk_sums_backward(
+    hidden: Tensor, dsums: Tensor, p: Parameters, valid: Tensor | None, dhidden: Tensor, gradients: Parameters
+) -> None:
+    """Add the gradient of sums to that of U, V and Z in `dhidden`, and replace it by the one of `hidden`."""
+    e = p.d_inner
+    v, z = F.silu(hidden[..., e:]).split((e, p.gamma.shape[1]), -1)
+    k = p.use(z, LIN_K)
+    dk = product(v, dsums.mT)
+    if valid is not None:
+        k.mul_(valid[..., None])
+        dk.mul_(valid[..., None])
+    dhidden[..., e : 2 * e] += product(k, dsums)
+    use_backward(dk, z, LIN_K, p, dhidden[..., 2 * e :], gradients)
+    torch.ops.aten.silu_backward.grad_input(dhidden, hidden, grad_input=dhidden)
+
+
+def use_backward(d: Tensor, z: Tensor, row: int, p: Parameters, dz: Tensor, gradients: Parameters) -> None:
+    """Add the gradients of Z, gamma and beta, from that of gamma * Z + beta."""
+    dz.addcmul_(d, p.gamma[row])
+    gradients.gamma[row] += (d * z).sum((0, 1, 2))
+    gradients.beta[row] += d.sum((0, 1, 2))
+
+
+def keys_before(chunks: Chunks, like: Tensor, width: int) -> Tensor:
+    """Return the divisor of S of each chunk, (B, G, 1, 1), or (B, 1, 1, 1) if it is the same for all chunks."""
+    batch, n_chunks = like.shape[:2]
+    if chunks.valid is None:
+        counts = torch.full((batch, n_chunks), width, dtype=like.dtype, device=like.device)
+    else:
+        counts = chunks.valid.sum(2).to(like.dtype)
+    if not chunks.causal:
+        counts = counts.sum(1, keepdim=True)
+    elif chunks.by_position:
+        counts = counts.cumsum(1) - counts
+    else:
+        counts = torch.full_like(counts, chunks.divisor)
+    return counts.clamp_(min=1.0)[..., None, None]
+
+
+def linear_states(sums: Tensor, chunks: Chunks, width: int) -> Tensor:
+    """Return S of chunks of `width` positions, (B, G, s, e), or (B, 1, s, e) if it is the same for all of them."""
+    if not chunks.causal:
+        return sums.sum(1, keepdim=True) / keys_before(chunks, sums, width)
+    before = torch.zeros_like(sums)
+    torch.cumsum(sums[:, :-1], 1, out=before[:, 1:])
+    return before.div_(keys_before(chunks, sums, width))
+
+
+def linear_states_backward(dstates: Tensor, chunks: Chunks, width: int) -> Tensor:
+    """Return the gradient of `sums` from that of S, which has an entry for each chunk."""
+    if not chunks.causal:
+        return dstates.sum(1, keepdim=True) / keys_before(chunks, dstates, width)
+    scaled = dstates / keys_before(chunks, dstates, width)
+    return scaled.flip(1).cumsum(1).flip(1).sub_(scaled)
+
+
+def chunk_outputs(
+    hidden: Tensor, states: Tensor, p: Parameters, chunks: Chunks, valid: Tensor | None, y: Tensor
+) -> None:
+    """Write Y of chunks, (r, g, C, d)."""
+    u, v, z = F.silu(hidden).split((p.d_inner, p.d_inner, p.gamma.shape[1]), -1)
+    weights = attention_function(chunk_scores(z, p, chunks), chunks.activation)
+    masked(weights, chunks, valid)
+    gated = attention(weights, v, product(p.use(z, LIN_Q), states), valid).mul_(u)
+    torch.addmm(p.out_bias, gated.flatten(0, 2), p.out_weight.T, out=y.flatten(0, 2))
+
+
+def chunk_outputs_backward(
+    hidden: Tensor, states: Tensor, dy: Tensor, p: Parameters, chunks: Chunks, valid: Tensor | None, dhidden: Tensor,
+    gradients: Parameters,
+) -> Tensor:  # fmt: skip
+    """Return the gradient of S of each chunk; write that of U, V and Z into `dhidden`, and add that of parameters."""
+    u, v, z = F.silu(hidden).split((p.d_inner, p.d_inner, p.gamma.shape[1]), -1)
+    du, dv, dz = dhidden.split((p.d_inner, p.d_inner, p.gamma.shape[1]), -1)
+    weights, slope = attention_slope(chunk_scores(z, p, chunks), chunks.activation)
+    masked(weights, chunks, valid)
+    masked(slope, chunks, valid)
+    lin_q = p.use(z, LIN_Q)
+    attended = attention(weights, v, product(lin_q, states), valid)
+    gradients.out_weight.addmm_(dy.flatten(0, 2).T, (u * attended).flatten(0, 2))
+    dgated = dy @ p.out_weight
+    torch.mul(dgated, attended, out=du)
+    dattended = dgated.mul_(u)
+    if valid is not None:
+        dattended.mul_(valid[..., None])
+    torch.matmul(weights.mT, dattended, out=dv)
+    dscores = (dattended @ v.mT).mul_(slope)
+    if gradients.bias is not None:
+        gradients.bias.add_(toeplitz_backward(dscores.sum((0, 1))))
+    dscores.div_(chunks.divisor)
+    dz.zero_()
+    use_backward(dscores @ p.use(z, QUAD_K), z, QUAD_Q, p, dz, gradients)
+    use_backward(dscores.mT @ p.use(z, QUAD_Q), z, QUAD_K, p, dz, gradients)
+    use_backward(product(dattended, states.mT), z, LIN_Q, p, dz, gradients)
+    return lin_q.mT @ dattended
+
+
+def chunk_scores(z: Tensor, p: Parameters, chunks: Chunks) -> Tensor:
+    """Return Q K^T / C + bias, (r, g, C, C)."""
+    q = p.use(z, QUAD_Q).flatten(0, 1)
+    k = p.use(z, QUAD_K).flatten(0, 1)
+    if p.bias is None:
+        scores = q.div_(chunks.divisor) @ k.mT
+    else:
+        scores = torch.baddbmm(toeplitz(p.bias, z.shape[2]), q, k.mT, alpha=1.0 / chunks.divisor)
+    return scores.unflatten(0, z.shape[:2])
+
+
+def masked(weights: Tensor, chunks: Chunks, valid: Tensor | None) -> None:
+    """Set weights (r, g, C, C) of keys that a query may not see to zero."""
+    if chunks.causal:
+        weights.tril_()
+    if valid is not None:
+        weights.mul_(valid[:, :, None, :])
+
+
+def attention(weights: Tensor, v: Tensor, linear: Tensor, valid: Tensor | None) -> Tensor:
+    """Return O of chunks, which takes the place of its linear part."""
+    linear.flatten(0, 1).baddbmm_(weights.flatten(0, 1), v.flatten(0, 1))
+    return linear if valid is None else linear.mul_(valid[..., None])

@@ -238,9 +238,25 @@ def attention_function(scores: Tensor, activation: str) -> Tensor:
     return 0.5 * (1.0 + torch.erf((scores - sqrt(0.5)) * sqrt(2.0 * pi)))
 
 
+def attention_slope(scores: Tensor, activation: str) -> tuple[Tensor, Tensor]:
+    """Return the attention function of scores, and its derivative. The scores are overwritten."""
+    if activation == "relu2":
+        positive = scores.relu_()
+        return positive.square(), positive.mul_(2.0)
+    weights = attention_function(scores, activation)
+    return weights, scores.sub_(sqrt(0.5)).square_().mul_(-2.0 * pi).exp_().mul_(sqrt(2.0))
+
+
 def toeplitz(offsets: Tensor, n: int) -> Tensor:
     """Return the (n, n) matrix T[i, j] = offsets[i - j + n - 1] of 2 n - 1 numbers."""
     return offsets.unfold(0, n, 1).flip(1)
+
+
+def toeplitz_backward(gradient: Tensor) -> Tensor:
+    """Return the sums over the diagonals of an (n, n) matrix: the gradient of the numbers of a Toeplitz matrix."""
+    n = len(gradient)
+    skewed = F.pad(gradient.flip(1), (0, n)).flatten()[:-n]  # row i moves by i positions
+    return skewed.view(n, 2 * n - 1).sum(0)
 
 
 def later(n_queries: int, n_keys: int, device: torch.device) -> Tensor:

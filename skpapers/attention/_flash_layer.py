@@ -1,0 +1,336 @@
+"""The layer of FLASH, whose mathematics is in `_flash`; its last position alone, and its streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from skpapers.attention._flash import LIN_K, LIN_Q, QUAD_K, QUAD_Q, Chunks, FlashBranch
+from skpapers.attention._gated_unit import (
+    GatedUnit,
+    RandomState,
+    attention_function,
+    check_at_least_one,
+    normal,
+    seeded_generator,
+)
+
+
+@dataclass(frozen=True)
+class FLASHState:
+    """What a causal layer remembers of a stream.
+
+    Parameters
+    ----------
+    z : Tensor of shape (B, i, s)
+        Z of the chunk that is not complete, i < C positions.
+
+    v : Tensor of shape (B, i, e)
+        V of the same positions.
+
+    sums : Tensor of shape (B, s, e)
+        Sum of K'^T V over the complete chunks.
+
+    n_chunks : int
+        Number of complete chunks.
+    """
+
+    z: Tensor
+    v: Tensor
+    sums: Tensor
+    n_chunks: int
+
+
+class FLASH(GatedUnit):
+    r"""Layer of FLASH: gated attention, quadratic within chunks and linear across them.
+
+    It takes the place of attention and feed-forward layer together, at a cost linear in the length. For windows of a
+    few hundred positions it costs about as much as they do; it is several times faster from a few thousand on.
+
+    Parameters
+    ----------
+    d_model : int
+        Width of inputs and outputs (d in the paper).
+
+    expansion : float, default=2
+        Width of values and gates over `d_model` (e / d).
+
+    d_query : int, default=128
+        Width of queries and keys (s).
+
+    chunk_size : int, default=256
+        Positions of a chunk (C). It divides the scores in shorter sequences as well.
+
+    causal : bool, default=False
+        Whether a position attends to itself and earlier ones only.
+
+    activation : {"relu2", "laplace"}, default="relu2"
+        Attention function of the quadratic part: squared ReLU, or the Laplace function of Mega, which is bounded.
+
+    normalize : {"position", "chunk"}, default="position"
+        Divisor of the causal linear part: the number of keys that it sums, or the paper's C, with which the linear
+        part grows along the sequence.
+
+    position_bias : bool, default=True
+        Whether scores have a learned bias that depends on i - j.
+
+    norm : bool or "scale", default=True
+        Normalisation of the inputs: layer normalisation, the paper's ScaleNorm, or none.
+
+    residual : bool, default=True
+        Whether the input is added to the output.
+
+    random_state : int, RandomState or None, default=None
+        Draws the weights; torch's global generator is not used.
+
+    device : torch.device, default=None
+        Where the weights are.
+
+    dtype : torch.dtype, default=None
+        Of the weights.
+
+    Attributes
+    ----------
+    in_weight : torch.nn.Parameter of shape (2 e + s, d_model)
+        W_u, W_v and W_z; `in_bias` likewise.
+
+    gamma, beta : torch.nn.Parameter of shape (4, s)
+        Rows make Q, Q', K and K' from Z: queries of the quadratic and the linear part, then keys.
+
+    position_bias : torch.nn.Parameter of shape (2 C - 1,), or None
+        Bias of the distances i - j = 1 - C, ..., C - 1.
+
+    out_weight : torch.nn.Parameter of shape (d_model, e)
+        W_o; `out_bias` likewise.
+
+    See Also
+    --------
+    GatedAttentionUnit : Quadratic over the whole sequence.
+
+    Notes
+    -----
+    A sequence of L positions costs L (3 d e + d s + C (e + s) + 2 s e) multiplications.
+
+    Each row's chunks start at its first position that is no padding. So a window gives the same outputs alone and
+    padded in a batch, on either side.
+
+    **Differences from the paper.** gamma starts at 1 + N(0, .02^2), not N(0, .02^2), with which small data are not
+    learnt. The non-causal linear part is divided by the number of valid keys, and the causal one by the number of keys
+    in it. Queries and keys are not rotated; scores have a position bias only. Projections start as those of
+    `torch.nn.Linear` do.
+
+    References
+    ----------
+    .. [1] W. Hua, Z. Dai, H. Liu and Q. V. Le, "Transformer Quality in Linear Time", ICML 2022.
+       https://arxiv.org/abs/2202.10447
+
+    .. [2] X. Ma et al., "Mega: Moving Average Equipped Gated Attention", ICLR 2023. https://arxiv.org/abs/2209.10655
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skpapers.attention import FLASH
+    >>> layer = FLASH(8, d_query=16, chunk_size=4, causal=True, random_state=0)
+    >>> x = torch.linspace(-1, 1, 80).view(1, 10, 8)
+    >>> y = layer(x)
+    >>> y.shape
+    torch.Size([1, 10, 8])
+    >>> state = layer.init_state(1)
+    >>> for t in range(10):
+    ...     y_t, state = layer.step(x[:, t], state)
+    >>> torch.allclose(y_t, y[:, -1], atol=1e-5)
+    True
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        *,
+        expansion: float = 2,
+        d_query: int = 128,
+        chunk_size: int = 256,
+        causal: bool = False,
+        activation: str = "relu2",
+        normalize: str = "position",
+        position_bias: bool = True,
+        norm: bool | str = True,
+        residual: bool = True,
+        random_state: RandomState = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            d_model, int(expansion * d_model), d_query, 4,
+            causal=causal, activation=activation, norm=norm, residual=residual, device=device, dtype=dtype,
+        )  # fmt: skip
+        check_at_least_one("chunk_size", chunk_size)
+        if normalize not in ("position", "chunk"):
+            raise ValueError(f"normalize must be 'position' or 'chunk', got {normalize!r}.")
+        self.chunk_size = chunk_size
+        self.normalize = normalize
+        self.position_bias: nn.Parameter | None = None
+        if position_bias:
+            self.position_bias = nn.Parameter(torch.empty(2 * chunk_size - 1, device=device, dtype=dtype))
+        self.draw(seeded_generator(random_state))
+
+    @torch.no_grad()
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw all weights anew.
+
+        Projections start as those of `torch.nn.Linear` do; gamma at 1 + N(0, .02^2), beta at 0, and the position bias
+        at N(0, .02^2).
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            On the CPU.
+        """
+        super().draw(generator)
+        if self.position_bias is not None:
+            self.position_bias.copy_(0.02 * normal(self.position_bias, generator))
+
+    def _branch(self, x: Tensor, valid: Tensor | None) -> Tensor:
+        """Return the outputs without the residual, from normalised inputs and where they are valid."""
+        length = x.shape[1]
+        shift = None if valid is None else first_valid(valid)
+        if valid is not None and shift is not None:
+            x = rolled(x, shift)
+            valid = valid.gather(1, positions(shift, length))
+        width = min(self.chunk_size, length)
+        padding = -length % width
+        if padding:
+            x = F.pad(x, (0, 0, 0, padding))
+            valid = F.pad(x.new_ones(len(x), length, dtype=torch.bool) if valid is None else valid, (0, padding))
+        hidden = F.linear(x, self.in_weight, self.in_bias).unflatten(1, (-1, width))
+        y = FlashBranch.apply(
+            hidden, self.gamma, self.beta, self._offsets(width), self.out_weight, self.out_bias,
+            self._chunks(None if valid is None else valid.unflatten(1, (-1, width))),
+        ).flatten(1, 2)[:, :length]  # fmt: skip
+        return y if shift is None else rolled(y, -shift)
+
+    def _chunks(self, valid: Tensor | None) -> Chunks:
+        return Chunks(self.chunk_size, self.causal, self.activation, self.normalize == "position", valid)
+
+    def _offsets(self, width: int) -> Tensor | None:
+        """Return the position bias of offsets 1 - width, ..., width - 1; None if the layer has none."""
+        if self.position_bias is None:
+            return None
+        return self.position_bias[self.chunk_size - width : self.chunk_size + width - 1]
+
+    def _last_weights(self, z: Tensor, last: Tensor, valid: Tensor | None) -> Tensor:
+        """Return the weights (B, L) by which values count at position `last` (B,), from Z and where it is valid."""
+        steps = torch.arange(z.shape[1], device=z.device)
+        first = torch.zeros_like(last) if valid is None else valid.to(torch.uint8).argmax(1)
+        chunk = torch.div(steps - first[:, None], self.chunk_size, rounding_mode="floor")
+        own = torch.div(last - first, self.chunk_size, rounding_mode="floor")[:, None]
+        keys = chunk < own if self.causal else torch.ones_like(chunk, dtype=torch.bool)
+        query = z[torch.arange(len(z), device=z.device), last]
+        linear = self._query_linear_weights(query, z, keys if valid is None else keys & valid)
+        return self._query_weights(query, z, last[:, None] - steps, chunk == own) + linear
+
+    def _query_weights(self, query: Tensor, z: Tensor, offset: Tensor, chunk: Tensor) -> Tensor:
+        """Return the weights (B, L) of one query's chunk, from its Z (B, s), all Z, offsets and where the chunk is."""
+        scores = (self._offset(z, QUAD_K) @ self._offset(query, QUAD_Q)[..., None])[..., 0] / self.chunk_size
+        if self.position_bias is not None:
+            index = (offset + self.chunk_size - 1).clamp(0, 2 * self.chunk_size - 2)
+            scores = scores + self.position_bias[index]
+        return attention_function(scores, self.activation) * chunk
+
+    def _query_linear_weights(self, query: Tensor, z: Tensor, keys: Tensor) -> Tensor:
+        """Return the weights (B, L) of the linear part of one query."""
+        scores = (self._offset(z, LIN_K) @ self._offset(query, LIN_Q)[..., None])[..., 0] * keys
+        if self.causal and self.normalize == "chunk":
+            return scores / self.chunk_size
+        return scores / keys.sum(1, keepdim=True).clamp(min=1)
+
+    def init_state(self, batch_size: int) -> FLASHState:
+        """Return the state before the first position of a stream.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of streams (B).
+
+        Returns
+        -------
+        state : FLASHState
+            A dataclass of tensors; it can be pickled.
+        """
+        self._check_causal()
+        like = self.in_weight
+        return FLASHState(
+            z=like.new_zeros(batch_size, 0, self.d_query),
+            v=like.new_zeros(batch_size, 0, self.d_inner),
+            sums=like.new_zeros(batch_size, self.d_query, self.d_inner),
+            n_chunks=0,
+        )
+
+    def step(self, x_t: Tensor, state: FLASHState) -> tuple[Tensor, FLASHState]:
+        """Return the output at the next position, and the state after it.
+
+        Parameters
+        ----------
+        x_t : Tensor of shape (B, d_model)
+            Inputs of the next position.
+
+        state : FLASHState
+            The state before it, which does not change.
+
+        Returns
+        -------
+        y_t : Tensor of shape (B, d_model)
+            Those of `forward` at this position.
+
+        state : FLASHState
+            The state after it.
+        """
+        self._check_causal()
+        u, v_t, z_t = self._projected(self.norm(x_t))
+        z = torch.cat((state.z, z_t[:, None]), 1)
+        v = torch.cat((state.v, v_t[:, None]), 1)
+        width = z.shape[1]
+        offset = torch.arange(width - 1, -1, -1, device=z.device).expand(len(z), -1)
+        weights = self._query_weights(z_t, z, offset, torch.ones_like(offset, dtype=torch.bool))
+        n_before = max(1, state.n_chunks * self.chunk_size) if self.normalize == "position" else self.chunk_size
+        linear = self._offset(z_t, LIN_Q)[:, None, :] @ state.sums / n_before
+        y = self._output(x_t, u * (weights[:, None, :] @ v + linear)[:, 0])
+        if width < self.chunk_size:
+            return y, FLASHState(z, v, state.sums, state.n_chunks)
+        sums = state.sums + self._offset(z, LIN_K).mT @ v
+        return y, FLASHState(z[:, :0], v[:, :0], sums, state.n_chunks + 1)
+
+    def row_size(self, length: int) -> int:
+        """Return how many numbers of one sequence are in memory at once in a forward pass without gradients.
+
+        Parameters
+        ----------
+        length : int
+            L.
+
+        Returns
+        -------
+        n : int
+            About as many.
+        """
+        width = 2 * self.d_inner + self.d_query
+        states = self.d_query * self.d_inner * (1 + length // self.chunk_size if self.causal else 1)
+        return length * (2 * self.d_model + 2 * width + 2 * min(self.chunk_size, length)) + states
+
+
+def first_valid(valid: Tensor) -> Tensor | None:
+    """Return the index of each row's first valid position, (B,); None if it is 0 in all rows."""
+    first = valid.to(torch.uint8).argmax(1)
+    return first if bool(first.any()) else None
+
+
+def rolled(x: Tensor, shift: Tensor) -> Tensor:
+    """Return (B, L, ...) rows whose position t is position t + shift of the row, modulo L."""
+    return x.gather(1, positions(shift, x.shape[1])[..., None].expand_as(x))
+
+
+def positions(shift: Tensor, length: int) -> Tensor:
+    """Return t + shift modulo L, (B, L)."""
+    return (torch.arange(length, device=shift.device) + shift[:, None]) % length
