@@ -82,12 +82,15 @@ def _directions(rng: np.random.RandomState | np.random.Generator, m: int, d: int
     if not orthogonal:
         vectors = rng.standard_normal((m, d))
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    blocks = [_haar_columns(rng, d, min(d, m - start)).T for start in range(0, m, d)]
-    return np.concatenate(blocks)
+    n_blocks = m // d
+    directions = [_haar_columns(rng, n_blocks, d, d), _haar_columns(rng, 1, d, m - n_blocks * d)]
+    # The transpose of a Haar-distributed matrix has the same distribution: columns become rows.
+    return np.concatenate([Q.swapaxes(1, 2).reshape(-1, d) for Q in directions])
 
 
-def _haar_columns(rng: np.random.RandomState | np.random.Generator, d: int, k: int) -> np.ndarray:
-    """The first k columns of a Haar-distributed orthogonal matrix, shape (d, k), for k <= d."""
-    Q, R = np.linalg.qr(rng.standard_normal((d, k)))
+def _haar_columns(rng: np.random.RandomState | np.random.Generator, n: int, d: int, k: int) -> np.ndarray:
+    """The first k columns of n Haar-distributed orthogonal matrices, shape (n, d, k), for k <= d."""
+    Q, R = np.linalg.qr(rng.standard_normal((n, d, k)))
     # LAPACK fixes the signs of R's diagonal; Q is uniform only if the diagonal is positive.
-    return Q * np.where(np.diagonal(R) < 0, -1.0, 1.0)
+    diagonal = np.diagonal(R, axis1=1, axis2=2)
+    return Q * np.where(diagonal < 0, -1.0, 1.0)[:, None, :]
