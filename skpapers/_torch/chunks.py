@@ -57,9 +57,9 @@ def network_inputs(scaling: nn.Module | None, device: torch.device, dtype: torch
     def inputs(X: NDArray) -> Tensor:
         length = max(1, CHUNK_BYTES // (32 * X.shape[1]))
         made = in_chunks(lambda rows: (rows if scaling is None else scaling(rows)).to(device, dtype), X, length)
-        if not bool(torch.isfinite(made).all()):
+        if bool(torch.isinf(made).any()):  # NaN is a missing value, or refused by validation
             raise ValueError(
-                f"X holds values as large as {np.abs(X).max():.3g}, too large for training in "
+                f"X holds values as large as {np.nanmax(np.abs(X)):.3g}, too large for training in "
                 f'dtype="{str(dtype).removeprefix("torch.")}"; use scaling="robust", or clip them.'
             )
         return made

@@ -22,12 +22,16 @@ class Inputs(ABC):
     ----------
     shape : tuple of int or None
         None: it follows from the rows of the first fit.
+
+    allow_nan : bool
+        Whether a value may be missing. The network then gets NaN, and statistics are those of the observed values.
     """
 
     axes: ClassVar[tuple[str, ...]]
     channel_axis: ClassVar[int]  # of `shape`; values of one channel are scaled alike
 
     shape: tuple[int, ...] | None = None
+    allow_nan: bool = False
 
     @abstractmethod
     def _shape_of(self, n_columns: int) -> tuple[int, ...]:
@@ -65,6 +69,15 @@ class Inputs(ABC):
         if prod(self.shape) != n_columns:
             raise ValueError(f"Each row of X has {n_columns} values; shape {self.shape} needs {prod(self.shape)}.")
         return self
+
+    def fitted(self, X: NDArray) -> Self:
+        """Return the inputs with what they learn from the first flat rows to train on; later rows change nothing."""
+        return self
+
+    @property
+    def finite(self) -> bool | str:
+        """What scikit-learn's validation takes as `ensure_all_finite`."""
+        return "allow-nan" if self.allow_nan else True
 
     @property
     def known_shape(self) -> tuple[int, ...]:
@@ -135,13 +148,26 @@ class Columns(Inputs):
 
 @dataclass(frozen=True)
 class Windows(Inputs):
-    """A window of a series, (L, C): L steps of C channels. Flat rows without a shape have one channel."""
+    """A window of a series, (L, C): L steps of C channels.
+
+    Parameters
+    ----------
+    n_channels : int
+        C of flat rows that come without a shape: they hold the channels of the first step, then those of the second.
+    """
 
     axes = ("steps", "channels")
     channel_axis = 1
 
+    n_channels: int = 1
+
     def _shape_of(self, n_columns: int) -> tuple[int, ...]:
-        return (n_columns, 1)
+        if n_columns % self.n_channels:
+            raise ValueError(
+                f"X has {n_columns} columns, which is not a multiple of n_channels={self.n_channels}: a row holds all "
+                "channels of each step."
+            )
+        return (n_columns // self.n_channels, self.n_channels)
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,8 @@ class NetworkEstimator(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     def _flat_rows(self, inputs: Inputs, X: Any) -> NDArray:
         """Return validated rows for a prediction: of any dtype, since they are converted some at a time."""
-        return validate_data(self, inputs.read(X)[1], dtype=NUMBERS, reset=False)
+        flat = inputs.read(X)[1]
+        return validate_data(self, flat, dtype=NUMBERS, ensure_all_finite=inputs.finite, reset=False)
 
 
 def draw_seeds(rng: np.random.RandomState, *shape: int) -> NDArray[np.integer]:

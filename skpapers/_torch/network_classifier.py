@@ -154,10 +154,7 @@ class NetworkClassifier(ClassifierMixin, SupervisedNetwork):
         p : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        logits = torch.from_numpy(self._outputs(X))
-        if logits.ndim == 2:
-            return torch.softmax(logits, dim=1).numpy()
-        return torch.stack([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1).numpy()
+        return probabilities(self._outputs(X))
 
     def predict(self, X: Any) -> NDArray:
         """Predict the most probable class.
@@ -172,7 +169,18 @@ class NetworkClassifier(ClassifierMixin, SupervisedNetwork):
         y : ndarray of shape (n_samples,)
             Labels.
         """
-        outputs = self._outputs(X)
+        return self._labels(self._outputs(X))
+
+    def _labels(self, outputs: NDArray) -> NDArray:
+        """Return the most probable classes for outputs of the fitted model."""
         target = self._fitted.setup.target
         assert isinstance(target, Classes)
         return self.classes_[target.codes(outputs)]
+
+
+def probabilities(outputs: NDArray) -> NDArray:
+    """Return the probabilities of the classes for logits, or for the log-odds of the second of two classes."""
+    logits = torch.from_numpy(outputs)
+    if logits.ndim == 2:
+        return torch.softmax(logits, dim=1).numpy()
+    return torch.stack([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1).numpy()

@@ -63,13 +63,17 @@ class Predictor(nn.Module):
             self.register_buffer(name, None if units is None else torch.from_numpy(np.asarray(units[i])))
 
     def forward(self, X: Tensor) -> Tensor:
-        inputs = bounded(X if self.scaling is None else self.scaling(X))
-        outputs = self.network(inputs if self.row_shape is None else inputs.reshape(-1, *self.row_shape))
+        outputs = self.network(self.inputs(X))
         if n_members(self.network) > 1:
             outputs = self._combined(outputs)
         if self.center is not None:
             outputs = outputs * self.scale + self.center
         return outputs.squeeze(-1) if self.single else outputs
+
+    def inputs(self, X: Tensor) -> Tensor:
+        """Return what the network gets for raw rows."""
+        scaled = bounded(X if self.scaling is None else self.scaling(X))
+        return scaled if self.row_shape is None else scaled.reshape(-1, *self.row_shape)
 
     def _combined(self, outputs: Tensor) -> Tensor:
         if self.combine == "mean":

@@ -60,7 +60,8 @@ def read_rows(
     y = target.check(given.y)
     of_y = {"ensure_2d": False, "dtype": target.dtype, "order": "C"}
     # in C order, since sums of columns round by the layout
-    X, y = validate_data(blank, X, y, reset=reset, validate_separately=({"dtype": np.float64, "order": "C"}, of_y))
+    of_X = {"dtype": np.float64, "order": "C", "ensure_all_finite": inputs.finite}
+    X, y = validate_data(blank, X, y, reset=reset, validate_separately=(of_X, of_y))
     check_consistent_length(X, y)
     weight = check_sample_weight(given.sample_weight, X, allow_all_zero=allow_all_zero)
     target, y = target.read(y, type(blank).__name__)

@@ -1,5 +1,7 @@
 """The first, fixed layer of a network: columns scaled by statistics of the training rows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -100,3 +102,21 @@ class PatchedScaling(nn.Module):
             origin = self.get_buffer(f"origin_{i}")
             z = z.index_copy(1, columns, scaling(X[:, columns]) - scaling(origin[None]))
         return z
+
+
+class SeparateScaling(nn.Module):
+    """A scaling of its own for each column; NaN stays NaN.
+
+    Parameters
+    ----------
+    columns : list of (nn.Module or None)
+        Scalings of tables of one column. None maps every number to 0.
+    """
+
+    def __init__(self, columns: Sequence[nn.Module | None]) -> None:
+        super().__init__()
+        nothing = np.zeros(1)
+        self.columns = nn.ModuleList(FixedScaling(nothing, nothing, None) if s is None else s for s in columns)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return torch.cat([scaling(x) for scaling, x in zip(self.columns, X.split(1, dim=1), strict=True)], dim=1)

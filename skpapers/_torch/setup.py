@@ -100,8 +100,10 @@ def update_statistics(setup: Setup, rows: Rows[NDArray]) -> tuple[Setup, Rows[ND
 
 
 def _with_statistics(setup: Setup, rows: Rows[NDArray], enough: int, mean: MeanWeight) -> Setup:
-    table = setup.inputs.by_channel(rows.X)
+    inputs = setup.inputs.fitted(rows.X)
+    table = inputs.by_channel(rows.X)
     per_row = len(table) // len(rows)
     weight = rows.weight if rows.weight is None or per_row == 1 else np.repeat(rows.weight, per_row)
-    scaling = setup.scaling.fitted(table, weight, enough)
-    return replace(setup, scaling=scaling, target=setup.target.fitted(rows.y, rows.weight, enough), mean_weight=mean)
+    scaling = setup.scaling.fitted(table, weight, enough, missing=inputs.allow_nan)
+    target = setup.target.fitted(rows.y, rows.weight, enough)
+    return replace(setup, inputs=inputs, scaling=scaling, target=target, mean_weight=mean)

@@ -1,6 +1,9 @@
 """Texts that the docstrings of all multi-layer perceptrons share, see `filled_docstring`."""
 
+from skpapers._torch.network_docs import NETWORK_PARTS
+
 MLP_PARTS: dict[str, str] = {
+    **NETWORK_PARTS,
     "activation": """
     activation : {"identity", "logistic", "tanh", "relu", "silu", "softplus"}, default="silu"
         Activation after each hidden layer.
@@ -33,28 +36,6 @@ MLP_PARTS: dict[str, str] = {
     epsilon : float, default=1e-08
         Numerical stability of "adamw" and "adam".
     """,
-    "early_stopping_classes": """
-    early_stopping : bool, default=False
-        Hold rows back, end training when their accuracy no longer improves, and keep the weights of the best
-        epoch. Of little use on small tables: the rows held back are missing.
-    """,
-    "early_stopping_numbers": """
-    early_stopping : bool, default=False
-        Hold rows back, end training when their loss no longer improves, and keep the weights of the best epoch.
-        Of little use on small tables: the rows held back are missing.
-    """,
-    "validation": """
-    validation_fraction : float, default=0.1
-        Share of the rows held back for `early_stopping`.
-
-    validation_split : {"last", "random"}, default="last"
-        Which rows are held back: the last ones, so that rows in the order of time are judged by what came
-        later, or random ones.
-    """,
-    "tol": """
-    tol : float, default=0.0001
-        An improvement of the validation score is larger than this.
-    """,
     "seed": """
     random_state : int, RandomState instance or None, default=None
         Seed of weights, orders, dropout and mixup.
@@ -62,13 +43,8 @@ MLP_PARTS: dict[str, str] = {
     verbose : bool or int, default=False
         Print a line for each epoch.
     """,
-    "inputs": """
-    scaling : {"robust", "standard"} or None, default="robust"
-        The first, fixed layer. "robust": median and interquartile range, so that raw columns work. Columns
-        whose quartiles are equal (flags, many zeros), or whose 1st and 99th percentiles are more than 10
-        interquartile ranges apart, go to the normal quantiles of their ranks instead, linearly between at most
-        256 values. Then a smooth clip at 3. "standard": mean and standard deviation. None: X as it is.
-
+    "inputs": NETWORK_PARTS["scaling"]
+    + """
     numeric_embedding : {"none", "periodic"}, default="periodic"
         "periodic" puts three learned periodic functions of each feature beside it; they fit targets that are
         not smooth in a feature. "none" is the plain network, cheaper where there are hundreds of features.
@@ -77,65 +53,17 @@ MLP_PARTS: dict[str, str] = {
     n_ensemble : int, default=1
         Networks trained side by side in one set of tensors, each with its own start, orders and masks; their
         probabilities are averaged.
-
-    label_smoothing : float, default=0.0
-        Share of each label that is spread over all classes.
-
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied by `sample_weight`. "balanced" means W / (K W_k) for K classes of
-        weight W_k and W in all.
-
-    calibration : {"auto", "temperature"} or None, default="auto"
-        "temperature" moves the logits toward those of the class frequencies by the factor 1 / `temperature_`, fitted
-        on rows that a second network does not see: see Notes. "auto" does so for fewer than 10000 training rows, and
-        with `early_stopping` for any number. None sets `temperature_` to 1 and saves the second network. Callbacks
-        see the network before its temperature, and neither they nor `verbose` report the second one.
-    """,
+    """
+    + NETWORK_PARTS["labels"],
     "numbers": """
     n_ensemble : int, default=1
         Networks trained side by side in one set of tensors, each with its own start, orders and masks; their
         predictions are averaged.
-
-    loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"
-        Of the standardised target, averaged over the outputs. "huber" is quadratic up to 1.35 scales of the
-        target, which are then robust ones.
-
-    quantile : float, default=0.5
-        The quantile predicted, for `loss="quantile"`.
-    """,
+    """
+    + NETWORK_PARTS["loss"],
     "last": """
     mixup_alpha : float, default=0.0
         Mix the rows of each batch in pairs with shares of Beta(`mixup_alpha`, `mixup_alpha`); 0 mixes nothing.
-
-    dtype : {"float32", "float64"}, default="float32"
-        Of training; predictions are computed in float64.
-
-    device : {"auto", "cpu", "cuda"}, default="auto"
-        Where to train; "auto" is a GPU if torch finds one. A model trained there predicts anywhere.
-    """,
-    "fitted_losses": """
-    loss_curve_ : list of float
-        Mean training loss of each epoch, over rows and members.
-
-    loss_ : float
-        The last of them.
-    """,
-    "fitted_scores_classes": """
-    validation_scores_ : list of float or None
-        Accuracy of the rows held back after each epoch, with `early_stopping`. The temperature does not enter it.
-    """,
-    "fitted_scores_numbers": """
-    validation_scores_ : list of float or None
-        Minus the loss of the rows held back, of the standardised target, after each epoch, with `early_stopping`.
-    """,
-    "fitted_end": """
-    best_iter_ : int or None
-        The epoch whose weights were kept, counted from 1.
-
-    n_features_in_ : int
-        Number of features seen during fit.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if the input had them.
-    """,
+    """
+    + NETWORK_PARTS["training_device"],
 }

@@ -1,0 +1,367 @@
+"""The network of the estimators: tokens, blocks of attention, one vector for a row, and a linear head.
+
+A block of a transformer adds to its input twice,
+
+    x + attention(norm(x)),  then  x + W_2 silu(W_1 norm(x)),
+
+and a layer with a gate of its own (FLASH) is a block by itself. The first block does not normalise what its attention
+gets: a normalisation would remove the size of a token, by which a rare marker or a large value is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from skpapers._torch.modules import Dropout
+from skpapers._torch.networks import Generators
+from skpapers._torch.predictor import Predictor
+from skpapers.attention._softmax_attention import last_of
+from skpapers.attention._tokens import ColumnTokens, Positions, StepTokens
+
+FFN_FACTOR = 2
+
+
+class Attention(Protocol):
+    """A layer from (b, n, d) to (b, n, d), where positions see one another; True in a mask means padding."""
+
+    def __call__(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
+        """Return the outputs at all positions."""
+
+    def last(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
+        """Return the output at the last position that is not padding, of shape (b, d)."""
+
+    def init_state(self, batch_size: int) -> Any:
+        """Return the state before the first position; causal layers only."""
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Return the output at the next position, and a new state."""
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw the weights."""
+
+    def row_size(self, length: int) -> int:
+        """Return how many numbers a row of this length needs in a forward pass without gradients."""
+
+
+class TransformerBlock(nn.Module):
+    """Attention and two dense layers, each added to its input.
+
+    Parameters
+    ----------
+    attention : Attention
+        The layer in which positions see one another.
+
+    d_model : int
+        Width.
+
+    first_norm : bool
+        Whether the attention gets normalised inputs.
+
+    dropout : float
+        Probability of zeroing what either part adds.
+
+    dtype : torch.dtype
+        Of the parameters.
+    """
+
+    def __init__(self, attention: Any, d_model: int, *, first_norm: bool, dropout: float, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.attention = attention
+        self.norm_1 = layer_norm(d_model, dtype) if first_norm else nn.Identity()
+        self.norm_2 = layer_norm(d_model, dtype)
+        width = FFN_FACTOR * d_model
+        self.weight_1 = nn.Parameter(torch.zeros(width, d_model, dtype=dtype, device="cpu"))
+        self.bias_1 = nn.Parameter(torch.zeros(width, dtype=dtype, device="cpu"))
+        self.weight_2 = nn.Parameter(torch.zeros(d_model, width, dtype=dtype, device="cpu"))
+        self.bias_2 = nn.Parameter(torch.zeros(d_model, dtype=dtype, device="cpu"))
+        self.dropout = Dropout(dropout) if dropout > 0 else nn.Identity()
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw the matrices with variance 1 / fan-in."""
+        self.attention.draw(generator)
+        with torch.no_grad():
+            for matrix in (self.weight_1, self.weight_2):
+                matrix.normal_(0.0, matrix.shape[1] ** -0.5, generator=generator)
+
+    def row_size(self, length: int) -> int:
+        return max(self.attention.row_size(length), length * self.weight_1.numel() // self.norm_2.weight.numel() * 2)
+
+    def forward(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
+        return self._dense(x + self.dropout(self.attention(self.norm_1(x), key_padding_mask)))
+
+    def last(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
+        """Return the output at the last position that is not padding."""
+        seen = self.attention.last(self.norm_1(x), key_padding_mask)
+        return self._dense(last_of(x, key_padding_mask) + self.dropout(seen))
+
+    def init_state(self, batch_size: int) -> Any:
+        """Return the state of streams before their first position."""
+        return self.attention.init_state(batch_size)
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Return the output at the next position of streams, and the state after it."""
+        seen, state = self.attention.step(self.norm_1(x), state)
+        return self._dense(x + self.dropout(seen)), state
+
+    def _dense(self, x: Tensor) -> Tensor:
+        hidden = F.silu(F.linear(self.norm_2(x), self.weight_1, self.bias_1))
+        return x + self.dropout(F.linear(hidden, self.weight_2, self.bias_2))
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """Where streams of steps stand.
+
+    Parameters
+    ----------
+    n_steps : Tensor of int of shape (b,)
+        Steps so far.
+
+    layers : tuple
+        The state of each block.
+
+    pooled : Tensor of shape (b, d_model)
+        The last output of the last block; the sum of all its outputs for `pool="mean"`.
+    """
+
+    n_steps: Tensor
+    layers: tuple[Any, ...]
+    pooled: Tensor
+
+
+class SequenceNetwork(nn.Module):
+    """A network on windows of series, or on the columns of a table; a :class:`skpapers._torch.networks.Network`.
+
+    Parameters
+    ----------
+    row_shape : tuple of int
+        (L, C) for steps, (p,) for columns.
+
+    output_shape : tuple of int
+        (n_outputs,).
+
+    make_block : callable
+        ``make_block(first)`` returns a block; `first` says whether it is the first one.
+
+    n_layers, d_model : int
+        Number of blocks, and their width.
+
+    pool : {"mean", "last", "cls"}
+        How the outputs of the last block become one vector. "last" computes one position only; "cls" appends a learned
+        token, and takes its output.
+
+    positions : {"learned", "sinusoidal"} or None
+        What is added to the tokens.
+
+    position_scale : float
+        Standard deviation of learned positions at the start.
+
+    n_codes : tuple of int
+        See :class:`ColumnTokens`; for columns only.
+
+    n_gates : int
+        Heads of each block whose mean gate is kept with the weights; NaN until it is measured.
+
+    dropout : float
+        Probability of zeroing a value of the tokens.
+
+    dtype : torch.dtype
+        Of all parameters.
+    """
+
+    n_members = 1
+
+    def __init__(
+        self,
+        row_shape: tuple[int, ...],
+        output_shape: tuple[int, ...],
+        make_block: Callable[[bool], Any],
+        *,
+        n_layers: int,
+        d_model: int,
+        pool: str,
+        positions: str | None,
+        position_scale: float = 1.0,
+        n_codes: tuple[int, ...] = (),
+        n_gates: int = 0,
+        dropout: float = 0.0,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.length = row_shape[0]
+        self.pool = pool
+        self.position_scale = position_scale
+        self.tokens: Any = (
+            ColumnTokens(n_codes, d_model, dtype) if len(row_shape) == 1 else StepTokens(row_shape[1], d_model, dtype)
+        )
+        self.positions = None if positions is None else Positions(positions, self.length, d_model, dtype)
+        self.dropout = Dropout(dropout) if dropout > 0 else nn.Identity()
+        self.blocks = nn.ModuleList([make_block(i == 0) for i in range(n_layers)])
+        if pool == "cls":
+            self.cls = nn.Parameter(torch.zeros(d_model, dtype=dtype, device="cpu"))
+        if n_gates:
+            unknown = torch.full((n_layers, n_gates), torch.nan, dtype=dtype, device="cpu")
+            self.register_buffer("mean_gates", unknown)
+        self.norm = layer_norm(d_model, dtype)
+        self.head = nn.Parameter(torch.zeros(output_shape[0], d_model, dtype=dtype, device="cpu"))
+        self.head_bias = nn.Parameter(torch.zeros(output_shape[0], dtype=dtype, device="cpu"))
+
+    # What the training loop asks for ---------------------------------------------------------------------------------
+
+    def draw(self, generators: Generators) -> SequenceNetwork:
+        """Draw all weights from one generator, on the CPU, and return the network."""
+        (generator,) = generators
+        self.tokens.draw(generator)
+        if self.positions is not None:
+            self.positions.draw(generator, self.position_scale)
+        for block in self.blocks:
+            block.draw(generator)  # type: ignore[operator]
+        with torch.no_grad():
+            if self.pool == "cls":
+                self.cls.normal_(generator=generator)
+            self.head.normal_(0.0, 0.5 * self.head.shape[1] ** -0.5, generator=generator)
+        return self
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return matrices of the blocks and the head with weight decay, and everything else without."""
+        learning = {name: p for name, p in self.named_parameters() if p.requires_grad}
+        decaying = {name for name, p in learning.items() if p.ndim > 1 and name.startswith(("blocks.", "head"))}
+        return [
+            {"params": [p for name, p in learning.items() if name in decaying], "decay": 1.0},
+            {"params": [p for name, p in learning.items() if name not in decaying], "decay": 0.0},
+        ]
+
+    def row_size(self) -> int:
+        """Return how many numbers of a row are in memory at once in a forward pass without gradients."""
+        n = self.length + (self.pool == "cls")
+        return max(block.row_size(n) for block in self.blocks) + 3 * n * self.norm.weight.numel()  # type: ignore[operator]
+
+    # All steps at once -----------------------------------------------------------------------------------------------
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs of rows, of shape (b, n_outputs)."""
+        tokens, padding = self._embedded(x)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens, padding)
+        if self.pool == "mean":
+            return self._head(mean_of(self.blocks[-1](tokens, padding), padding))
+        pooled = self.blocks[-1].last(tokens, padding)  # type: ignore[operator]
+        if padding is not None:  # a row without any step is 0, as its mean is
+            n_own = -1 if self.pool == "cls" else None
+            pooled = pooled.masked_fill(padding[:, :n_own].all(dim=1, keepdim=True), 0.0)
+        return self._head(pooled)
+
+    def _embedded(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        tokens, padding = self.tokens(x)
+        if self.positions is not None:
+            tokens = tokens + self.positions(tokens.shape[1])
+        tokens = self.dropout(tokens)
+        if self.pool == "cls":
+            tokens = torch.cat([tokens, self.cls.expand(len(tokens), 1, -1)], dim=1)
+            padding = None if padding is None else F.pad(padding, (0, 1))
+        return tokens, padding
+
+    def _head(self, pooled: Tensor) -> Tensor:
+        return F.linear(self.norm(pooled), self.head, self.head_bias)
+
+    # One step after the other ----------------------------------------------------------------------------------------
+
+    def init_state(self, batch_size: int) -> StreamState:
+        """Return the state of streams before their first step."""
+        layers = tuple(block.init_state(batch_size) for block in self.blocks)  # type: ignore[operator]
+        n_steps = torch.zeros(batch_size, dtype=torch.int64, device=self.head.device)
+        return StreamState(n_steps, layers, self.head.new_zeros(batch_size, self.head.shape[1]).detach())
+
+    def step(self, x: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
+        """Return the outputs of streams after their next step (b, C), and the state after it.
+
+        A stream whose channels are all NaN has no step: it stays where it was.
+        """
+        tokens, padding = self.tokens(x[:, None])
+        token = tokens[:, 0]
+        if self.positions is not None:
+            places = state.n_steps if padding is None else state.n_steps.masked_fill(padding[:, 0], 0)
+            token = token + self.positions.at(places)
+        token, layers = self._through(token, state.layers)
+        pooled = state.pooled + token if self.pool == "mean" else token
+        after = StreamState(state.n_steps + 1, layers, pooled)
+        if padding is not None:
+            after = where(~padding[:, 0], after, state)
+        return self._head(self._pooled(after)), after
+
+    def _pooled(self, state: StreamState) -> Tensor:
+        if self.pool == "mean":
+            return state.pooled / state.n_steps.clamp(min=1)[:, None]
+        if self.pool == "last":
+            return state.pooled
+        seen = self._through(self.cls.expand_as(state.pooled), state.layers)[0]
+        return seen.masked_fill((state.n_steps == 0)[:, None], 0.0)
+
+    def _through(self, token: Tensor, states: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
+        after = []
+        for block, state in zip(self.blocks, states, strict=True):
+            token, state = block.step(token, state)  # type: ignore[operator]
+            after.append(state)
+        return token, tuple(after)
+
+
+class MeanGates(nn.Module):
+    """Raw rows to the mean gate of each head, over the steps of a row that are not padding.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Of a :class:`SequenceNetwork` whose attention layers have `gates`.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        super().__init__()
+        self.scaled = predictor.inputs
+        self.network = predictor.network
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Return the mean gates, of shape (b, n_layers, n_heads)."""
+        tokens, padding = self.network._embedded(self.scaled(X))  # type: ignore[operator]
+        found = []
+        for block in self.network.blocks:  # type: ignore[union-attr]
+            gates = block.attention.gates(block.norm_1(tokens)).transpose(1, 2)
+            found.append(mean_of(gates, padding))
+            tokens = block(tokens, padding)
+        return torch.stack(found, dim=1)
+
+
+def where(chosen: Tensor, new: Any, old: Any) -> Any:
+    """Return a state whose rows are those of `new` where `chosen` is true, and those of `old` elsewhere.
+
+    A state is a tensor with one entry for each row, or a tuple or dataclass of states; one that keeps its rows in
+    another way has a method `where(chosen, old)`.
+    """
+    if isinstance(new, Tensor):
+        return torch.where(chosen.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+    if hasattr(new, "where"):
+        return new.where(chosen, old)
+    if isinstance(new, tuple):
+        parts = [where(chosen, a, b) for a, b in zip(new, old, strict=True)]
+        return type(new)(*parts) if hasattr(new, "_fields") else tuple(parts)
+    if is_dataclass(new) and not isinstance(new, type):
+        return replace(new, **{f.name: where(chosen, getattr(new, f.name), getattr(old, f.name)) for f in fields(new)})
+    raise TypeError(f"{type(new).__name__} is not a state whose rows can be chosen.")
+
+
+def mean_of(tokens: Tensor, padding: Tensor | None) -> Tensor:
+    """Return the mean of the tokens of each row that are not padding, and 0 if all are."""
+    if padding is None:
+        return tokens.mean(dim=1)
+    present = ~padding[..., None]
+    return (tokens * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)
+
+
+def layer_norm(d_model: int, dtype: torch.dtype) -> nn.LayerNorm:
+    """Return a layer normalisation; it draws nothing."""
+    return nn.LayerNorm(d_model, dtype=dtype, device="cpu")
