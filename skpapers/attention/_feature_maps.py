@@ -3,9 +3,9 @@ r"""Feature maps of linear attention: what turns a query or a key into the vecto
 A map :math:`\phi` has frequencies :math:`w_1, \dots, w_m`, fixed numbers that are drawn at random, and applies
 functions to the products :math:`u_i = w_i^\top x`. The weight of key k for query q is :math:`\phi(q)^\top \phi(k)`.
 
-Attention does not call a map on whole sequences. It asks for the parts, block by block: the projection, the features of
-the products, and the gradient with respect to the products. Maps whose features are exponentials give the exponents,
-because a block can then subtract its largest one.
+Attention does not call a map on whole sequences. It asks for the features of a block, and in the backward pass for the
+gradient with respect to the block. Maps whose features are exponentials give the exponents too, from which a pass can
+subtract the largest ones.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Drawing(TypedDict):
 class FeatureMap(nn.Module):
     """Base of the maps: features f(u) of the products u = W x.
 
-    A map of your own overrides :meth:`features` and :meth:`features_backward`, and :meth:`prepare` if the rows change
-    before the projection.
+    A map defines :meth:`features` and :meth:`features_backward`, and :meth:`prepare` if the rows change before the
+    projection.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class FeatureMap(nn.Module):
         W. It is a buffer: fixed, and saved with the module.
     """
 
-    exponential = False  # whether features are exp(u - |scale x|^2 / 2 - log_root), from which a maximum is subtracted
+    exponential = False  # whether there are exponents
     smallest_denominator = 0.0  # the sum of weights is kept this far from zero; 0 where weights are positive
     projection: Tensor
 
@@ -119,10 +119,65 @@ class FeatureMap(nn.Module):
         """Return the features of the products u of shape (..., number of frequencies)."""
         raise NotImplementedError
 
-    def features_backward(self, u: Tensor, phi: Tensor, gradient: Tensor) -> Tensor:
-        """Return the gradient with respect to u, given the one with respect to the features phi."""
+    def features_backward(self, phi: Tensor, gradient: Tensor) -> Tensor:
+        """Return the gradient with respect to u, given the features phi and the gradient with respect to them."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features of x, of shape (..., H, L, d): phi(x) of shape (..., H, L, m)."""
         return self.features(self.prepare(x) @ self.projection.mT)
+
+    # What attention uses, for a block of n sequences ---------------------------------------------------------------
+
+    def is_small(self, q: Tensor, k: Tensor) -> bool:
+        """Return whether the features of all queries and keys, and sums of their products, are normal numbers."""
+        return True
+
+    def of_heads(self, n_rows: int) -> Tensor:
+        """Return W for some rows of a batch: shared, or of shape (n_rows n_heads, m, d)."""
+        W = self.projection
+        return W if W.ndim == 2 else W.repeat(n_rows, 1, 1)
+
+    def block(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
+        """Return the features of x of shape (n, r, d); without `offset` up to a factor of each row."""
+        return self.features(project(x, W))
+
+    def exponents(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
+        """Return the logarithms of the features of an exponential map."""
+        raise NotImplementedError
+
+    def block_backward(self, x: Tensor, W: Tensor, phi: Tensor, gradient: Tensor, *, offset: bool = True) -> Tensor:
+        """Return the gradient with respect to x, given the one with respect to its features; it may be overwritten."""
+        return project_back(self.features_backward(phi, gradient), W)
+
+
+class Identity(FeatureMap):
+    """Queries and keys that are features already."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0)
+
+    def of_heads(self, n_rows: int) -> Tensor:
+        return self.projection
+
+    def block(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
+        return x
+
+    def block_backward(self, x: Tensor, W: Tensor, phi: Tensor, gradient: Tensor, *, offset: bool = True) -> Tensor:
+        return gradient
+
+
+def project(x: Tensor, W: Tensor) -> Tensor:
+    """Return the products x W^T of shape (n, r, m), for W of shape (m, d) or (n, m, d)."""
+    if W.ndim == 3:
+        return torch.bmm(x, W.mT)
+    n, r, d = x.shape
+    return torch.mm(x.reshape(n * r, d), W.mT).view(n, r, len(W))
+
+
+def project_back(u: Tensor, W: Tensor) -> Tensor:
+    """Return u W of shape (n, r, d)."""
+    if W.ndim == 3:
+        return torch.bmm(u, W)
+    n, r, m = u.shape
+    return torch.mm(u.reshape(n * r, m), W).view(n, r, W.shape[1])

@@ -23,12 +23,14 @@ Attention of both kinds, causal prefix sums (Eq. 4, Appendix B.1)      `linear_a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, log
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from skpapers.attention._feature_maps import FeatureMap
+from skpapers.attention._feature_maps import FeatureMap, project, project_back
 
 OFFSET = 1e-3  # what generalised attention adds to each feature, so that no query is without weights
 
@@ -82,33 +84,59 @@ class PositiveFeatures(FeatureMap):
             dtype=dtype,
         )
 
-    def offsets(self, x: Tensor) -> Tensor:
+    def _offsets(self, x: Tensor) -> Tensor:
         """Return |x|^2 / 2 + log(m) / 2, of shape (..., 1): what the exponents are lower than u by."""
-        half = 0.5 * self.scale**2
-        return half * x.square().sum(-1, keepdim=True) + 0.5 * log(self.n_features)
+        squares = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_()
+        return squares.mul_(0.5 * self.scale**2).add_(0.5 * log(self.n_features))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return phi(x) of shape (..., m); it overflows for long x, which attention avoids."""
-        return torch.exp(x @ self.projection.mT - self.offsets(x))
+        squares = x.square().sum(-1, keepdim=True)
+        return torch.exp(x @ self.projection.mT - 0.5 * self.scale**2 * squares - 0.5 * log(self.n_features))
+
+    def is_small(self, q: Tensor, k: Tensor) -> bool:
+        """Return whether exponents stay within the range of the dtype, by the inequality of Cauchy and Schwarz."""
+        w = float(torch.linalg.vector_norm(self.projection, dim=-1).amax())
+        of_q, of_k = (float(torch.linalg.vector_norm(x, dim=-1).amax()) if x.numel() else 0.0 for x in (q, k))
+        half = 0.5 * (self.scale * of_k) ** 2
+        limit = log(torch.finfo(q.dtype).max) - 2.0
+        largest = w * of_q + max(w * of_k - half, 0.0) + log(max(k.shape[-2], 1))
+        # Not all products are as negative as they can be: the frequencies point in min(m, d) orthogonal directions.
+        lowest = w * (of_q + of_k) / min(self.n_frequencies, self.n_dims) ** 0.5 + half
+        return largest < limit and w * of_k + half < limit and lowest < limit
+
+    def exponents(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
+        u = project(x, W)
+        return u.sub_(self._offsets(x)) if offset else u
+
+    def block(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
+        return self.exponents(x, W, offset=offset).exp_()
+
+    def block_backward(self, x: Tensor, W: Tensor, phi: Tensor, gradient: Tensor, *, offset: bool = True) -> Tensor:
+        of_exponents = gradient.mul_(phi)
+        of_x = project_back(of_exponents, W)
+        if offset:
+            of_x.addcmul_(x, of_exponents.sum(-1, keepdim=True), value=-(self.scale**2))
+        return of_x
 
 
-def _abs_backward(u: Tensor, phi: Tensor, gradient: Tensor) -> Tensor:
-    return gradient * u.sign()
+def _relu_backward(f: Tensor) -> Tensor:
+    return f > 0
 
 
-def _relu_backward(u: Tensor, phi: Tensor, gradient: Tensor) -> Tensor:
-    return gradient * (u > 0)
+def _sigmoid_backward(f: Tensor) -> Tensor:
+    return f * (1.0 - f)
 
 
-def _sigmoid_backward(u: Tensor, phi: Tensor, gradient: Tensor) -> Tensor:
-    f = torch.sigmoid(u)
-    return gradient * f * (1.0 - f)
+def _softplus_backward(f: Tensor) -> Tensor:
+    return -torch.expm1(-f)
 
 
-GENERALIZED = {
-    "abs": (torch.abs, _abs_backward),
+# Each function of generalised attention, and its derivative as a function of its value.
+GENERALIZED: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "relu": (torch.relu, _relu_backward),
     "sigmoid": (torch.sigmoid, _sigmoid_backward),
+    "softplus": (F.softplus, _softplus_backward),
 }
 
 
@@ -120,7 +148,7 @@ class GeneralizedFeatures(FeatureMap):
     n_dims, n_features : int
         d and m.
 
-    function : {"relu", "abs", "sigmoid"}
+    function : {"relu", "sigmoid", "softplus"}
         f.
 
     orthogonal, regularized : bool
@@ -154,8 +182,8 @@ class GeneralizedFeatures(FeatureMap):
 
     def features(self, u: Tensor) -> Tensor:
         function, _ = GENERALIZED[self.function]
-        return function(u).add_(OFFSET) if not u.requires_grad else function(u) + OFFSET
+        return function(u) + OFFSET
 
-    def features_backward(self, u: Tensor, phi: Tensor, gradient: Tensor) -> Tensor:
-        _, backward = GENERALIZED[self.function]
-        return backward(u, phi, gradient)
+    def features_backward(self, phi: Tensor, gradient: Tensor) -> Tensor:
+        _, derivative = GENERALIZED[self.function]
+        return gradient * derivative(phi - OFFSET)

@@ -89,7 +89,7 @@ class FourierFeatures(FeatureMap):
     def features(self, u: Tensor) -> Tensor:
         return torch.cat([torch.sin(u), torch.cos(u)], dim=-1) * self.n_frequencies**-0.5
 
-    def features_backward(self, u: Tensor, phi: Tensor, gradient: Tensor) -> Tensor:
+    def features_backward(self, phi: Tensor, gradient: Tensor) -> Tensor:
         sine, cosine = phi.chunk(2, dim=-1)
         of_sine, of_cosine = gradient.chunk(2, dim=-1)
         return of_sine * cosine - of_cosine * sine
@@ -125,5 +125,5 @@ class ArcCosineFeatures(FeatureMap):
     def features(self, u: Tensor) -> Tensor:
         return torch.relu(u) * self.n_frequencies**-0.5
 
-    def features_backward(self, u: Tensor, phi: Tensor, gradient: Tensor) -> Tensor:
-        return gradient * (u > 0) * self.n_frequencies**-0.5
+    def features_backward(self, phi: Tensor, gradient: Tensor) -> Tensor:
+        return gradient * (phi > 0) * self.n_frequencies**-0.5

@@ -1,0 +1,438 @@
+r"""Linear attention block by block, forward and backward: no array of features outlives its block.
+
+For queries :math:`q_t`, keys :math:`k_s` and rows :math:`\bar v_s = \omega_s [v_s, 1]`, with the 1 only if the sum of
+weights is needed, the passes compute
+
+.. math:: \bar o_t = \phi(q_t)^\top \bar S_t, \qquad \bar S_t = \sum_s \phi(k_s) \bar v_s^\top,
+
+over all keys, or over :math:`s \le t` in a causal pass. A causal pass may have gates :math:`g_t`. Within a chunk, with
+:math:`c_t = \sum_{r \le t} \log g_r`, key s has the factor :math:`e^{c_t - c_s}` for query t, hence
+:math:`\omega_s = (1 - g_s) e^{-c_s}`, and :math:`e^{c_t}` multiplies the output.
+
+Exponential features overflow or vanish for long queries and keys. A pass that is *scaled* stores :math:`\phi_i(k)
+e^{-M_i}`, where :math:`M_i` is the largest exponent of feature i so far, and gives :math:`M_i` back to the exponents of
+the queries, from which each row then subtracts its largest one. The latter cancels in the quotient of weighted sums and
+sums of weights. The sum of weights is at least 1 by construction, whatever the lengths of the keys.
+
+Chunks are scaled by the largest exponent in the whole chunk, so a later key could push earlier ones below the smallest
+number. A chunk where that can happen is halved, and its halves are looked at again.
+
+The backward pass computes features again. Its first scan repeats the forward sums and gives the gradients of queries;
+its second one runs from the end with :math:`T_t = \sum_{s \ge t} \phi(q_s) \bar\gamma_s^\top`, for gradients
+:math:`\bar\gamma` of :math:`\bar o`, and gives those of keys and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from skpapers.attention._feature_maps import FeatureMap
+
+BLOCK = 2**17  # features in one block: with their rows and sums they stay in the cache
+ROWS = (64, 512)  # of a block, at least and at most
+CHUNK = 64  # rows of a causal chunk
+EXPONENT_GAP = 40.0  # between keys of one chunk; what lies so far below the largest one may be lost
+DECAY_GAP = 25.0  # of the logarithms of gates in one chunk
+
+
+@dataclass
+class Pass:
+    """One call: its tensors, and the way features are computed.
+
+    Parameters
+    ----------
+    q, k, v : Tensor of shape (B, H, L, d), (B, H, S, d) and (B, H, S, e)
+        Queries, keys and values.
+
+    weight : Tensor of shape (B, H, S) or (B, 1, S), or None
+        Factors of the keys: 1 - gate, and 0 for padding.
+
+    log_gate : Tensor of shape (B, H, L) or None
+        Logarithms of the gates, 0 for padding.
+
+    padding : Tensor of shape (B, S) or None
+        True for keys that count for nothing.
+
+    feature_map : FeatureMap
+        The map, whose :meth:`FeatureMap.prepare` was applied already.
+
+    normalized : bool
+        Whether weighted sums are divided by the sums of weights.
+
+    scaled : bool
+        Whether exponents are scaled.
+
+    causal : bool
+        Whether query t sees the keys up to t.
+
+    chunk_size : int
+        Rows of a causal chunk.
+    """
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    weight: Tensor | None
+    log_gate: Tensor | None
+    padding: Tensor | None
+    feature_map: FeatureMap
+    normalized: bool
+    scaled: bool
+    causal: bool
+    chunk_size: int = CHUNK
+
+    def groups(self) -> Iterator[slice]:
+        """Return slices of the batch whose rows are processed together."""
+        B, H, L, _ = self.q.shape
+        rows = self.chunk_size if self.causal else max(L, self.k.shape[2])
+        size = max(1, BLOCK // (H * self.n_features * max(rows, 1)))
+        return (slice(start, min(start + size, B)) for start in range(0, B, size))
+
+    @property
+    def n_features(self) -> int:
+        return self.feature_map.n_features or self.q.shape[-1]
+
+    def group(self, batch: slice) -> Group:
+        """Return the part of some rows of the batch."""
+        return Group(self, batch)
+
+
+class Group:
+    """Some rows of the batch in one pass: n = rows times heads sequences, and the blocks of their tensors."""
+
+    def __init__(self, of: Pass, batch: slice) -> None:
+        self.of = of
+        self.batch = batch
+        self.n = (batch.stop - batch.start) * of.q.shape[1]
+        self.map = of.feature_map
+        self.W = self.map.of_heads(batch.stop - batch.start)
+        self.n_rows = max(ROWS[0], min(ROWS[1], BLOCK // (self.n * of.n_features)))
+
+    def blocks(self, x: Tensor) -> Iterator[slice]:
+        """Return the slices of the positions of x in which its features are computed."""
+        L = x.shape[2]
+        return (slice(start, min(start + self.n_rows, L)) for start in range(0, L, self.n_rows))
+
+    def tile(self, x: Tensor, rows: slice) -> Tensor:
+        """Return a block of x, of shape (B, H, L, d), as (n, r, d)."""
+        return x[self.batch, :, rows].reshape(self.n, -1, x.shape[-1])
+
+    def put(self, x: Tensor, rows: slice, block: Tensor) -> None:
+        """Store a block of shape (n, r, d) in x."""
+        target = x[self.batch, :, rows]
+        target.copy_(block.view(target.shape))
+
+    def scalars(self, x: Tensor, rows: slice) -> Tensor:
+        """Return a block of one number a position, of shape (B, H or 1, L), as (n, r, 1)."""
+        x = x[self.batch, :, rows]
+        return x.expand(-1, self.of.q.shape[1], -1).reshape(self.n, -1, 1)
+
+    def value_rows(self, rows: slice, decay: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Return the rows omega [v, 1] or omega v of a block, and omega of shape (n, r, 1), None for 1."""
+        v = self.tile(self.of.v, rows)
+        omega = None if self.of.weight is None else self.scalars(self.of.weight, rows)
+        if omega is not None and decay is not None:
+            omega = omega * torch.exp(-decay)
+        if not self.of.normalized:
+            return (v if omega is None else v * omega), omega
+        *shape, e = v.shape
+        extended = v.new_empty(*shape, e + 1)
+        extended[..., e:] = 1.0 if omega is None else omega
+        extended[..., :e] = v
+        if omega is not None:
+            extended[..., :e] *= omega
+        return extended, omega
+
+    def key_exponents(self, rows: slice) -> Tensor:
+        """Return the exponents of the keys of a block, -inf for padding."""
+        exponents = self.map.exponents(self.tile(self.of.k, rows), self.W, offset=True)
+        if self.of.padding is not None:
+            padding = self.of.padding[self.batch, None, rows].expand(-1, self.of.q.shape[1], -1)
+            exponents.masked_fill_(padding.reshape(self.n, -1, 1), -torch.inf)
+        return exponents
+
+    def keys(self, rows: slice, M: Tensor | None) -> Tensor:
+        """Return the features of the keys of a block, of shape (n, r, m)."""
+        if M is None:
+            return self.map.block(self.tile(self.of.k, rows), self.W)
+        return self.key_exponents(rows).sub_(M[:, None]).exp_()
+
+    def queries(self, rows: slice, M: Tensor | None) -> Tensor:
+        """Return the features of the queries of a block, of shape (n, r, m)."""
+        x = self.tile(self.of.q, rows)
+        # What depends on the row alone cancels in a quotient.
+        offset = not self.of.normalized
+        if M is None:
+            return self.map.block(x, self.W, offset=offset)
+        exponents = self.map.exponents(x, self.W, offset=offset).add_(M[:, None])
+        if self.of.normalized:
+            exponents.sub_(exponents.amax(-1, keepdim=True))
+        return exponents.exp_()
+
+    def outputs(self, extended: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the outputs of a block, and the reciprocals of the sums of weights if there are any."""
+        if not self.of.normalized:
+            return extended, None
+        inverse = reciprocals(extended[..., -1:], self.map.smallest_denominator)
+        return extended[..., :-1] * inverse, inverse
+
+    def output_gradients(
+        self, gradient: Tensor, out: Tensor, inverse: Tensor | None, decay: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients of the extended outputs of a block, and of the logarithm of their factor exp(c)."""
+        of_factor = (gradient * out).sum(-1, keepdim=True)
+        if inverse is None:
+            extended = gradient if decay is None else gradient * decay
+            return extended, of_factor
+        free = (inverse.abs() * self.map.smallest_denominator < 1.0).to(gradient.dtype)
+        extended = torch.cat([gradient * inverse, -of_factor * inverse * free], dim=-1)
+        return (extended if decay is None else extended.mul_(decay)), of_factor * (1.0 - free)
+
+
+def reciprocals(denominator: Tensor, smallest: float) -> Tensor:
+    """Return 1 / denominator, at most 1 / smallest in size; with smallest = 0 it is 0 for a denominator of 0."""
+    if smallest == 0.0:
+        return torch.where(denominator == 0.0, 0.0, 1.0 / denominator)
+    return 1.0 / torch.copysign(denominator.abs().clamp(min=smallest), denominator)
+
+
+@dataclass
+class Trace:
+    """What the backward pass needs of the forward pass of one group.
+
+    Parameters
+    ----------
+    S : Tensor of shape (n, m, e + 1) or (n, m, e)
+        The sums: at the end, or at the start of a causal pass.
+
+    M : Tensor of shape (n, m) or None
+        Scale of the exponents at the end.
+
+    chunks : list of slice
+        Rows of the causal chunks.
+
+    scales : list of Tensor of shape (n, m) or None
+        M of each chunk.
+
+    factors : list of Tensor of shape (n, m, 1) or (n, 1, 1), or None
+        What the sums are multiplied by before each chunk.
+    """
+
+    S: Tensor
+    M: Tensor | None
+    chunks: list[slice] = field(default_factory=list)
+    scales: list[Tensor | None] = field(default_factory=list)
+    factors: list[Tensor | None] = field(default_factory=list)
+
+
+# All keys for all queries --------------------------------------------------------------------------------------------
+
+
+def full_forward(group: Group, S: Tensor, M: Tensor | None, out: Tensor, inverse: Tensor | None) -> Trace:
+    """Fill the outputs of a group, and return the sums over the keys and those of the state S, M."""
+    for rows in group.blocks(group.of.k):
+        if M is None:
+            K = group.keys(rows, None)
+        else:
+            exponents = group.key_exponents(rows)
+            before = M
+            M = torch.maximum(M, exponents.amax(1))
+            S.mul_(torch.exp(before - M)[..., None])
+            K = exponents.sub_(M[:, None]).exp_()
+        v, _ = group.value_rows(rows)
+        S.baddbmm_(K.mT, v)
+    for rows in group.blocks(group.of.q):
+        y, reciprocal = group.outputs(torch.bmm(group.queries(rows, M), S))
+        group.put(out, rows, y)
+        if inverse is not None and reciprocal is not None:
+            group.put(inverse, rows, reciprocal)
+    return Trace(S, M)
+
+
+def full_backward(group: Group, trace: Trace, gradient: Tensor, out: Tensor, inverse: Tensor | None, to: Grads) -> None:
+    """Fill the gradients of a group."""
+    T = torch.zeros_like(trace.S)
+    for rows in group.blocks(group.of.q):
+        reciprocal = None if inverse is None else group.tile(inverse, rows)
+        gamma, _ = group.output_gradients(group.tile(gradient, rows), group.tile(out, rows), reciprocal, None)
+        Q = group.queries(rows, trace.M)
+        T.baddbmm_(Q.mT, gamma)
+        to.query(group, rows, Q, torch.bmm(gamma, trace.S.mT))
+    for rows in group.blocks(group.of.k):
+        K = group.keys(rows, trace.M)
+        v, omega = group.value_rows(rows)
+        to.key(group, rows, K, torch.bmm(v, T.mT))
+        to.value(group, rows, torch.bmm(K, T), omega, None)
+
+
+# Causal --------------------------------------------------------------------------------------------------------------
+
+
+def causal_forward(
+    group: Group, S: Tensor, M: Tensor | None, out: Tensor, inverse: Tensor | None
+) -> tuple[Trace, Tensor, Tensor | None]:
+    """Fill the outputs of a group; return its trace, the sums after the last row, and their scale."""
+    trace = Trace(S.clone(), M)
+    carried: Tensor | None = None  # factor of the sums that the gates of the chunk before give
+    L = group.of.q.shape[2]
+    size = group.of.chunk_size
+    pending = [slice(start, min(start + size, L)) for start in range(0, L, size)][::-1]
+    while pending:
+        rows = pending.pop()
+        decay = _decays(group, rows)
+        exponents = None if M is None else group.key_exponents(rows)
+        if rows.stop - rows.start > 1 and _unsafe(group, rows, exponents, M, decay):
+            middle = (rows.start + rows.stop) // 2
+            pending += [slice(middle, rows.stop), slice(rows.start, middle)]
+            continue
+        if exponents is None:
+            factor = carried
+            K = group.keys(rows, None)
+        else:
+            assert M is not None
+            before = M
+            M = torch.maximum(before, exponents.amax(1))
+            factor = torch.exp(before - M)[..., None]
+            K = exponents.sub_(M[:, None]).exp_()
+        if factor is not None:
+            S.mul_(factor)
+        trace.chunks.append(rows)
+        trace.scales.append(M)
+        trace.factors.append(factor)
+        Q = group.queries(rows, M)
+        v, _ = group.value_rows(rows, decay)
+        extended = torch.bmm(torch.bmm(Q, K.mT).tril_(), v).baddbmm_(Q, S)
+        if decay is not None and _outer_decay(group):
+            extended.mul_(torch.exp(decay))
+        y, reciprocal = group.outputs(extended)
+        group.put(out, rows, y)
+        if inverse is not None and reciprocal is not None:
+            group.put(inverse, rows, reciprocal)
+        S.baddbmm_(K.mT, v)
+        if decay is not None:
+            if M is None:
+                carried = torch.exp(decay[:, -1:])
+            else:
+                M = M + decay[:, -1]
+    if carried is not None:
+        S.mul_(carried)
+    return trace, S, M
+
+
+def _decays(group: Group, rows: slice) -> Tensor | None:
+    """Return c of shape (n, r, 1): sums of the logarithms of the gates from the first row of a chunk."""
+    return None if group.of.log_gate is None else group.scalars(group.of.log_gate, rows).cumsum(1)
+
+
+def _outer_decay(group: Group) -> bool:
+    """Return whether outputs need the factor exp(c_t); in a quotient of scaled sums it cancels."""
+    return not (group.of.normalized and group.of.scaled)
+
+
+def _unsafe(group: Group, rows: slice, exponents: Tensor | None, M: Tensor | None, decay: Tensor | None) -> bool:
+    """Return whether one scale for a whole chunk could push its first rows below the smallest number."""
+    if decay is not None and bool((decay[:, -1] < -DECAY_GAP).any()):
+        return True
+    if exponents is None or M is None:
+        return False
+    first = exponents[:, 0]
+    if group.of.padding is not None:
+        valid = ~group.of.padding[group.batch, rows]
+        index = valid.to(torch.uint8).argmax(1).repeat_interleave(group.of.q.shape[1])
+        first = exponents[torch.arange(group.n, device=index.device), index]
+    least = torch.maximum(M, first)
+    return bool((torch.maximum(M, exponents.amax(1)) - least > EXPONENT_GAP).any())
+
+
+def causal_backward(
+    group: Group, trace: Trace, gradient: Tensor, out: Tensor, inverse: Tensor | None, to: Grads
+) -> None:
+    """Fill the gradients of a group: queries in a scan from the start, keys and values in one from the end."""
+
+    def row_gradients(rows: slice, decay: Tensor | None) -> tuple[Tensor, Tensor]:
+        reciprocal = None if inverse is None else group.tile(inverse, rows)
+        factor = torch.exp(decay) if decay is not None and _outer_decay(group) else None
+        return group.output_gradients(group.tile(gradient, rows), group.tile(out, rows), reciprocal, factor)
+
+    S = trace.S.clone()
+    for rows, M, factor in zip(trace.chunks, trace.scales, trace.factors, strict=True):
+        if factor is not None:
+            S.mul_(factor)
+        decay = _decays(group, rows)
+        K = group.keys(rows, M)
+        v, _ = group.value_rows(rows, decay)
+        gamma, of_factor = row_gradients(rows, decay)
+        weights = torch.bmm(gamma, v.mT).tril_()
+        to.query(group, rows, group.queries(rows, M), torch.bmm(weights, K).baddbmm_(gamma, S.mT))
+        to.factor(group, rows, of_factor)
+        S.baddbmm_(K.mT, v)
+    T = torch.zeros_like(S)
+    for rows, M, factor in zip(trace.chunks[::-1], trace.scales[::-1], trace.factors[::-1], strict=True):
+        decay = _decays(group, rows)
+        Q = group.queries(rows, M)
+        K = group.keys(rows, M)
+        v, omega = group.value_rows(rows, decay)
+        gamma, _ = row_gradients(rows, decay)
+        weights = torch.bmm(Q, K.mT).tril_()
+        to.value(group, rows, torch.bmm(weights.mT, gamma).baddbmm_(K, T), omega, decay)
+        weights = torch.bmm(gamma, v.mT).tril_()
+        to.key(group, rows, K, torch.bmm(weights.mT, Q).baddbmm_(v, T.mT))
+        T.baddbmm_(Q.mT, gamma)
+        if factor is not None:
+            T.mul_(factor)
+
+
+class Grads:
+    """The gradients of one call, filled block by block."""
+
+    def __init__(self, of: Pass) -> None:
+        self.of = of
+        self.q = torch.empty_like(of.q)
+        self.k = torch.empty_like(of.k)
+        self.v = torch.empty_like(of.v)
+        heads = (*of.k.shape[:3], 1)
+        self.weight = None if of.weight is None else of.k.new_empty(heads)
+        # Row by row, what the gradient of the sums c of the logarithms of gates is.
+        self.c = None if of.log_gate is None else of.k.new_empty(heads)
+
+    def query(self, group: Group, rows: slice, phi: Tensor, gradient: Tensor) -> None:
+        offset = not self.of.normalized
+        x = group.tile(self.of.q, rows)
+        group.put(self.q, rows, group.map.block_backward(x, group.W, phi, gradient, offset=offset))
+
+    def key(self, group: Group, rows: slice, phi: Tensor, gradient: Tensor) -> None:
+        x = group.tile(self.of.k, rows)
+        group.put(self.k, rows, group.map.block_backward(x, group.W, phi, gradient))
+
+    def value(self, group: Group, rows: slice, gradient: Tensor, omega: Tensor | None, decay: Tensor | None) -> None:
+        v = group.tile(self.of.v, rows)
+        e = v.shape[-1]
+        of_value = gradient[..., :e]
+        group.put(self.v, rows, of_value if omega is None else of_value * omega)
+        if self.weight is None or omega is None:
+            return
+        of_omega = (of_value * v).sum(-1, keepdim=True)
+        if self.of.normalized:
+            of_omega += gradient[..., e:]
+        group.put(self.weight, rows, of_omega if decay is None else of_omega * torch.exp(-decay))
+        if self.c is not None:
+            self.c[group.batch, :, rows] -= (of_omega * omega).view(-1, self.of.q.shape[1], v.shape[1], 1)
+
+    def factor(self, group: Group, rows: slice, gradient: Tensor) -> None:
+        if self.c is not None:
+            group.put(self.c, rows, gradient)
+
+    def of_log_gate(self) -> Tensor | None:
+        """Return the gradient of the logarithms of gates: each is in all sums from its row on."""
+        return None if self.c is None else self.c[..., 0].flip(-1).cumsum(-1).flip(-1)
+
+    def of_weight(self) -> Tensor | None:
+        """Return the gradient of the factors of keys, summed over heads that share them."""
+        if self.weight is None or self.of.weight is None:
+            return None
+        gradient = self.weight[..., 0]
+        return gradient if self.of.weight.shape[1] > 1 else gradient.sum(1, keepdim=True)

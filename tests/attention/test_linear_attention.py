@@ -1,0 +1,405 @@
+"""Linear attention against a loop over positions, for every combination of its parameters."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from skpapers.attention import LinearAttentionState, linear_attention
+from skpapers.attention._linear_attention_passes import Pass
+from skpapers.attention._performer import GeneralizedFeatures, PositiveFeatures
+from skpapers.attention._random_feature_attention import ArcCosineFeatures, FourierFeatures
+
+HEADS = 2
+DIMS = 5
+MAPS = {
+    "none": lambda dtype: None,
+    "positive": lambda dtype: PositiveFeatures(DIMS, 7, dtype=dtype),
+    "hyperbolic": lambda dtype: PositiveFeatures(DIMS, 8, hyperbolic=True, dtype=dtype),
+    "relu": lambda dtype: GeneralizedFeatures(DIMS, 6, "relu", dtype=dtype),
+    "sigmoid": lambda dtype: GeneralizedFeatures(DIMS, 6, "sigmoid", dtype=dtype),
+    "softplus": lambda dtype: GeneralizedFeatures(DIMS, 6, "softplus", dtype=dtype),
+    "fourier": lambda dtype: FourierFeatures(DIMS, 6, HEADS, sigma=0.7, dtype=dtype),
+    "arccos": lambda dtype: ArcCosineFeatures(DIMS, 6, HEADS, dtype=dtype),
+}
+
+
+def feature_map(name, dtype=torch.float64):
+    made = MAPS[name](dtype)
+    if made is not None:
+        made.draw(np.random.RandomState(3))
+    return made
+
+
+def data(L, S=None, B=3, dtype=torch.float64, scale=1.0, seed=0, values=4):
+    """Return queries, keys and values; keys and queries are positive, so that sums of features are not near zero."""
+    g = torch.Generator().manual_seed(seed)
+    S = L if S is None else S
+    q, k = (scale * torch.rand(B, HEADS, n, DIMS, generator=g, dtype=torch.float64) for n in (L, S))
+    v = torch.randn(B, HEADS, S, values, generator=g, dtype=torch.float64)
+    return tuple(x.to(dtype) for x in (q, k, v))
+
+
+def gates(L, B=3, dtype=torch.float64, low=0.2):
+    g = torch.Generator().manual_seed(9)
+    return (low + (1.0 - low) * torch.rand(B, HEADS, L, generator=g, dtype=torch.float64)).to(dtype)
+
+
+def padding(S, B=3):
+    """Return a mask: a row without padding, one padded in front and at the end, and one of padding only."""
+    mask = torch.zeros(B, S, dtype=torch.bool)
+    mask[1, S // 2 + 1 :] = True
+    mask[1, 0] = S > 1
+    mask[2] = True
+    return mask
+
+
+def loop(q, k, v, phi=None, causal=False, mask=None, gate=None, normalizer="sum", smallest=0.0):
+    """Return attention in float64, position by position, from the definition."""
+    q, k = (x.double() if phi is None else phi(x.double()) for x in (q, k))
+    v = v.double()
+    B, H, L, _ = q.shape
+    out = torch.zeros(B, H, L, v.shape[-1], dtype=torch.float64)
+    for b, h in itertools.product(range(B), range(H)):
+        S = torch.zeros(k.shape[-1], v.shape[-1], dtype=torch.float64)
+        z = torch.zeros(k.shape[-1], dtype=torch.float64)
+        n = 0
+        for t in range(L):
+            for s in range(t, t + 1) if causal else range(k.shape[2] if t == 0 else 0):
+                if mask is not None and mask[b, s]:
+                    continue
+                g = torch.tensor(0.0) if gate is None else gate[b, h, s].double()
+                keep = 1.0 if gate is None else g
+                S = keep * S + (1.0 - g) * torch.outer(k[b, h, s], v[b, h, s])
+                z = keep * z + (1.0 - g) * k[b, h, s]
+                n += 1
+            total = q[b, h, t] @ z
+            if n == 0 or (normalizer == "sum" and total == 0.0):  # no key counts, or all features of q are zero
+                continue
+            if smallest:
+                total = torch.copysign(total.abs().clamp(min=smallest), total)
+            divisor = {"sum": total, "count": float(n), None: 1.0}[normalizer]
+            out[b, h, t] = q[b, h, t] @ S / divisor
+    return out
+
+
+COMBINATIONS = [
+    (causal, masked, gated, normalizer)
+    for causal, masked, gated in (
+        (False, False, False),
+        (False, True, False),
+        *itertools.product([True], [False, True], [False, True]),
+    )
+    for normalizer in ("sum", "count", None)
+]
+
+
+@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize(("causal", "masked", "gated", "normalizer"), COMBINATIONS)
+def test_it_is_the_loop(name, causal, masked, gated, normalizer):
+    L = 13
+    phi = feature_map(name)
+    smallest = 1e-3 if name == "fourier" else 0.0
+    q, k, v = data(L)
+    mask = padding(L) if masked else None
+    gate = gates(L) if gated else None
+    expected = loop(q, k, v, phi, causal, mask, gate, normalizer, smallest)
+    found = {}
+    for dtype, chunk_size in itertools.product((torch.float64, torch.float32), (None, 1, 4)):
+        cast = feature_map(name, dtype)
+        found[dtype, chunk_size] = linear_attention(
+            *(x.to(dtype) for x in (q, k, v)),
+            feature_map=cast,
+            causal=causal,
+            key_padding_mask=mask,
+            gate=None if gate is None else gate.to(dtype),
+            normalizer=normalizer,
+            chunk_size=chunk_size,
+        )
+    for (dtype, _), out in found.items():
+        assert out.dtype == dtype
+        limit = 1e-10 if dtype == torch.float64 else 2e-5
+        torch.testing.assert_close(out.double(), expected, rtol=limit, atol=limit)
+
+
+@pytest.mark.parametrize("name", ["positive", "relu", "fourier"])
+@pytest.mark.parametrize(
+    ("masked", "gated", "normalizer"), [(False, False, "sum"), (True, True, "sum"), (True, False, "count")]
+)
+def test_streaming_continues_a_causal_pass(name, masked, gated, normalizer):
+    """Parts of 5, 1 and 7 positions, with a state that is saved and loaded between them."""
+    L = 13
+    phi = feature_map(name)
+    q, k, v = data(L)
+    mask = padding(L) if masked else None
+    gate = gates(L) if gated else None
+    kwargs = {"feature_map": phi, "causal": True, "normalizer": normalizer}
+    whole, end = linear_attention(q, k, v, key_padding_mask=mask, gate=gate, return_state=True, **kwargs)
+    state = None
+    parts = []
+    for rows in (slice(0, 5), slice(5, 6), slice(6, 13)):
+        before = pickle.dumps(state)
+        out, after = linear_attention(
+            *(x[:, :, rows] for x in (q, k, v)),
+            key_padding_mask=None if mask is None else mask[:, rows],
+            gate=None if gate is None else gate[:, :, rows],
+            state=state,
+            return_state=True,
+            **kwargs,
+        )
+        assert pickle.dumps(state) == before  # a step is pure
+        state = pickle.loads(pickle.dumps(after))
+        parts.append(out)
+    torch.testing.assert_close(torch.cat(parts, dim=2), whole, rtol=1e-10, atol=1e-12)
+    for ours, theirs in zip(state, end, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_a_state_of_other_keys_and_all_queries():
+    """Without `causal`, keys can be added in parts, and every query sees all of them."""
+    phi = feature_map("positive")
+    q, k, v = data(6, 11)
+    expected = linear_attention(q, k, v, feature_map=phi)
+    _, state = linear_attention(q[:, :, :1], k[:, :, :4], v[:, :, :4], feature_map=phi, return_state=True)
+    found = linear_attention(q, k[:, :, 4:], v[:, :, 4:], feature_map=phi, state=state)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("name", [*MAPS, "positive, scaled", "hyperbolic, scaled"])
+@pytest.mark.parametrize(("causal", "masked", "gated", "normalizer"), COMBINATIONS)
+def test_gradients(name, causal, masked, gated, normalizer, monkeypatch):
+    """Along random directions, which is a hundred times faster than entry by entry."""
+    name, *scaled = name.split(", ")
+    if scaled:
+        monkeypatch.setattr(PositiveFeatures, "is_small", lambda self, q, k: False)
+    L = 5
+    phi = feature_map(name)
+    q, k, v = (x.requires_grad_() for x in data(L, B=3, values=2))
+    gate = gates(L).requires_grad_() if gated else None
+    mask = padding(L) if masked else None
+
+    def function(q, k, v, gate):
+        return linear_attention(
+            q,
+            k,
+            v,
+            feature_map=phi,
+            causal=causal,
+            key_padding_mask=mask,
+            gate=gate,
+            normalizer=normalizer,
+            chunk_size=2,
+        )
+
+    assert torch.autograd.gradcheck(function, (q, k, v, gate), atol=1e-6, fast_mode=True)
+
+
+@pytest.mark.parametrize("kind", ["full", "causal", "gated"])
+def test_gradients_of_many_blocks_and_groups(kind, monkeypatch):
+    """Small blocks: several groups of the batch, several blocks of rows, one gradient."""
+    L = 23
+    causal = kind != "full"
+    phi = feature_map("positive")
+    inputs = [*data(L), *([gates(L)] if kind == "gated" else [])]
+    found = []
+    for block in (2**17, 200):
+        monkeypatch.setattr("skpapers.attention._linear_attention_passes.BLOCK", block)
+        monkeypatch.setattr("skpapers.attention._linear_attention_passes.ROWS", (3, 512))
+        tracked = [x.clone().requires_grad_() for x in inputs]
+        gate = tracked[3] if kind == "gated" else None
+        out = linear_attention(*tracked[:3], feature_map=phi, causal=causal, gate=gate, chunk_size=6)
+        out.square().sum().backward()
+        found.append([out, *(x.grad for x in tracked)])
+    problem = Pass(*inputs[:3], None, None, None, phi, True, False, causal)
+    assert len(list(problem.groups())) > 1
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_two_backward_passes_of_one_graph():
+    q, k, v = (x.requires_grad_() for x in data(9))
+    out = linear_attention(q, k, v, feature_map=feature_map("positive"), causal=True, chunk_size=4)
+    first = torch.autograd.grad(out.sum(), (q, k, v), retain_graph=True)
+    second = torch.autograd.grad(out.sum(), (q, k, v))
+    for ours, theirs in zip(first, second, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+# Long queries and keys ---------------------------------------------------------------------------------------------
+
+
+def long_rows(L, length, d=16, seed=0, dtype=torch.float32):
+    g = torch.Generator().manual_seed(seed)
+    q, k, v = (torch.randn(2, HEADS, L, d, generator=g, dtype=torch.float64) for _ in range(3))
+    q, k = (length * x / x.norm(dim=-1, keepdim=True) for x in (q, k))
+    return tuple(x.to(dtype) for x in (q, k, v))
+
+
+def long_map(d=16, m=40, dtype=torch.float32):
+    phi = PositiveFeatures(d, m, dtype=dtype)
+    phi.draw(np.random.RandomState(0))
+    return phi
+
+
+@pytest.mark.parametrize("length", [1e-3, 3.0, 10.0, 30.0, 100.0])
+@pytest.mark.parametrize(("causal", "gated"), [(False, False), (True, False), (True, True)])
+def test_float32_is_right_for_long_queries_and_keys(length, causal, gated):
+    """Against float64, where logarithms of features are summed by logsumexp."""
+    L = 70
+    q, k, v = long_rows(L, length)
+    gate = gates(L, B=2, dtype=torch.float32, low=0.6) if gated else None
+    out = linear_attention(q, k, v, feature_map=long_map(), causal=causal, gate=gate)
+    assert torch.isfinite(out).all()
+    W = long_map().projection.double()
+    qs, ks = (x.double() for x in (q, k))
+    of_q = qs @ W.mT
+    of_k = ks @ W.mT - 0.5 * ks.square().sum(-1, keepdim=True) / 4.0
+    logits = torch.logsumexp(of_q[:, :, :, None] + of_k[:, :, None], dim=-1)
+    if causal:
+        logits = logits.masked_fill(torch.ones(L, L, dtype=torch.bool).triu(1), -torch.inf)
+    if gated:
+        c = gate.double().log().cumsum(-1)
+        logits = logits + c[..., :, None] - c[..., None, :] + (1.0 - gate.double()).log()[..., None, :]
+    expected = torch.softmax(logits, dim=-1) @ v.double()
+    # Exponents of size 100 have errors of 1e-5 in float32.
+    torch.testing.assert_close(out.double(), expected, rtol=0, atol=1e-6 * max(10.0, 3.0 * length * length / 4.0))
+
+
+@pytest.mark.parametrize("length", [1.0, 30.0])
+@pytest.mark.parametrize("last", ["short", "long", "very long"])
+@pytest.mark.parametrize("L", [1, 5, 64, 65, 130])
+def test_the_last_key_moves_no_earlier_output(length, last, L):
+    q, k, v = long_rows(L, length)
+    phi = long_map()
+    before = linear_attention(q, k, v, feature_map=phi, causal=True)
+    changed = k.clone()
+    changed[:, :, -1] = {"short": 0.0, "long": 30.0, "very long": 1e4}[last]
+    values = v.clone()
+    values[:, :, -1] = 1e3
+    after = linear_attention(q, changed, values, feature_map=phi, causal=True)
+    limit = 1e-5 if length == 1.0 else 2e-4  # of float32 exponents, not of the change
+    torch.testing.assert_close(after[:, :, :-1], before[:, :, :-1], rtol=0, atol=limit)
+
+
+def test_a_chunk_whose_keys_differ_too_much_is_halved():
+    """Short keys after long ones: with one scale for the chunk the first outputs would be 0 / 0."""
+    q, k, v = long_rows(64, 1.0)
+    k[:, :, :40] *= 60.0
+    phi = long_map()
+    out = linear_attention(q, k, v, feature_map=phi, causal=True)
+    parts = linear_attention(q, k, v, feature_map=phi, causal=True, chunk_size=1)
+    torch.testing.assert_close(out, parts, rtol=0, atol=1e-3)
+    torch.testing.assert_close(out[:, :, 0], v[:, :, 0])
+    assert torch.isfinite(out).all()
+
+
+def test_a_stream_whose_keys_become_long():
+    """The state has no scale at first, and then one."""
+    q, k, v = long_rows(40, 1.0)
+    k[:, :, 20:] *= 50.0
+    phi = long_map()
+    whole = linear_attention(q, k, v, feature_map=phi, causal=True)
+    state = None
+    parts = []
+    for t in range(40):
+        out, state = linear_attention(
+            *(x[:, :, t : t + 1] for x in (q, k, v)), feature_map=phi, causal=True, state=state, return_state=True
+        )
+        parts.append(out)
+    torch.testing.assert_close(torch.cat(parts, dim=2), whole, rtol=0, atol=1e-5)
+
+
+# Edge cases --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("name", ["positive", "fourier", "relu"])
+def test_rows_of_padding_only_are_zero(name, causal):
+    q, k, v = (x.requires_grad_() for x in data(9))
+    mask = torch.ones(3, 9, dtype=torch.bool)
+    out = linear_attention(q, k, v, feature_map=feature_map(name), causal=causal, key_padding_mask=mask)
+    assert not out.any()
+    out.sum().backward()
+    for x in (q, k, v):
+        assert not x.grad.any()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("name", ["positive", "fourier", "relu"])
+def test_padded_keys_count_for_nothing(name, causal):
+    q, k, v = data(30, B=1, dtype=torch.float32)
+    phi = feature_map(name, torch.float32)
+    alone = linear_attention(q[:, :, :17], k[:, :, :17], v[:, :, :17], feature_map=phi, causal=causal)
+    mask = torch.arange(30)[None] >= 17
+    k[:, :, 17:] *= 1e3
+    padded = linear_attention(q, k, v, feature_map=phi, causal=causal, key_padding_mask=mask)
+    torch.testing.assert_close(padded[:, :, :17], alone, rtol=0, atol=1e-6)
+
+
+def test_no_rows_and_no_positions():
+    phi = feature_map("positive")
+    q, k, v = data(4, B=0)
+    assert linear_attention(q, k, v, feature_map=phi).shape == (0, HEADS, 4, 4)
+    q, k, v = data(0)
+    assert linear_attention(q, k, v, feature_map=phi, causal=True).shape == (3, HEADS, 0, 4)
+
+
+def test_strides_and_a_function_for_a_map():
+    q, k, v = data(12)
+    expected = linear_attention(q, k, v, feature_map=torch.exp, causal=True)
+    strided = [x.permute(3, 2, 0, 1).contiguous().permute(2, 3, 1, 0) for x in (q, k, v)]
+    torch.testing.assert_close(linear_attention(*strided, feature_map=torch.exp, causal=True), expected)
+    torch.testing.assert_close(expected, loop(q, k, v, torch.exp, causal=True))
+
+
+def test_gates_of_exactly_zero_and_one():
+    q, k, v = (x.requires_grad_() for x in data(6))
+    gate = gates(6)
+    gate[:, :, 2] = 0.0
+    gate[:, :, 3] = 1.0
+    gate.requires_grad_()
+    out = linear_attention(q, k, v, feature_map=feature_map("positive"), causal=True, gate=gate)
+    torch.testing.assert_close(out, loop(q, k, v, feature_map("positive"), True, None, gate), rtol=1e-8, atol=1e-8)
+    out.sum().backward()
+    assert all(torch.isfinite(x.grad).all() for x in (q, k, v, gate))
+
+
+def test_the_global_generator_and_the_inputs_are_untouched():
+    state = torch.get_rng_state()
+    inputs = data(20)
+    before = [x.clone() for x in inputs]
+    linear_attention(*inputs, feature_map=feature_map("fourier"), causal=True)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(x, y) for x, y in zip(inputs, before, strict=True))
+
+
+def test_the_state_is_a_named_tuple():
+    q, k, v = data(5)
+    _, state = linear_attention(q, k, v, feature_map=feature_map("positive"), causal=True, return_state=True)
+    assert isinstance(state, LinearAttentionState)
+    assert state.S.shape == (3, HEADS, 7, 4)
+    assert state.z.shape == state.log_scale.shape == (3, HEADS, 7)
+    torch.testing.assert_close(state.n_keys, torch.full((3,), 5.0, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"normalizer": "mean"}, "normalizer must be"),
+        ({"gate": torch.ones(3, HEADS, 6)}, "gate needs causal=True"),
+        ({"gate": torch.ones(3, 6), "causal": True}, r"gate must have shape \(3, 2, 6\)"),
+        ({"key_padding_mask": torch.ones(3, 6)}, "key_padding_mask must be boolean"),
+        ({"key_padding_mask": torch.ones(3, 5, dtype=torch.bool)}, r"of shape \(3, 6\)"),
+        ({"chunk_size": 0}, "chunk_size must be"),
+        ({"q": torch.ones(3, 6, 5)}, "4 dimensions"),
+        ({"q": torch.ones(3, HEADS, 4, DIMS), "causal": True}, "as many keys as queries, got 6 and 4"),
+        ({"k": torch.ones(3, HEADS, 6, 3)}, r"k must have shape \(3, 2, S, 5\)"),
+        ({"v": torch.ones(3, HEADS, 5, 3)}, "v must have shape"),
+    ],
+)
+def test_wrong_arguments(change, message):
+    q, k, v = data(6)
+    with pytest.raises(ValueError, match=message):
+        linear_attention(**({"q": q, "k": k, "v": v} | change))
