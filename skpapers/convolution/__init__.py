@@ -1,0 +1,24 @@
+"""Convolutional networks for images and series: blind spots from padding, and the rows that they need."""
+
+from skpapers.convolution._foveation import (
+    FeatureMapBias,
+    KernelAsymmetry,
+    effective_receptive_field,
+    feature_map_bias,
+    foveation_map,
+    kernel_asymmetry,
+)
+from skpapers.convolution._padding_report import LayerPadding, PaddingReport, padding_report, valid_image_sizes
+
+__all__ = [
+    "FeatureMapBias",
+    "KernelAsymmetry",
+    "LayerPadding",
+    "PaddingReport",
+    "effective_receptive_field",
+    "feature_map_bias",
+    "foveation_map",
+    "kernel_asymmetry",
+    "padding_report",
+    "valid_image_sizes",
+]
