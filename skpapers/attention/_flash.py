@@ -14,16 +14,16 @@ Step                                                    Function, and the one th
 ======================================================  ==============================================
 K'^T V of each chunk                                    :func:`chunk_sums`, :func:`chunk_sums_backward`
 S of each chunk                                         :func:`linear_states`, :func:`linear_states_backward`
-Y of each chunk                                         :func:`chunk_outputs`, :func:`chunk_outputs_backward`
+O of each chunk                                         :func:`chunk_attention`, :func:`chunk_outputs_backward`
 ======================================================  ==============================================
 
-A forward pass stores nothing but its inputs and S. The backward pass computes the rest again, some chunks at a time. So
-the memory of a training step is that of the projections, and scores stay in the cache.
+A training step stores X' W_in, O and S, and computes the rest again, some chunks at a time: its memory is that of the
+projections, and scores stay in the cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from skpapers.attention._gated_unit import attention_function, attention_slope, toeplitz, toeplitz_backward
+from skpapers.attention._gated_unit import attention_function, attention_slope
 
 QUAD_Q, LIN_Q, QUAD_K, LIN_K = range(4)  # rows of gamma and beta
 BLOCK_NUMBERS = 2**20  # of the chunks that are computed at a time
@@ -68,7 +68,7 @@ class Chunks:
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters that act on chunks; `bias` has 2 C - 1 numbers, or is None."""
+    """The parameters that act on chunks; `bias` is the (C, C) matrix of the position bias, or None."""
 
     gamma: Tensor
     beta: Tensor
@@ -77,8 +77,9 @@ class Parameters:
     out_bias: Tensor
 
     @property
-    def d_inner(self) -> int:
-        return self.out_weight.shape[1]
+    def widths(self) -> tuple[int, int, int]:
+        """Widths of U, V and Z."""
+        return self.out_weight.shape[1], self.out_weight.shape[1], self.gamma.shape[1]
 
     def zeros(self) -> Parameters:
         """Return zeros of the same shapes."""
@@ -93,30 +94,49 @@ class Parameters:
         return torch.addcmul(self.beta[row], z, self.gamma[row])
 
 
+def flash(hidden: Tensor, p: Parameters, chunks: Chunks) -> Tensor:
+    """Return Y of all chunks, (B, G, C, d), from X' W_in, (B, G, C, 2 e + s), which may be overwritten."""
+    if torch.is_grad_enabled():
+        return FlashBranch.apply(hidden, p.gamma, p.beta, p.bias, p.out_weight, p.out_bias, chunks)
+    return outputs(F.silu(hidden, inplace=True), p, chunks)[0]
+
+
+def outputs(units: Tensor, p: Parameters, chunks: Chunks, attended: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return Y of all chunks and S, from U, V and Z side by side, (B, G, C, 2 e + s); write O into `attended`."""
+    batch, n_chunks, width, _ = units.shape
+    e, _, s = p.widths
+    sums = units.new_empty(batch, n_chunks, s, e)
+    blocks = list(chunk_blocks(units, p))
+    for block in blocks:
+        sums[block] = chunk_sums(units[block], p, at(chunks.valid, block))
+    states = linear_states(sums, chunks, width)
+    y = units.new_empty(batch, n_chunks, width, len(p.out_weight))
+    for block in blocks:
+        gated = chunk_attention(units[block], states_at(states, block), p, chunks, at(chunks.valid, block))
+        if attended is not None:
+            attended[block] = gated
+        gated.mul_(units[block][..., :e])
+        torch.addmm(p.out_bias, gated.flatten(0, 2), p.out_weight.T, out=y[block].flatten(0, 2))
+    return y, states
+
+
 class FlashBranch(torch.autograd.Function):
-    """Y of all chunks, (B, G, C, d), from X' W_in before SiLU, (B, G, C, 2 e + s), and the fields of `Parameters`."""
+    """The function :func:`flash`, whose backward pass computes scores again."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, *arguments: Any) -> Tensor:
         *parameters, chunks = arguments
         p = Parameters(*parameters)
-        batch, n_chunks, width, _ = hidden.shape
-        sums = hidden.new_empty(batch, n_chunks, p.gamma.shape[1], p.d_inner)
-        blocks = list(chunk_blocks(hidden, p))
-        for block in blocks:
-            sums[block] = chunk_sums(hidden[block], p, at(chunks.valid, block))
-        states = linear_states(sums, chunks, width)
-        y = hidden.new_empty(batch, n_chunks, width, len(p.out_weight))
-        for block in blocks:
-            chunk_outputs(hidden[block], states_at(states, block), p, chunks, at(chunks.valid, block), y[block])
-        ctx.save_for_backward(hidden, states, *parameters)
+        attended = hidden.new_empty(*hidden.shape[:3], p.widths[0])
+        y, states = outputs(F.silu(hidden), p, chunks, attended)
+        ctx.save_for_backward(hidden, attended, states, *parameters)
         ctx.chunks = chunks
         return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, states, *parameters = ctx.saved_tensors
+        hidden, attended, states, *parameters = ctx.saved_tensors
         p = Parameters(*parameters)
         chunks = ctx.chunks
         gradients = p.zeros()
@@ -126,8 +146,8 @@ class FlashBranch(torch.autograd.Function):
         blocks = list(chunk_blocks(hidden, p))
         for block in blocks:
             dstates[block] = chunk_outputs_backward(
-                hidden[block], states_at(states, block), dy[block], p, chunks, at(chunks.valid, block), dhidden[block],
-                gradients,
+                hidden[block], attended[block], states_at(states, block), dy[block], p, chunks,
+                at(chunks.valid, block), dhidden[block], gradients,
             )  # fmt: skip
         dsums = linear_states_backward(dstates, chunks, hidden.shape[2])
         for block in blocks:
@@ -145,7 +165,7 @@ Block = tuple[slice, slice]
 def chunk_blocks(hidden: Tensor, p: Parameters) -> Iterator[Block]:
     """Yield rows and chunks that are computed at a time: chunks of one row, or all chunks of some rows."""
     batch, n_chunks, width, n_hidden = hidden.shape
-    numbers = width * (2 * n_hidden + 3 * p.d_inner + 4 * p.gamma.shape[1] + 2 * width)
+    numbers = width * (n_hidden + width)
     at_a_time = max(1, BLOCK_NUMBERS // numbers)
     rows = max(1, at_a_time // n_chunks)
     for row in range(0, batch, rows):
@@ -170,19 +190,19 @@ def product(x: Tensor, states: Tensor) -> Tensor:
     return (x.flatten(1, 2) @ states[:, 0]).unflatten(1, x.shape[1:3])
 
 
-def chunk_sums(hidden: Tensor, p: Parameters, valid: Tensor | None) -> Tensor:
+def chunk_sums(units: Tensor, p: Parameters, valid: Tensor | None) -> Tensor:
     """Return K'^T V of chunks, (r, g, s, e)."""
-    v, z = F.silu(hidden[..., p.d_inner :]).split((p.d_inner, p.gamma.shape[1]), -1)
+    _, v, z = units.split(p.widths, -1)
     k = p.use(z, LIN_K)
-    return (k if valid is None else k * valid[..., None]).mT @ v
+    return (k if valid is None else k.mul_(valid[..., None])).mT @ v
 
 
 def chunk_sums_backward(
     hidden: Tensor, dsums: Tensor, p: Parameters, valid: Tensor | None, dhidden: Tensor, gradients: Parameters
 ) -> None:
     """Add the gradient of sums to that of U, V and Z in `dhidden`, and replace it by the one of `hidden`."""
-    e = p.d_inner
-    v, z = F.silu(hidden[..., e:]).split((e, p.gamma.shape[1]), -1)
+    e, _, s = p.widths
+    v, z = F.silu(hidden[..., e:]).split((e, s), -1)
     k = p.use(z, LIN_K)
     dk = product(v, dsums.mT)
     if valid is not None:
@@ -217,45 +237,56 @@ def keys_before(chunks: Chunks, like: Tensor, width: int) -> Tensor:
 
 
 def linear_states(sums: Tensor, chunks: Chunks, width: int) -> Tensor:
-    """Return S of chunks of `width` positions, (B, G, s, e), or (B, 1, s, e) if it is the same for all of them."""
+    """Return S of chunks of `width` positions, (B, G, s, e), or (B, 1, s, e) if it is the same for all of them.
+
+    The sums are overwritten.
+    """
+    divisor = keys_before(chunks, sums, width)
     if not chunks.causal:
-        return sums.sum(1, keepdim=True) / keys_before(chunks, sums, width)
-    before = torch.zeros_like(sums)
-    torch.cumsum(sums[:, :-1], 1, out=before[:, 1:])
-    return before.div_(keys_before(chunks, sums, width))
+        return sums.sum(1, keepdim=True).div_(divisor)
+    shift_sums(sums, range(sums.shape[1]))
+    return sums.div_(divisor)
 
 
 def linear_states_backward(dstates: Tensor, chunks: Chunks, width: int) -> Tensor:
-    """Return the gradient of `sums` from that of S, which has an entry for each chunk."""
+    """Return the gradient of `sums` from that of S, which has an entry for each chunk and is overwritten."""
+    divisor = keys_before(chunks, dstates, width)
     if not chunks.causal:
-        return dstates.sum(1, keepdim=True) / keys_before(chunks, dstates, width)
-    scaled = dstates / keys_before(chunks, dstates, width)
-    return scaled.flip(1).cumsum(1).flip(1).sub_(scaled)
+        return dstates.sum(1, keepdim=True).div_(divisor)
+    dstates.div_(divisor)
+    shift_sums(dstates, reversed(range(dstates.shape[1])))
+    return dstates
 
 
-def chunk_outputs(
-    hidden: Tensor, states: Tensor, p: Parameters, chunks: Chunks, valid: Tensor | None, y: Tensor
-) -> None:
-    """Write Y of chunks, (r, g, C, d)."""
-    u, v, z = F.silu(hidden).split((p.d_inner, p.d_inner, p.gamma.shape[1]), -1)
+def shift_sums(x: Tensor, chunks: Iterable[int]) -> None:
+    """Replace the entry of each chunk, in the given order, by the sum of the entries before it."""
+    total = torch.zeros_like(x[:, 0])
+    for chunk in chunks:
+        own = x[:, chunk].clone()
+        x[:, chunk] = total
+        total += own
+
+
+def chunk_attention(units: Tensor, states: Tensor, p: Parameters, chunks: Chunks, valid: Tensor | None) -> Tensor:
+    """Return O of chunks, (r, g, C, e)."""
+    _, v, z = units.split(p.widths, -1)
     weights = attention_function(chunk_scores(z, p, chunks), chunks.activation)
     masked(weights, chunks, valid)
-    gated = attention(weights, v, product(p.use(z, LIN_Q), states), valid).mul_(u)
-    torch.addmm(p.out_bias, gated.flatten(0, 2), p.out_weight.T, out=y.flatten(0, 2))
+    attended = product(p.use(z, LIN_Q), states)
+    attended.flatten(0, 1).baddbmm_(weights.flatten(0, 1), v.flatten(0, 1))
+    return attended if valid is None else attended.mul_(valid[..., None])
 
 
 def chunk_outputs_backward(
-    hidden: Tensor, states: Tensor, dy: Tensor, p: Parameters, chunks: Chunks, valid: Tensor | None, dhidden: Tensor,
-    gradients: Parameters,
+    hidden: Tensor, attended: Tensor, states: Tensor, dy: Tensor, p: Parameters, chunks: Chunks, valid: Tensor | None,
+    dhidden: Tensor, gradients: Parameters,
 ) -> Tensor:  # fmt: skip
     """Return the gradient of S of each chunk; write that of U, V and Z into `dhidden`, and add that of parameters."""
-    u, v, z = F.silu(hidden).split((p.d_inner, p.d_inner, p.gamma.shape[1]), -1)
-    du, dv, dz = dhidden.split((p.d_inner, p.d_inner, p.gamma.shape[1]), -1)
+    u, v, z = F.silu(hidden).split(p.widths, -1)
+    du, dv, dz = dhidden.split(p.widths, -1)
     weights, slope = attention_slope(chunk_scores(z, p, chunks), chunks.activation)
     masked(weights, chunks, valid)
     masked(slope, chunks, valid)
-    lin_q = p.use(z, LIN_Q)
-    attended = attention(weights, v, product(lin_q, states), valid)
     gradients.out_weight.addmm_(dy.flatten(0, 2).T, (u * attended).flatten(0, 2))
     dgated = dy @ p.out_weight
     torch.mul(dgated, attended, out=du)
@@ -265,13 +296,13 @@ def chunk_outputs_backward(
     torch.matmul(weights.mT, dattended, out=dv)
     dscores = (dattended @ v.mT).mul_(slope)
     if gradients.bias is not None:
-        gradients.bias.add_(toeplitz_backward(dscores.sum((0, 1))))
+        gradients.bias.add_(dscores.sum((0, 1)))
     dscores.div_(chunks.divisor)
     dz.zero_()
     use_backward(dscores @ p.use(z, QUAD_K), z, QUAD_Q, p, dz, gradients)
     use_backward(dscores.mT @ p.use(z, QUAD_Q), z, QUAD_K, p, dz, gradients)
     use_backward(product(dattended, states.mT), z, LIN_Q, p, dz, gradients)
-    return lin_q.mT @ dattended
+    return p.use(z, LIN_Q).mT @ dattended
 
 
 def chunk_scores(z: Tensor, p: Parameters, chunks: Chunks) -> Tensor:
@@ -281,7 +312,7 @@ def chunk_scores(z: Tensor, p: Parameters, chunks: Chunks) -> Tensor:
     if p.bias is None:
         scores = q.div_(chunks.divisor) @ k.mT
     else:
-        scores = torch.baddbmm(toeplitz(p.bias, z.shape[2]), q, k.mT, alpha=1.0 / chunks.divisor)
+        scores = torch.baddbmm(p.bias, q, k.mT, alpha=1.0 / chunks.divisor)
     return scores.unflatten(0, z.shape[:2])
 
 
@@ -291,9 +322,3 @@ def masked(weights: Tensor, chunks: Chunks, valid: Tensor | None) -> None:
         weights.tril_()
     if valid is not None:
         weights.mul_(valid[:, :, None, :])
-
-
-def attention(weights: Tensor, v: Tensor, linear: Tensor, valid: Tensor | None) -> Tensor:
-    """Return O of chunks, which takes the place of its linear part."""
-    linear.flatten(0, 1).baddbmm_(weights.flatten(0, 1), v.flatten(0, 1))
-    return linear if valid is None else linear.mul_(valid[..., None])

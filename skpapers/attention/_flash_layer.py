@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skpapers.attention._flash import LIN_K, LIN_Q, QUAD_K, QUAD_Q, Chunks, FlashBranch
+from skpapers.attention._flash import LIN_K, LIN_Q, QUAD_K, QUAD_Q, Chunks, Parameters, flash
 from skpapers.attention._gated_unit import (
     GatedUnit,
     RandomState,
@@ -16,6 +16,7 @@ from skpapers.attention._gated_unit import (
     check_at_least_one,
     normal,
     seeded_generator,
+    toeplitz,
 )
 
 
@@ -205,20 +206,19 @@ class FLASH(GatedUnit):
             x = F.pad(x, (0, 0, 0, padding))
             valid = F.pad(x.new_ones(len(x), length, dtype=torch.bool) if valid is None else valid, (0, padding))
         hidden = F.linear(x, self.in_weight, self.in_bias).unflatten(1, (-1, width))
-        y = FlashBranch.apply(
-            hidden, self.gamma, self.beta, self._offsets(width), self.out_weight, self.out_bias,
-            self._chunks(None if valid is None else valid.unflatten(1, (-1, width))),
-        ).flatten(1, 2)[:, :length]  # fmt: skip
+        p = Parameters(self.gamma, self.beta, self._bias(width), self.out_weight, self.out_bias)
+        chunks = self._chunks(None if valid is None else valid.unflatten(1, (-1, width)))
+        y = flash(hidden, p, chunks).flatten(1, 2)[:, :length]
         return y if shift is None else rolled(y, -shift)
 
     def _chunks(self, valid: Tensor | None) -> Chunks:
         return Chunks(self.chunk_size, self.causal, self.activation, self.normalize == "position", valid)
 
-    def _offsets(self, width: int) -> Tensor | None:
-        """Return the position bias of offsets 1 - width, ..., width - 1; None if the layer has none."""
+    def _bias(self, width: int) -> Tensor | None:
+        """Return the position bias of chunks of `width` positions, (C, C); None if the layer has none."""
         if self.position_bias is None:
             return None
-        return self.position_bias[self.chunk_size - width : self.chunk_size + width - 1]
+        return toeplitz(self.position_bias[self.chunk_size - width : self.chunk_size + width - 1], width)
 
     def _last_weights(self, z: Tensor, last: Tensor, valid: Tensor | None) -> Tensor:
         """Return the weights (B, L) by which values count at position `last` (B,), from Z and where it is valid."""

@@ -252,13 +252,6 @@ def toeplitz(offsets: Tensor, n: int) -> Tensor:
     return offsets.unfold(0, n, 1).flip(1)
 
 
-def toeplitz_backward(gradient: Tensor) -> Tensor:
-    """Return the sums over the diagonals of an (n, n) matrix: the gradient of the numbers of a Toeplitz matrix."""
-    n = len(gradient)
-    skewed = F.pad(gradient.flip(1), (0, n)).flatten()[:-n]  # row i moves by i positions
-    return skewed.view(n, 2 * n - 1).sum(0)
-
-
 def later(n_queries: int, n_keys: int, device: torch.device) -> Tensor:
     """Return where a key is later than the query; the last query is as late as the last key."""
     ones = torch.ones(n_queries, n_keys, dtype=torch.bool, device=device)
