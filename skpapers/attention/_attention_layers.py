@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skpapers.attention._feature_maps import Drawing, FeatureMap
-from skpapers.attention._linear_attention import LinearAttentionState, linear_attention
+from skpapers.attention._linear_attention import LinearAttentionState, attend, empty_state, linear_attention
 from skpapers.attention._performer import GENERALIZED, GeneralizedFeatures, PositiveFeatures
 from skpapers.attention._random_feature_attention import ArcCosineFeatures, FourierFeatures
 
@@ -176,12 +176,19 @@ class _RandomFeatureLayer(nn.Module):
         q = F.linear(newest[:, None], weight[:D], None if bias is None else bias[:D])
         (q,) = self._split(q)
         k, v = self._split(F.linear(x, weight[D:], None if bias is None else bias[D:]))
-        if (gate := self._gates(x)) is not None:
-            v = v * _last_weights(gate, key_padding_mask)[..., None]
-        y = linear_attention(
-            q, k, v, feature_map=self.feature_map, key_padding_mask=key_padding_mask, normalizer=self.normalizer
+        gate = self._gates(x)
+        y, _ = attend(
+            q,
+            k,
+            v,
+            self.feature_map,
+            causal=False,
+            padding=key_padding_mask,
+            weight=None if gate is None else _last_weights(gate, key_padding_mask),
+            log_gate=None,
+            normalizer=self.normalizer,
         )
-        return self._merge(cast(Tensor, y))[:, 0]
+        return self._merge(y)[:, 0]
 
     def init_state(self, batch_size: int) -> LinearAttentionState:
         """Return the state before the first position, for :meth:`step`.
@@ -200,13 +207,7 @@ class _RandomFeatureLayer(nn.Module):
             raise ValueError(f"Only a causal layer has a state; this {type(self).__name__} has causal=False.")
         W = self.feature_map.projection
         d = self.d_model // self.n_heads
-        m = self.feature_map.n_features
-        return LinearAttentionState(
-            torch.zeros(batch_size, self.n_heads, m, d, dtype=W.dtype, device=W.device),
-            torch.zeros(batch_size, self.n_heads, m, dtype=W.dtype, device=W.device),
-            torch.zeros(batch_size, self.n_heads, m, dtype=W.dtype, device=W.device),
-            torch.zeros(batch_size, dtype=W.dtype, device=W.device),
-        )
+        return empty_state(batch_size, self.n_heads, self.feature_map.n_features, d, W.dtype, W.device)
 
     def step(self, x_t: Tensor, state: LinearAttentionState) -> tuple[Tensor, LinearAttentionState]:
         """Return the output at the next position, and the state after it; the given state is not changed.

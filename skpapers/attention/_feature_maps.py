@@ -31,8 +31,8 @@ class Drawing(TypedDict):
 class FeatureMap(nn.Module):
     """Base of the maps: features f(u) of the products u = W x.
 
-    A map defines :meth:`features` and :meth:`features_backward`, and :meth:`prepare` if the rows change before the
-    projection.
+    A map defines :meth:`features` and :meth:`features_backward`, and more where it does more than apply functions to
+    products.
 
     Parameters
     ----------
@@ -100,6 +100,11 @@ class FeatureMap(nn.Module):
         """Length m of the features."""
         return self.projection.shape[-2]
 
+    @property
+    def factor(self) -> float:
+        """What products of features are multiplied by: phi is the root of it times what :meth:`features` returns."""
+        return 1.0
+
     @torch.no_grad()
     def draw(self, rng: np.random.RandomState) -> None:
         """Draw the frequencies anew."""
@@ -111,12 +116,8 @@ class FeatureMap(nn.Module):
         W = self.scale * np.concatenate([sign * np.stack(drawn) for sign in self.signs], axis=1)
         self.projection.copy_(torch.from_numpy(W).reshape(self.projection.shape))
 
-    def prepare(self, x: Tensor) -> Tensor:
-        """Return what is projected, for queries or keys of shape (..., H, L, d)."""
-        return x
-
     def features(self, u: Tensor) -> Tensor:
-        """Return the features of the products u of shape (..., number of frequencies)."""
+        """Return the features of products u of shape (..., number of frequencies), without the root of the factor."""
         raise NotImplementedError
 
     def features_backward(self, phi: Tensor, gradient: Tensor) -> Tensor:
@@ -125,7 +126,7 @@ class FeatureMap(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features of x, of shape (..., H, L, d): phi(x) of shape (..., H, L, m)."""
-        return self.features(self.prepare(x) @ self.projection.mT)
+        return self.features(x @ self.scaled_projection().mT) * self.factor**0.5
 
     # What attention uses, for a block of n sequences ---------------------------------------------------------------
 
@@ -133,9 +134,18 @@ class FeatureMap(nn.Module):
         """Return whether the features of all queries and keys, and sums of their products, are normal numbers."""
         return True
 
+    @property
+    def parameter(self) -> nn.Parameter | None:
+        """What of the map is learned, if anything is."""
+        return None
+
+    def scaled_projection(self) -> Tensor:
+        """Return W times what is learned of it."""
+        return self.projection
+
     def of_heads(self, n_rows: int) -> Tensor:
         """Return W for some rows of a batch: shared, or of shape (n_rows n_heads, m, d)."""
-        W = self.projection
+        W = self.scaled_projection()
         return W if W.ndim == 2 else W.repeat(n_rows, 1, 1)
 
     def block(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
@@ -146,8 +156,20 @@ class FeatureMap(nn.Module):
         """Return the logarithms of the features of an exponential map."""
         raise NotImplementedError
 
-    def block_backward(self, x: Tensor, W: Tensor, phi: Tensor, gradient: Tensor, *, offset: bool = True) -> Tensor:
-        """Return the gradient with respect to x, given the one with respect to its features; it may be overwritten."""
+    def block_backward(
+        self,
+        x: Tensor,
+        W: Tensor,
+        phi: Tensor,
+        gradient: Tensor,
+        *,
+        offset: bool = True,
+        of_parameter: Tensor | None = None,
+    ) -> Tensor:
+        """Return the gradient with respect to x, given the one with respect to its features, which may be overwritten.
+
+        The gradient of what the map learns is added to `of_parameter`.
+        """
         return project_back(self.features_backward(phi, gradient), W)
 
 
@@ -163,7 +185,16 @@ class Identity(FeatureMap):
     def block(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
         return x
 
-    def block_backward(self, x: Tensor, W: Tensor, phi: Tensor, gradient: Tensor, *, offset: bool = True) -> Tensor:
+    def block_backward(
+        self,
+        x: Tensor,
+        W: Tensor,
+        phi: Tensor,
+        gradient: Tensor,
+        *,
+        offset: bool = True,
+        of_parameter: Tensor | None = None,
+    ) -> Tensor:
         return gradient
 
 

@@ -78,48 +78,84 @@ def linear_attention(
     chunk_size: int | None = None,
 ) -> Tensor | tuple[Tensor, LinearAttentionState]:
     _check(q, k, v, causal, key_padding_mask, gate, normalizer, chunk_size)
+    if gate is None:
+        weight = None
+        log_gate = None
+    else:
+        # A gate of exactly 0 or 1 would give infinite logarithms and gradients.
+        eps = torch.finfo(gate.dtype).eps
+        gate = gate.clamp(eps, 1.0 - eps)
+        weight = 1.0 - gate
+        log_gate = torch.log(gate)
+        if key_padding_mask is not None:
+            log_gate = log_gate.masked_fill(key_padding_mask[:, None], 0.0)
+    out, state = attend(
+        q,
+        k,
+        v,
+        feature_map,
+        causal=causal,
+        padding=key_padding_mask,
+        weight=weight,
+        log_gate=log_gate,
+        normalizer=normalizer,
+        state=state,
+        chunk_size=chunk_size,
+    )
+    return (out, state) if return_state else out
+
+
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    feature_map: Callable[[Tensor], Tensor] | None,
+    *,
+    causal: bool,
+    padding: Tensor | None,
+    weight: Tensor | None,
+    log_gate: Tensor | None,
+    normalizer: str | None,
+    state: LinearAttentionState | None = None,
+    chunk_size: int | None = None,
+) -> tuple[Tensor, LinearAttentionState]:
+    """Return outputs and state of attention whose keys have factors of their own; see :func:`linear_attention`.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (B, H, S) or None
+        Factor of each key in both sums.
+
+    log_gate : Tensor of shape (B, H, L) or None
+        Logarithms of the gates, 0 for padding.
+    """
     if not isinstance(feature_map, FeatureMap):
         if feature_map is not None:
             q = feature_map(q)
             k = feature_map(k)
         feature_map = Identity()
-    q = feature_map.prepare(q)
-    k = feature_map.prepare(k)
-    weight = None
-    log_gate = None
-    if key_padding_mask is not None:
-        weight = (~key_padding_mask).to(q.dtype)[:, None]
-    if gate is not None:
-        # A gate of exactly 0 or 1 would give infinite logarithms and gradients.
-        eps = torch.finfo(q.dtype).eps
-        gate = gate.clamp(eps, 1.0 - eps)
-        log_gate = torch.log(gate)
-        weight = 1.0 - gate if weight is None else weight * (1.0 - gate)
-        if key_padding_mask is not None:
-            log_gate = log_gate.masked_fill(key_padding_mask[:, None], 0.0)
+    if padding is not None:
+        keep = (~padding).to(q.dtype)[:, None]
+        weight = keep if weight is None else weight * keep
     problem = Pass(
         q,
         k,
         v,
         weight,
         log_gate,
-        key_padding_mask,
+        padding,
         feature_map,
         normalized=normalizer == "sum",
         scaled=feature_map.exponential and not _is_small(feature_map, q, k, state),
         causal=causal,
         chunk_size=CHUNK if chunk_size is None else chunk_size,
     )
-    B, _, S_len, _ = k.shape
-    out, S, M = _Attention.apply(q, k, v, weight, log_gate, problem, state)
-    n_keys = _numbers_of_keys(key_padding_mask, state, B, S_len, q, causal and normalizer == "count")
+    out, S, M = _Attention.apply(q, k, v, weight, log_gate, feature_map.parameter, problem, state)
+    n_keys = _numbers_of_keys(padding, state, k, running=causal and normalizer == "count")
     if normalizer == "count":
         out = out / n_keys[:, None, :, None].clamp(min=1.0)
-    if not return_state:
-        return out
     z = S[..., -1] if problem.normalized else torch.zeros_like(S[..., 0])
-    values = S[..., : v.shape[-1]]
-    return out, LinearAttentionState(values, z, M, n_keys[:, -1])
+    return out, LinearAttentionState(S[..., : v.shape[-1]], z, M, n_keys[:, -1:].sum(1))
 
 
 def _is_small(feature_map: FeatureMap, q: Tensor, k: Tensor, state: LinearAttentionState | None) -> bool:
@@ -130,18 +166,11 @@ def _is_small(feature_map: FeatureMap, q: Tensor, k: Tensor, state: LinearAttent
         return feature_map.is_small(q, k)
 
 
-def _numbers_of_keys(
-    padding: Tensor | None, state: LinearAttentionState | None, B: int, S: int, like: Tensor, running: bool
-) -> Tensor:
+def _numbers_of_keys(padding: Tensor | None, state: LinearAttentionState | None, k: Tensor, *, running: bool) -> Tensor:
     """Return the numbers of keys that count, at the end as (B, 1) or at each position as (B, S)."""
-    if running:
-        counts = torch.arange(1, S + 1, dtype=like.dtype, device=like.device).expand(B, S)
-        if padding is not None:
-            counts = (~padding).to(like.dtype).cumsum(1)
-    else:
-        counts = torch.full((B, 1), float(S), dtype=like.dtype, device=like.device)
-        if padding is not None:
-            counts = (~padding).sum(1, keepdim=True, dtype=like.dtype)
+    B, _, S, _ = k.shape
+    counts = k.new_ones(B, S) if padding is None else (~padding).to(k.dtype)
+    counts = counts.cumsum(1) if running else counts.sum(1, keepdim=True)
     return counts if state is None else counts + state.n_keys[:, None]
 
 
@@ -156,6 +185,7 @@ class _Attention(torch.autograd.Function):
         v: Tensor,
         weight: Tensor | None,
         log_gate: Tensor | None,
+        parameter: Tensor | None,
         problem: Pass,
         state: LinearAttentionState | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -163,7 +193,7 @@ class _Attention(torch.autograd.Function):
         m = problem.n_features
         e = v.shape[-1]
         out = q.new_empty(B, H, L, e)
-        training = any(ctx.needs_input_grad)
+        training = problem.training = any(ctx.needs_input_grad)
         inverse = q.new_empty(B, H, L, 1) if training and problem.normalized else None
         S_end = q.new_empty(B, H, m, e + problem.normalized)
         M_end = q.new_zeros(B, H, m)
@@ -197,7 +227,7 @@ class _Attention(torch.autograd.Function):
         backward = causal_backward if problem.causal else full_backward
         for batch, trace in zip(problem.groups(), ctx.traces, strict=True):
             backward(problem.group(batch), trace, gradient, out, inverse, grads)
-        return grads.q, grads.k, grads.v, grads.of_weight(), grads.of_log_gate(), None, None
+        return grads.q, grads.k, grads.v, grads.of_weight(), grads.of_log_gate(), grads.parameter, None, None
 
 
 def _start(problem: Pass, state: LinearAttentionState | None, batch: slice) -> tuple[Tensor, Tensor | None]:

@@ -32,6 +32,7 @@ from torch import Tensor
 
 from skpapers.attention._feature_maps import FeatureMap
 
+KEPT = 2**21  # features of queries and keys: if there are no more in all, they are kept for the backward pass
 BLOCK = 2**17  # features in one block: with their rows and sums they stay in the cache
 ROWS = (64, 512)  # of a block, at least and at most
 CHUNK = 64  # rows of a causal chunk
@@ -58,7 +59,7 @@ class Pass:
         True for keys that count for nothing.
 
     feature_map : FeatureMap
-        The map, whose :meth:`FeatureMap.prepare` was applied already.
+        The map.
 
     normalized : bool
         Whether weighted sums are divided by the sums of weights.
@@ -71,6 +72,9 @@ class Pass:
 
     chunk_size : int
         Rows of a causal chunk.
+
+    training : bool
+        Whether a backward pass follows.
     """
 
     q: Tensor
@@ -84,6 +88,13 @@ class Pass:
     scaled: bool
     causal: bool
     chunk_size: int = CHUNK
+    training: bool = False
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether features are kept for the backward pass: short sequences, where that is faster."""
+        n = self.q.numel() // max(self.q.shape[-1], 1) + self.k.numel() // max(self.k.shape[-1], 1)
+        return self.training and (self.causal or not self.scaled) and n * self.n_features <= KEPT
 
     def groups(self) -> Iterator[slice]:
         """Return slices of the batch whose rows are processed together."""
@@ -109,6 +120,7 @@ class Group:
         self.batch = batch
         self.n = (batch.stop - batch.start) * of.q.shape[1]
         self.map = of.feature_map
+        self.smallest = self.map.smallest_denominator / self.map.factor
         self.W = self.map.of_heads(batch.stop - batch.start)
         self.n_rows = max(ROWS[0], min(ROWS[1], BLOCK // (self.n * of.n_features)))
 
@@ -173,12 +185,17 @@ class Group:
             exponents.sub_(exponents.amax(-1, keepdim=True))
         return exponents.exp_()
 
-    def outputs(self, extended: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the outputs of a block, and the reciprocals of the sums of weights if there are any."""
+    def put_outputs(self, rows: slice, extended: Tensor, out: Tensor, inverse: Tensor | None) -> None:
+        """Store the outputs of a block, and the reciprocals of the sums of weights if they are asked for."""
+        target = out[self.batch, :, rows]
+        extended = extended.view(*target.shape[:-1], -1)
         if not self.of.normalized:
-            return extended, None
-        inverse = reciprocals(extended[..., -1:], self.map.smallest_denominator)
-        return extended[..., :-1] * inverse, inverse
+            torch.mul(extended, self.map.factor, out=target)
+            return
+        reciprocal = reciprocals(extended[..., -1:], self.smallest)
+        torch.mul(extended[..., :-1], reciprocal, out=target)
+        if inverse is not None:
+            inverse[self.batch, :, rows] = reciprocal
 
     def output_gradients(
         self, gradient: Tensor, out: Tensor, inverse: Tensor | None, decay: Tensor | None
@@ -186,9 +203,9 @@ class Group:
         """Return the gradients of the extended outputs of a block, and of the logarithm of their factor exp(c)."""
         of_factor = (gradient * out).sum(-1, keepdim=True)
         if inverse is None:
-            extended = gradient if decay is None else gradient * decay
+            extended = gradient * (self.map.factor if decay is None else self.map.factor * decay)
             return extended, of_factor
-        free = (inverse.abs() * self.map.smallest_denominator < 1.0).to(gradient.dtype)
+        free = (inverse.abs() * self.smallest < 1.0).to(gradient.dtype)
         extended = torch.cat([gradient * inverse, -of_factor * inverse * free], dim=-1)
         return (extended if decay is None else extended.mul_(decay)), of_factor * (1.0 - free)
 
@@ -220,13 +237,27 @@ class Trace:
 
     factors : list of Tensor of shape (n, m, 1) or (n, 1, 1), or None
         What the sums are multiplied by before each chunk.
+
+    keeps : bool
+        Whether features are kept.
+
+    Q, K : dict of Tensor
+        Features by the first row of their block, if they are kept; if not, they are computed again.
     """
 
     S: Tensor
     M: Tensor | None
+    keeps: bool
     chunks: list[slice] = field(default_factory=list)
     scales: list[Tensor | None] = field(default_factory=list)
     factors: list[Tensor | None] = field(default_factory=list)
+    Q: dict[int, Tensor] = field(default_factory=dict)
+    K: dict[int, Tensor] = field(default_factory=dict)
+
+    def keep(self, kept: dict[int, Tensor], rows: slice, phi: Tensor) -> None:
+        """Keep the features of a block in Q or K, if features are kept."""
+        if self.keeps:
+            kept[rows.start] = phi
 
 
 # All keys for all queries --------------------------------------------------------------------------------------------
@@ -234,9 +265,11 @@ class Trace:
 
 def full_forward(group: Group, S: Tensor, M: Tensor | None, out: Tensor, inverse: Tensor | None) -> Trace:
     """Fill the outputs of a group, and return the sums over the keys and those of the state S, M."""
+    trace = Trace(S, M, group.of.keeps_features)
     for rows in group.blocks(group.of.k):
         if M is None:
             K = group.keys(rows, None)
+            trace.keep(trace.K, rows, K)
         else:
             exponents = group.key_exponents(rows)
             before = M
@@ -246,11 +279,11 @@ def full_forward(group: Group, S: Tensor, M: Tensor | None, out: Tensor, inverse
         v, _ = group.value_rows(rows)
         S.baddbmm_(K.mT, v)
     for rows in group.blocks(group.of.q):
-        y, reciprocal = group.outputs(torch.bmm(group.queries(rows, M), S))
-        group.put(out, rows, y)
-        if inverse is not None and reciprocal is not None:
-            group.put(inverse, rows, reciprocal)
-    return Trace(S, M)
+        Q = group.queries(rows, M)
+        trace.keep(trace.Q, rows, Q)
+        group.put_outputs(rows, torch.bmm(Q, S), out, inverse)
+    trace.M = M
+    return trace
 
 
 def full_backward(group: Group, trace: Trace, gradient: Tensor, out: Tensor, inverse: Tensor | None, to: Grads) -> None:
@@ -259,11 +292,11 @@ def full_backward(group: Group, trace: Trace, gradient: Tensor, out: Tensor, inv
     for rows in group.blocks(group.of.q):
         reciprocal = None if inverse is None else group.tile(inverse, rows)
         gamma, _ = group.output_gradients(group.tile(gradient, rows), group.tile(out, rows), reciprocal, None)
-        Q = group.queries(rows, trace.M)
+        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, trace.M)
         T.baddbmm_(Q.mT, gamma)
         to.query(group, rows, Q, torch.bmm(gamma, trace.S.mT))
     for rows in group.blocks(group.of.k):
-        K = group.keys(rows, trace.M)
+        K = trace.K[rows.start] if trace.keeps else group.keys(rows, trace.M)
         v, omega = group.value_rows(rows)
         to.key(group, rows, K, torch.bmm(v, T.mT))
         to.value(group, rows, torch.bmm(K, T), omega, None)
@@ -276,7 +309,7 @@ def causal_forward(
     group: Group, S: Tensor, M: Tensor | None, out: Tensor, inverse: Tensor | None
 ) -> tuple[Trace, Tensor, Tensor | None]:
     """Fill the outputs of a group; return its trace, the sums after the last row, and their scale."""
-    trace = Trace(S.clone(), M)
+    trace = Trace(S.clone() if group.of.training else S, M, group.of.keeps_features)
     carried: Tensor | None = None  # factor of the sums that the gates of the chunk before give
     L = group.of.q.shape[2]
     size = group.of.chunk_size
@@ -304,14 +337,13 @@ def causal_forward(
         trace.scales.append(M)
         trace.factors.append(factor)
         Q = group.queries(rows, M)
+        trace.keep(trace.K, rows, K)
+        trace.keep(trace.Q, rows, Q)
         v, _ = group.value_rows(rows, decay)
         extended = torch.bmm(torch.bmm(Q, K.mT).tril_(), v).baddbmm_(Q, S)
         if decay is not None and _outer_decay(group):
             extended.mul_(torch.exp(decay))
-        y, reciprocal = group.outputs(extended)
-        group.put(out, rows, y)
-        if inverse is not None and reciprocal is not None:
-            group.put(inverse, rows, reciprocal)
+        group.put_outputs(rows, extended, out, inverse)
         S.baddbmm_(K.mT, v)
         if decay is not None:
             if M is None:
@@ -363,18 +395,19 @@ def causal_backward(
         if factor is not None:
             S.mul_(factor)
         decay = _decays(group, rows)
-        K = group.keys(rows, M)
+        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, M)
+        K = trace.K[rows.start] if trace.keeps else group.keys(rows, M)
         v, _ = group.value_rows(rows, decay)
         gamma, of_factor = row_gradients(rows, decay)
         weights = torch.bmm(gamma, v.mT).tril_()
-        to.query(group, rows, group.queries(rows, M), torch.bmm(weights, K).baddbmm_(gamma, S.mT))
+        to.query(group, rows, Q, torch.bmm(weights, K).baddbmm_(gamma, S.mT))
         to.factor(group, rows, of_factor)
         S.baddbmm_(K.mT, v)
     T = torch.zeros_like(S)
     for rows, M, factor in zip(trace.chunks[::-1], trace.scales[::-1], trace.factors[::-1], strict=True):
         decay = _decays(group, rows)
-        Q = group.queries(rows, M)
-        K = group.keys(rows, M)
+        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, M)
+        K = trace.K[rows.start] if trace.keeps else group.keys(rows, M)
         v, omega = group.value_rows(rows, decay)
         gamma, _ = row_gradients(rows, decay)
         weights = torch.bmm(Q, K.mT).tril_()
@@ -396,17 +429,21 @@ class Grads:
         self.v = torch.empty_like(of.v)
         heads = (*of.k.shape[:3], 1)
         self.weight = None if of.weight is None else of.k.new_empty(heads)
+        parameter = of.feature_map.parameter
+        self.parameter = None if parameter is None else torch.zeros_like(parameter)
         # Row by row, what the gradient of the sums c of the logarithms of gates is.
         self.c = None if of.log_gate is None else of.k.new_empty(heads)
 
     def query(self, group: Group, rows: slice, phi: Tensor, gradient: Tensor) -> None:
-        offset = not self.of.normalized
         x = group.tile(self.of.q, rows)
-        group.put(self.q, rows, group.map.block_backward(x, group.W, phi, gradient, offset=offset))
+        offset = not self.of.normalized
+        of_x = group.map.block_backward(x, group.W, phi, gradient, offset=offset, of_parameter=self.parameter)
+        group.put(self.q, rows, of_x)
 
     def key(self, group: Group, rows: slice, phi: Tensor, gradient: Tensor) -> None:
         x = group.tile(self.of.k, rows)
-        group.put(self.k, rows, group.map.block_backward(x, group.W, phi, gradient))
+        of_x = group.map.block_backward(x, group.W, phi, gradient, of_parameter=self.parameter)
+        group.put(self.k, rows, of_x)
 
     def value(self, group: Group, rows: slice, gradient: Tensor, omega: Tensor | None, decay: Tensor | None) -> None:
         v = group.tile(self.of.v, rows)

@@ -84,15 +84,14 @@ class PositiveFeatures(FeatureMap):
             dtype=dtype,
         )
 
-    def _offsets(self, x: Tensor) -> Tensor:
-        """Return |x|^2 / 2 + log(m) / 2, of shape (..., 1): what the exponents are lower than u by."""
-        squares = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_()
-        return squares.mul_(0.5 * self.scale**2).add_(0.5 * log(self.n_features))
+    @property
+    def factor(self) -> float:
+        return 1.0 / self.n_features
 
     def forward(self, x: Tensor) -> Tensor:
         """Return phi(x) of shape (..., m); it overflows for long x, which attention avoids."""
-        squares = x.square().sum(-1, keepdim=True)
-        return torch.exp(x @ self.projection.mT - 0.5 * self.scale**2 * squares - 0.5 * log(self.n_features))
+        half = 0.5 * self.scale**2 * x.square().sum(-1, keepdim=True)
+        return torch.exp(x @ self.projection.mT - half) * self.factor**0.5
 
     def is_small(self, q: Tensor, k: Tensor) -> bool:
         """Return whether exponents stay within the range of the dtype, by the inequality of Cauchy and Schwarz."""
@@ -107,12 +106,24 @@ class PositiveFeatures(FeatureMap):
 
     def exponents(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
         u = project(x, W)
-        return u.sub_(self._offsets(x)) if offset else u
+        if offset:
+            squares = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_()
+            u.sub_(squares, alpha=0.5 * self.scale**2)
+        return u
 
     def block(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
         return self.exponents(x, W, offset=offset).exp_()
 
-    def block_backward(self, x: Tensor, W: Tensor, phi: Tensor, gradient: Tensor, *, offset: bool = True) -> Tensor:
+    def block_backward(
+        self,
+        x: Tensor,
+        W: Tensor,
+        phi: Tensor,
+        gradient: Tensor,
+        *,
+        offset: bool = True,
+        of_parameter: Tensor | None = None,
+    ) -> Tensor:
         of_exponents = gradient.mul_(phi)
         of_x = project_back(of_exponents, W)
         if offset:

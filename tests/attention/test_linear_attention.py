@@ -179,8 +179,9 @@ def test_gradients(name, causal, masked, gated, normalizer, monkeypatch):
     q, k, v = (x.requires_grad_() for x in data(L, B=3, values=2))
     gate = gates(L).requires_grad_() if gated else None
     mask = padding(L) if masked else None
+    parameters = [] if phi is None else list(phi.parameters())
 
-    def function(q, k, v, gate):
+    def function(q, k, v, gate, *parameters):  # what the map learns is part of it
         return linear_attention(
             q,
             k,
@@ -193,7 +194,7 @@ def test_gradients(name, causal, masked, gated, normalizer, monkeypatch):
             chunk_size=2,
         )
 
-    assert torch.autograd.gradcheck(function, (q, k, v, gate), atol=1e-6, fast_mode=True)
+    assert torch.autograd.gradcheck(function, (q, k, v, gate, *parameters), atol=1e-6, fast_mode=True)
 
 
 @pytest.mark.parametrize("kind", ["full", "causal", "gated"])
