@@ -79,6 +79,10 @@ HEADLINES: dict[str, Headline] = {
         "Gains most with random labels; flatter minima",
         lambda s: f"{s['gain']:+.1f} points; top eigenvalue x {s['ratio']:.2f}",
     ),
+    "performer_kernel_error": Headline(
+        "Orthogonal positive features estimate the softmax kernel better",
+        lambda s: f"squared error x {s['orthogonal']:.2f}, hyperbolic x {s['hyperbolic']:.2f}, of independent ones",
+    ),
     "monarch_end_to_end": Headline(
         "As accurate as dense matrices, in a fifth of the time",
         lambda s: f"{s['difference']:+.2f} points in the mean; CPU time at most x {s['ratio']:.2f}",

@@ -17,7 +17,7 @@ from skpapers._validation import Interval, fit_context
 from skpapers.base import DocLinkMixin
 
 # Numbers of a block of features: it stays in the cache of a core while the passes over it are made.
-_BLOCK = 2**16
+_BLOCK = 2**17
 
 
 class _RandomFeatures(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
