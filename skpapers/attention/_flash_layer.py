@@ -26,23 +26,23 @@ class FLASHState:
 
     Parameters
     ----------
-    z : Tensor of shape (B, i, s)
-        Z of the chunk that is not complete, i < C positions.
+    n_steps : Tensor of int, shape (B,)
+        Positions so far; i of them are in the chunk that is not complete.
 
-    v : Tensor of shape (B, i, e)
-        V of the same positions.
+    z : Tensor of shape (B, C, s)
+        Z of this chunk; the first i positions count.
+
+    v : Tensor of shape (B, C, e)
+        V likewise.
 
     sums : Tensor of shape (B, s, e)
         Sum of K'^T V over the complete chunks.
-
-    n_chunks : int
-        Number of complete chunks.
     """
 
+    n_steps: Tensor
     z: Tensor
     v: Tensor
     sums: Tensor
-    n_chunks: int
 
 
 class FLASH(GatedUnit):
@@ -115,8 +115,7 @@ class FLASH(GatedUnit):
     -----
     A sequence of L positions costs L (3 d e + d s + C (e + s) + 2 s e) multiplications.
 
-    Each row's chunks start at its first position that is no padding. So a window gives the same outputs alone and
-    padded in a batch, on either side.
+    Chunks count positions that are no padding, so a window gives the same outputs alone and padded in a batch.
 
     **Differences from the paper.** gamma starts at 1 + N(0, .02^2), not N(0, .02^2), with which small data are not
     learnt. The non-causal linear part is divided by the number of valid keys, and the causal one by the number of keys
@@ -196,10 +195,6 @@ class FLASH(GatedUnit):
     def _branch(self, x: Tensor, valid: Tensor | None) -> Tensor:
         """Return the outputs without the residual, from normalised inputs and where they are valid."""
         length = x.shape[1]
-        shift = None if valid is None else first_valid(valid)
-        if valid is not None and shift is not None:
-            x = rolled(x, shift)
-            valid = valid.gather(1, positions(shift, length))
         width = min(self.chunk_size, length)
         padding = -length % width
         if padding:
@@ -208,8 +203,7 @@ class FLASH(GatedUnit):
         hidden = F.linear(x, self.in_weight, self.in_bias).unflatten(1, (-1, width))
         p = Parameters(self.gamma, self.beta, self._bias(width), self.out_weight, self.out_bias)
         chunks = self._chunks(None if valid is None else valid.unflatten(1, (-1, width)))
-        y = flash(hidden, p, chunks).flatten(1, 2)[:, :length]
-        return y if shift is None else rolled(y, -shift)
+        return flash(hidden, p, chunks).flatten(1, 2)[:, :length]
 
     def _chunks(self, valid: Tensor | None) -> Chunks:
         return Chunks(self.chunk_size, self.causal, self.activation, self.normalize == "position", valid)
@@ -223,10 +217,9 @@ class FLASH(GatedUnit):
     def _last_weights(self, z: Tensor, last: Tensor, valid: Tensor | None) -> Tensor:
         """Return the weights (B, L) by which values count at position `last` (B,), from Z and where it is valid."""
         steps = torch.arange(z.shape[1], device=z.device)
-        first = torch.zeros_like(last) if valid is None else valid.to(torch.uint8).argmax(1)
-        chunk = torch.div(steps - first[:, None], self.chunk_size, rounding_mode="floor")
-        own = torch.div(last - first, self.chunk_size, rounding_mode="floor")[:, None]
-        keys = chunk < own if self.causal else torch.ones_like(chunk, dtype=torch.bool)
+        chunk = steps // self.chunk_size
+        own = last[:, None] // self.chunk_size
+        keys = chunk < own if self.causal else torch.ones_like(chunk < own)
         query = z[torch.arange(len(z), device=z.device), last]
         linear = self._query_linear_weights(query, z, keys if valid is None else keys & valid)
         return self._query_weights(query, z, last[:, None] - steps, chunk == own) + linear
@@ -260,12 +253,12 @@ class FLASH(GatedUnit):
             A dataclass of tensors; it can be pickled.
         """
         self._check_causal()
-        like = self.in_weight
+        like = self.in_weight.detach()
         return FLASHState(
-            z=like.new_zeros(batch_size, 0, self.d_query),
-            v=like.new_zeros(batch_size, 0, self.d_inner),
+            n_steps=torch.zeros(batch_size, dtype=torch.int64, device=like.device),
+            z=like.new_zeros(batch_size, self.chunk_size, self.d_query),
+            v=like.new_zeros(batch_size, self.chunk_size, self.d_inner),
             sums=like.new_zeros(batch_size, self.d_query, self.d_inner),
-            n_chunks=0,
         )
 
     def step(self, x_t: Tensor, state: FLASHState) -> tuple[Tensor, FLASHState]:
@@ -289,18 +282,23 @@ class FLASH(GatedUnit):
         """
         self._check_causal()
         u, v_t, z_t = self._projected(self.norm(x_t))
-        z = torch.cat((state.z, z_t[:, None]), 1)
-        v = torch.cat((state.v, v_t[:, None]), 1)
-        width = z.shape[1]
-        offset = torch.arange(width - 1, -1, -1, device=z.device).expand(len(z), -1)
-        weights = self._query_weights(z_t, z, offset, torch.ones_like(offset, dtype=torch.bool))
-        n_before = max(1, state.n_chunks * self.chunk_size) if self.normalize == "position" else self.chunk_size
-        linear = self._offset(z_t, LIN_Q)[:, None, :] @ state.sums / n_before
+        slots = torch.arange(self.chunk_size, device=x_t.device)
+        slot = (state.n_steps % self.chunk_size)[:, None]
+        own = (slots == slot)[..., None]
+        z = torch.where(own, z_t[:, None], state.z)
+        v = torch.where(own, v_t[:, None], state.v)
+        weights = self._query_weights(z_t, z, slot - slots, slots <= slot)
+        if self.normalize == "chunk":
+            divisor = torch.full_like(slot, self.chunk_size)
+        else:
+            divisor = (state.n_steps[:, None] - slot).clamp(min=1)
+        linear = self._offset(z_t, LIN_Q)[:, None, :] @ state.sums / divisor[..., None]
         y = self._output(x_t, u * (weights[:, None, :] @ v + linear)[:, 0])
-        if width < self.chunk_size:
-            return y, FLASHState(z, v, state.sums, state.n_chunks)
-        sums = state.sums + self._offset(z, LIN_K).mT @ v
-        return y, FLASHState(z[:, :0], v[:, :0], sums, state.n_chunks + 1)
+        complete = slot + 1 == self.chunk_size
+        sums = state.sums
+        if bool(complete.any()):
+            sums = sums + (self._offset(z, LIN_K) * complete[..., None]).mT @ v
+        return y, FLASHState(state.n_steps + 1, z, v, sums)
 
     def row_size(self, length: int) -> int:
         """Return how many numbers of one sequence are in memory at once in a forward pass without gradients.
@@ -318,19 +316,3 @@ class FLASH(GatedUnit):
         width = 2 * self.d_inner + self.d_query
         states = self.d_query * self.d_inner * (1 + length // self.chunk_size if self.causal else 1)
         return length * (2 * self.d_model + 2 * width + 2 * min(self.chunk_size, length)) + states
-
-
-def first_valid(valid: Tensor) -> Tensor | None:
-    """Return the index of each row's first valid position, (B,); None if it is 0 in all rows."""
-    first = valid.to(torch.uint8).argmax(1)
-    return first if bool(first.any()) else None
-
-
-def rolled(x: Tensor, shift: Tensor) -> Tensor:
-    """Return (B, L, ...) rows whose position t is position t + shift of the row, modulo L."""
-    return x.gather(1, positions(shift, x.shape[1])[..., None].expand_as(x))
-
-
-def positions(shift: Tensor, length: int) -> Tensor:
-    """Return t + shift modulo L, (B, L)."""
-    return (torch.arange(length, device=shift.device) + shift[:, None]) % length

@@ -120,8 +120,8 @@ class GatedUnit(nn.Module):
             Inputs.
 
         key_padding_mask : Tensor of bool, shape (B, L), default=None
-            True for padding, which counts for nothing: outputs elsewhere are those of the sequence without it, whether
-            it comes before or after.
+            True for padding, which counts for nothing: the other outputs are those of the sequence without it, wherever
+            it stands.
 
         Returns
         -------
@@ -131,7 +131,12 @@ class GatedUnit(nn.Module):
         valid = valid_positions(x, key_padding_mask, self.d_model)
         if not x.numel():
             return x
-        y = self._branch(without_padding(self.norm(x), valid), valid)
+        order = None if valid is None else valid_first(valid)
+        normed = without_padding(self.norm(x), valid)
+        if valid is None or order is None:
+            y = self._branch(normed, valid)
+        else:
+            y = moved(self._branch(moved(normed, order), valid.gather(1, order)), order.argsort(1))
         return x + y if self.residual else y
 
     def last(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
@@ -143,7 +148,7 @@ class GatedUnit(nn.Module):
             Inputs, L >= 1.
 
         key_padding_mask : Tensor of bool, shape (B, L), default=None
-            True for padding. For a row of padding only, the last position counts.
+            True for padding. For a row of padding only, the first position counts.
 
         Returns
         -------
@@ -151,8 +156,12 @@ class GatedUnit(nn.Module):
             The outputs of `forward` there.
         """
         valid = valid_positions(x, key_padding_mask, self.d_model)
-        last = last_valid(x, valid)
+        order = None if valid is None else valid_first(valid)
+        if valid is not None and order is not None:
+            x = moved(x, order)
+            valid = valid.gather(1, order)
         rows = torch.arange(len(x), device=x.device)
+        last = rows.new_full((len(x),), x.shape[1] - 1) if valid is None else (valid.sum(1) - 1).clamp(min=0)
         normed = without_padding(self.norm(x), valid)
         e = self.d_inner
         v, z = F.silu(F.linear(normed, self.in_weight[e:], self.in_bias[e:])).split((e, self.d_query), -1)
@@ -162,7 +171,10 @@ class GatedUnit(nn.Module):
         return self._output(x[rows, last], u * (weights[:, None, :] @ v)[:, 0])
 
     def _branch(self, x: Tensor, valid: Tensor | None) -> Tensor:
-        """Return the outputs without the residual, from normalised inputs and where they are valid."""
+        """Return the outputs without the residual, from normalised inputs and where they are valid.
+
+        In each row, padding comes after the positions that are valid.
+        """
         raise NotImplementedError
 
     def _last_weights(self, z: Tensor, last: Tensor, valid: Tensor | None) -> Tensor:
@@ -277,11 +289,16 @@ def without_padding(x: Tensor, valid: Tensor | None) -> Tensor:
     return x if valid is None else x.masked_fill(~valid[..., None], 0.0)
 
 
-def last_valid(x: Tensor, valid: Tensor | None) -> Tensor:
-    """Return the index of each row's last position that is no padding, (B,); the last position if all are padding."""
-    if valid is None:
-        return torch.full((len(x),), x.shape[1] - 1, dtype=torch.int64, device=x.device)
-    return x.shape[1] - 1 - valid.flip(1).to(torch.uint8).argmax(1)
+def valid_first(valid: Tensor) -> Tensor | None:
+    """Return the order (B, L) that moves valid positions before padding; None if they are there."""
+    if not bool((valid[:, 1:] & ~valid[:, :-1]).any()):
+        return None
+    return (~valid).to(torch.uint8).argsort(dim=1, stable=True)
+
+
+def moved(x: Tensor, order: Tensor) -> Tensor:
+    """Return the positions of (B, L, d) in the order (B, L)."""
+    return x.gather(1, order[..., None].expand_as(x))
 
 
 def seeded_generator(random_state: RandomState) -> torch.Generator:

@@ -131,17 +131,18 @@ def test_padding_on_either_side_counts_for_nothing(name, causal, activation):
 
 
 @pytest.mark.parametrize(("name", "causal", "activation"), KINDS)
-def test_a_masked_key_inside_is_left_out(name, causal, activation):
+def test_padding_inside_is_left_out(name, causal, activation):
     ours = layer(name, causal, activation, residual=False)
-    x = inputs(1, 9, 6)
-    mask = torch.zeros(1, 9, dtype=torch.bool)
-    mask[0, 1] = True
-    changed = x.clone()
-    changed[0, 1] = torch.inf
+    x = inputs(2, 9, 6)
+    x[0, 1] = torch.inf
+    x[0, 7:] = torch.nan
+    mask = torch.zeros(2, 9, dtype=torch.bool)
+    mask[0, [1, 7, 8]] = True
     y = ours(x, mask)
-    torch.testing.assert_close(ours(changed, mask), y)
-    torch.testing.assert_close(y[0, 1], ours.out_bias)
-    assert not torch.allclose(y[0, 2:], ours(x)[0, 2:])
+    torch.testing.assert_close(y[0, [0, 2, 3, 4, 5, 6]], ours(x[:1, [0, 2, 3, 4, 5, 6]])[0])
+    torch.testing.assert_close(y[1:], ours(x[1:]))
+    torch.testing.assert_close(y[0, [1, 7, 8]], ours.out_bias.expand(3, -1))
+    torch.testing.assert_close(ours.last(x, mask), torch.stack((y[0, 6], y[1, 8])))
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -153,7 +154,7 @@ def test_a_row_of_padding_only_has_no_attention(name, causal):
     y = ours(x, mask)
     torch.testing.assert_close(y[0], ours.out_bias.expand(7, -1))
     torch.testing.assert_close(y[1:], ours(x[1:]))
-    torch.testing.assert_close(ours.last(x, mask), y[:, -1])
+    torch.testing.assert_close(ours.last(x, mask), torch.stack((y[0, 0], y[1, -1])))
     x.requires_grad_()
     ours(x, mask).sum().backward()
     assert torch.isfinite(x.grad).all()
@@ -187,6 +188,18 @@ def test_a_stream_gives_the_causal_outputs(name):
         assert pickle.dumps(state) == before
         torch.testing.assert_close(y, expected[:, t])
         state = state_after
+
+
+def test_streams_of_different_age():
+    ours = layer("flash", True)
+    x = inputs(2, 17, 6)
+    states = [ours.init_state(1), ours.init_state(1)]
+    for t in range(7):
+        _, states[0] = ours.step(x[:1, t], states[0])
+    both = type(states[0])(*(torch.cat((vars(states[0])[key], vars(states[1])[key])) for key in vars(states[0])))
+    for t in range(10):
+        y, both = ours.step(torch.stack((x[0, 7 + t], x[1, t])), both)
+    torch.testing.assert_close(y, torch.stack((ours(x)[0, 16], ours(x)[1, 9])))
 
 
 @pytest.mark.parametrize("name", LAYERS)
