@@ -301,8 +301,10 @@ def _generator(random_state: int | np.random.RandomState | None) -> torch.Genera
     return torch.Generator().manual_seed(int(random_state.randint(SEEDS)))
 
 
-def _head_dim(d_model: int, n_heads: int) -> int:
-    """Return d; raise a ValueError unless n_heads divides d_model."""
+def _head_dim(d_model: int, n_heads: int, n_features: int | None) -> int:
+    """Return d; raise a ValueError unless n_heads divides d_model, and there are features."""
+    if n_features is not None and n_features < 1:
+        raise ValueError(f"n_features={n_features!r} is not possible: it is an integer from 1.")
     if n_heads < 1 or d_model < 1 or d_model % n_heads:
         raise ValueError(f"n_heads={n_heads} does not divide d_model={d_model}.")
     return d_model // n_heads
@@ -328,7 +330,7 @@ class FavorAttention(_RandomFeatureLayer):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        d = _head_dim(d_model, n_heads)
+        d = _head_dim(d_model, n_heads, n_features)
         if n_features is None:
             n_features = max(8, int(d * log(d)))
         drawing: Drawing = {"orthogonal": orthogonal, "regularized": regularized, "device": device, "dtype": dtype}
@@ -377,9 +379,11 @@ class RandomFeatureAttention(_RandomFeatureLayer):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        d = _head_dim(d_model, n_heads)
+        d = _head_dim(d_model, n_heads, n_features)
         if gate and not causal:
             raise ValueError("gate=True needs causal=True: the gate forgets the past.")
+        if not sigma > 0.0:
+            raise ValueError(f"sigma={sigma!r} is not possible: it is above 0.")
         if normalizer not in ("count", "sum", None):
             raise ValueError(f'normalizer={normalizer!r} is not possible: it is "count", "sum" or None.')
         feature_map: FeatureMap
