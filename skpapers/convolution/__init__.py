@@ -8,17 +8,23 @@ from skpapers.convolution._foveation import (
     foveation_map,
     kernel_asymmetry,
 )
+from skpapers.convolution._padding_displays import FoveationDisplay, PositionAccuracyDisplay
 from skpapers.convolution._padding_report import LayerPadding, PaddingReport, padding_report, valid_image_sizes
+from skpapers.convolution._position_accuracy import PositionAccuracy, position_accuracy
 
 __all__ = [
     "FeatureMapBias",
+    "FoveationDisplay",
     "KernelAsymmetry",
     "LayerPadding",
     "PaddingReport",
+    "PositionAccuracy",
+    "PositionAccuracyDisplay",
     "effective_receptive_field",
     "feature_map_bias",
     "foveation_map",
     "kernel_asymmetry",
     "padding_report",
+    "position_accuracy",
     "valid_image_sizes",
 ]

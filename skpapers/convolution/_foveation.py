@@ -276,11 +276,15 @@ def kernel_asymmetry(module: Any) -> list[KernelAsymmetry]:
         weight = getattr(part, "weight", None)
         if hasattr(part, "kernel_size") and isinstance(weight, Tensor):
             kernels = {name: weight}
+            n_axes = len(part.kernel_size)
         else:
             owned = part.named_parameters(recurse=False)
             kernels = {f"{name}.{key}".lstrip("."): value for key, value in owned if value.ndim in (4, 5)}
+            n_axes = 0
         for path, values in kernels.items():
-            mean = values.detach().double().mean(dim=(0, 1)).cpu().numpy()
+            # the members of an ensemble may have an axis of their own
+            channels = tuple(range(values.ndim - (n_axes or values.ndim - 2)))
+            mean = values.detach().double().mean(dim=channels).cpu().numpy()
             if mean.size > 1:
                 found.append(KernelAsymmetry(path, mean, kernel_flip_distance(mean)))
     return found

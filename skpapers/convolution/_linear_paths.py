@@ -37,6 +37,7 @@ from skpapers.convolution._operations import (
     NORMS,
     PRODUCTS,
     QUOTIENTS,
+    RESIZING,
     SUMS,
     TRANSPOSED,
     VIEWS,
@@ -120,7 +121,7 @@ class LinearPaths:
         strengths = [gates.get(id(tensor), 0) for tensor in given]
         made = self._counterpart(name, call, arguments, strengths) if depends else None
         if made is None:
-            if depends and name not in LINEAR:
+            if depends and name not in LINEAR and name not in RESIZING:
                 self.suspects[f"aten.{name}" + (f" in {call.module!r}" if call.module else "")] = None
             made = call.function(**arguments)
         elif call.function._schema.is_mutable:

@@ -45,7 +45,7 @@ POINTWISE = frozenset.union(
     _names(
         "neg rsub where masked_fill maximum minimum glu softmax _softmax log_softmax _log_softmax cat concat "
         "stack chunk split split_with_sizes copy channel_shuffle native_channel_shuffle unbind exp log sqrt rsqrt "
-        "abs pow square fill zero empty_like zeros_like ones_like"
+        "abs pow square fill zero empty_like zeros_like ones_like repeat tile"
     ),
 )
 # Linear in what depends on the input, if the rest is constant.
