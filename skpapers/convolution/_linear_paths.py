@@ -19,13 +19,14 @@ Everything else is repeated as it is. Whether the result is linear is tested on 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from skpapers.convolution._mind_the_pad import AxisPadding
+from skpapers.convolution._mind_the_pad import AxisPadding, path_counts
 from skpapers.convolution._operations import (
     ACTIVATIONS,
     BATCH_NORMS,
@@ -53,6 +54,30 @@ TOLERANCE = 1e-8  # relative, of f(a + b) = f(a) + f(b)
 FACTORIES = {"zeros", "ones", "full", "empty", "arange", "linspace", "eye"}
 
 
+@dataclass(frozen=True)
+class Step:
+    """A recorded operation, with its tensors and its arguments by name."""
+
+    call: Call
+    name: str
+    outputs: list[Tensor]
+    given: list[Tensor]
+    arguments: dict[str, Any]
+
+    @classmethod
+    def of(cls, call: Call) -> Step:
+        """Look up what the repetitions of a call share."""
+        outputs = list(tensors_in(call.outputs))
+        given = list(tensors_in((call.args, call.kwargs)))
+        arguments = bound(call.function, call.args, call.kwargs)
+        return cls(call, base_name(call.function), outputs, given, arguments)
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether some output is no integer and no truth value."""
+        return any(map(is_real_or_complex, self.outputs))
+
+
 class LinearPaths:
     """The linear map from the input of a recorded network to its target.
 
@@ -70,69 +95,68 @@ class LinearPaths:
         self.trained = trained
         self.weights = dict(_leaves(trace, trained))
         self.suspects: dict[str, None] = {}  # operations that nothing here knows to be linear, in order
+        self.steps = [Step.of(call) for call in trace.calls[: trace.target_index]]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the target, a float64 tensor, of an input of shape (1, C, *sizes) that requires its gradient."""
         assert self.trace.target is not None
         values = {id(self.trace.inputs): x.clone(), **self.weights}
         gates: dict[int, int] = {}
-        for call in self.trace.calls[: self.trace.target_index]:
-            self._repeat(call, values, gates)
+        for step in self.steps:
+            if step.is_continuous:
+                self._repeat(step, values, gates)
         return values[id(self.trace.target)]
 
-    def check(self) -> None:
-        """Test on two inputs that the map is linear.
+    def counts(self, place: tuple[int, ...] | None = None) -> Tensor:
+        """Return the paths from each input to the target, or to one place of it.
 
         Raises
         ------
         ValueError
-            If it is not.
+            If the map is not linear.
         """
-        inputs = self.trace.inputs
         generator = torch.Generator().manual_seed(1)
-        a, b = (
-            torch.randn(inputs.shape, generator=generator, dtype=torch.float64, device="cpu").to(inputs.device)
-            for _ in range(2)
-        )
-        parts = [self(x.requires_grad_()).detach() for x in (a, b, (a + b).detach())]
-        error = float((parts[2] - parts[0] - parts[1]).abs().max())
-        scale = float(torch.stack(parts).abs().max())
-        if not error <= TOLERANCE * scale:
+        shape = (2, *self.trace.inputs.shape)
+        drawn = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
+        a, b = drawn.to(self.trace.inputs.device)
+        found, error = path_counts(self, a, b, place)
+        if not error <= TOLERANCE:
             suspects = ", ".join(self.suspects) or "none"
             raise ValueError(
-                f"The network has no linear counterpart: f(a + b) and f(a) + f(b) differ by {error:.3g}, of values up "
-                f"to {scale:.3g}; operations not known to be linear: {suspects}. A layer before them can be asked for."
+                f"The network has no linear counterpart: f(a + b) and f(a) + f(b) differ by {error:.2g} of their "
+                f"largest value; operations not known to be linear: {suspects}. A layer before them can be asked for."
             )
+        return found
 
-    def _repeat(self, call: Call, values: dict[int, Tensor], gates: dict[int, int]) -> None:
+    def _repeat(self, step: Step, values: dict[int, Tensor], gates: dict[int, int]) -> None:
         """Put what the outputs of one operation are in the linear map into `values`."""
-        outputs = list(filter(is_real_or_complex, tensors_in(call.outputs)))
-        given = list(tensors_in((call.args, call.kwargs)))
-        name = base_name(call.function)
-        if not outputs or not any(id(tensor) in values for tensor in given):
-            if outputs and not given and name in FACTORIES:
+        call = step.call
+        if not any(id(tensor) in values for tensor in step.given):
+            if step.name in FACTORIES and not step.given:
                 made = call.function(*call.args, **call.kwargs | {"dtype": torch.float64})
-                values[id(outputs[0])] = made
+                values[id(step.outputs[0])] = made
             return
-        arguments = _mapped(bound(call.function, call.args, call.kwargs), values)
+        arguments = _mapped(step.arguments, values)
         if isinstance(arguments.get("dtype"), torch.dtype) and arguments["dtype"].is_floating_point:
             arguments["dtype"] = torch.float64
-        depends = any(map(_depends, tensors_in(arguments)))
-        strengths = [gates.get(id(tensor), 0) for tensor in given]
-        made = self._counterpart(name, call, arguments, strengths) if depends else None
+        depends = any(values[id(tensor)].requires_grad for tensor in step.given)
+        strengths = [gates.get(id(tensor), 0) for tensor in step.given]
+        made = self._counterpart(step.name, call, arguments, strengths) if depends else None
         if made is None:
-            if depends and name not in LINEAR and name not in RESIZING:
-                self.suspects[f"aten.{name}" + (f" in {call.module!r}" if call.module else "")] = None
+            if depends and step.name not in LINEAR and step.name not in RESIZING:
+                self.suspects[f"aten.{step.name}" + (f" in {call.module!r}" if call.module else "")] = None
             made = call.function(**arguments)
         elif call.function._schema.is_mutable:
             target = arguments["self"]
             made = target if made is target else target.copy_(made)
-        for recorded, value in zip(tensors_in(call.outputs), _sequence(made), strict=False):
+        for recorded, value in zip(step.outputs, _sequence(made), strict=False):
             if is_real_or_complex(recorded):
                 values[id(recorded)] = value
-        strength = GATES.get(name, max(strengths, default=0) if name in VIEWS | PRODUCTS | QUOTIENTS else 0)
-        if depends and strength:
-            gates[id(outputs[0])] = strength
+        if depends:
+            passes = step.name in VIEWS or step.name in PRODUCTS or step.name in QUOTIENTS
+            strength = GATES.get(step.name, max(strengths) if passes else 0)
+            if strength:
+                gates[id(step.outputs[0])] = strength
 
     def _counterpart(self, name: str, call: Call, of: dict[str, Any], strengths: list[int]) -> Any:
         """Return what an operation on values of the network counts as, or None if it is repeated as it is."""

@@ -92,11 +92,40 @@ class AxisPadding:
         return max(0, self.leftover - self.after)
 
 
-def path_counts(linear: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
-    """Return the derivative of the sum of a linear map's outputs by each input (Eq. 5): one backward pass."""
-    x = at.detach().clone().requires_grad_()
-    (found,) = torch.autograd.grad(linear(x).sum(), x)
-    return found
+def path_counts(
+    linear: Callable[[Tensor], Tensor], a: Tensor, b: Tensor, place: tuple[int, ...] | None = None
+) -> tuple[Tensor, float]:
+    """Return the derivative of the sum of a linear map's outputs by each input (Eq. 5): one backward pass.
+
+    Parameters
+    ----------
+    linear : callable
+        A map from inputs of shape (1, C, *sizes) to feature maps.
+
+    a, b : Tensor of shape (1, C, *sizes)
+        Two inputs, on which it is tested that the map is linear.
+
+    place : tuple of int or None, default=None
+        One index for each axis of the feature maps, if the outputs at one position are summed.
+
+    Returns
+    -------
+    counts : Tensor of shape (1, C, *sizes)
+        The derivative.
+
+    error : float
+        Largest difference of f(a + b) and f(a) + f(b), relative to the largest value.
+    """
+    x = (a + b).requires_grad_()
+    outputs = linear(x)
+    parts = [linear(part.clone().requires_grad_()).detach() for part in (a, b)]
+    difference = outputs.detach() - parts[0] - parts[1]
+    scale = max(float(part.abs().max()) for part in parts)
+    error = float(difference.abs().max()) / (scale or 1.0)
+    for index in place or ():
+        outputs = outputs.select(2, index)
+    (counts,) = torch.autograd.grad(outputs.sum(), x)
+    return counts, error
 
 
 def flip_asymmetry(values: NDArray) -> NDArray[np.float64]:

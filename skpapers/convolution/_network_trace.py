@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skpapers._torch.state import own_modes
+from skpapers._torch.state import own_modes, own_precision
 from skpapers.convolution._operations import tensors_in
 from skpapers.convolution._padding_recorder import Recorder, Trace
 
@@ -66,8 +66,9 @@ def record(
     layers = [known for known, _ in module.named_modules() if known]
     if layer is not None and layer not in layers:
         raise ValueError(f"{name} has no layer {layer!r}; its layers: {', '.join(layers) or 'none'}.")
-    with own_modes():
+    with own_precision():
         network = _copied(module).eval()
+    with own_modes():
         first = next((p for p in network.parameters() if p.is_floating_point()), None)
         device = torch.device("cpu") if first is None else first.device
         dtype = torch.float32 if first is None else first.dtype

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from skpapers._torch.state import own_modes
 from skpapers.convolution._foveation import map_of_paths
 from skpapers.convolution._mind_the_pad import flip_asymmetry
 from skpapers.convolution._network_trace import network_of, record
@@ -266,7 +265,7 @@ def padding_report(
     Notes
     -----
     The operations of one forward pass of a copy in evaluation mode are recorded where torch dispatches them, so that
-    functional calls are seen as layers are. Cost: that pass, and four more in float64 for the map.
+    functional calls are seen as layers are. Cost: that pass, and three more in float64 for the map.
 
     References
     ----------
@@ -302,8 +301,7 @@ def padding_report(
 
 
 def _asymmetry(trace: Trace) -> tuple[float, ...]:
-    with own_modes():
-        return tuple(flip_asymmetry(map_of_paths(trace)).tolist())
+    return tuple(flip_asymmetry(map_of_paths(trace)).tolist())
 
 
 def valid_image_sizes(
