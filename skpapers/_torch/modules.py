@@ -81,11 +81,15 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(shape, dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = x if self.n_members == 1 else x.transpose(0, 1).flatten(1)
+        if self.n_members == 1:
+            return self.wide(x)
+        return self.wide(x.transpose(0, 1).flatten(1)).reshape(-1, *self.weight.shape).transpose(0, 1)
+
+    def wide(self, x: Tensor) -> Tensor:
+        """Normalise (b, K h, ...), the members side by side."""
         mean, var, weight, bias = (t.reshape(-1) for t in (self.running_mean, self.running_var, self.weight, self.bias))
-        of_batch = self.training and len(wide) > 1
-        wide = F.batch_norm(wide, mean, var, weight, bias, training=of_batch, momentum=self.momentum)
-        return wide if self.n_members == 1 else wide.reshape(-1, *self.weight.shape).transpose(0, 1)
+        of_batch = self.training and len(x) > 1
+        return F.batch_norm(x, mean, var, weight, bias, training=of_batch, momentum=self.momentum)
 
 
 class Dropout(nn.Module):

@@ -1,5 +1,6 @@
 """Convolutional networks for images and series: blind spots from padding, and the rows that they need."""
 
+from skpapers.convolution._convnet_estimators import ConvNetClassifier, ConvNetRegressor
 from skpapers.convolution._foveation import (
     FeatureMapBias,
     KernelAsymmetry,
@@ -13,6 +14,8 @@ from skpapers.convolution._padding_report import LayerPadding, PaddingReport, pa
 from skpapers.convolution._position_accuracy import PositionAccuracy, position_accuracy
 
 __all__ = [
+    "ConvNetClassifier",
+    "ConvNetRegressor",
     "FeatureMapBias",
     "FoveationDisplay",
     "KernelAsymmetry",
