@@ -1,8 +1,8 @@
-"""The layers of linear attention with random features, and what they share."""
+"""What the layers of linear attention with random features share: projections, heads, steps, and how they start."""
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import sqrt
 from typing import Self, cast
 
 import numpy as np
@@ -10,15 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skpapers.attention._feature_maps import Drawing, FeatureMap
+from skpapers.attention._feature_maps import FeatureMap
 from skpapers.attention._linear_attention import LinearAttentionState, attend, empty_state, linear_attention
-from skpapers.attention._performer import GENERALIZED, GeneralizedFeatures, PositiveFeatures
-from skpapers.attention._random_feature_attention import ArcCosineFeatures, FourierFeatures
 
 SEEDS = 2**31 - 1
 
 
-class _RandomFeatureLayer(nn.Module):
+class RandomFeatureLayer(nn.Module):
     """Projections, heads and a linear attention between them.
 
     Parameters
@@ -67,8 +65,8 @@ class _RandomFeatureLayer(nn.Module):
         self.normalizer = normalizer
         self.redraw_interval = redraw_interval
         self.feature_map = feature_map
-        self.in_projection = _linear(d_model, 3 * d_model, bias, device, dtype)
-        self.out_projection = _linear(d_model, d_model, bias, device, dtype)
+        self.in_projection = linear_layer(d_model, 3 * d_model, bias, device, dtype)
+        self.out_projection = linear_layer(d_model, d_model, bias, device, dtype)
         # Buffers, so that a network that was saved in the middle of training draws the same frequencies afterwards.
         self.register_buffer("seed", torch.zeros((), dtype=torch.int64, device=device))
         self.register_buffer("n_calls", torch.zeros((), dtype=torch.int64, device=device))
@@ -84,7 +82,7 @@ class _RandomFeatureLayer(nn.Module):
         """
         bound = sqrt(1.5 / self.d_model)
         for linear in (self.in_projection, self.out_projection):
-            _uniform(linear.weight, bound, generator)
+            draw_uniform(linear.weight, bound, generator)
             if linear.bias is not None:
                 linear.bias.zero_()
         self.seed.fill_(int(torch.randint(SEEDS, (), generator=generator)))
@@ -281,7 +279,7 @@ def _checked(x: Tensor, key_padding_mask: Tensor | None, d_model: int) -> Tensor
     return x.masked_fill(key_padding_mask[..., None], 0.0)
 
 
-def _linear(
+def linear_layer(
     n_in: int, n_out: int, bias: bool, device: torch.device | str | None, dtype: torch.dtype | None
 ) -> nn.Linear:
     """Return a layer whose weights are not drawn yet, so that torch's own generator is not used."""
@@ -289,157 +287,22 @@ def _linear(
     return cast(nn.Linear, nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias, device=device, dtype=dtype))
 
 
-def _uniform(weight: Tensor, bound: float, generator: torch.Generator) -> None:
+def draw_uniform(weight: Tensor, bound: float, generator: torch.Generator) -> None:
     """Fill a weight on any device with numbers within the bound, from a generator on the CPU."""
     weight.copy_(torch.empty(weight.shape, dtype=weight.dtype).uniform_(-bound, bound, generator=generator))
 
 
-def _generator(random_state: int | np.random.RandomState | None) -> torch.Generator:
+def seeded_generator(random_state: int | np.random.RandomState | None) -> torch.Generator:
     """Return the generator that a `random_state` gives."""
     if not isinstance(random_state, np.random.RandomState):
         random_state = np.random.RandomState(random_state)
     return torch.Generator().manual_seed(int(random_state.randint(SEEDS)))
 
 
-def _head_dim(d_model: int, n_heads: int, n_features: int | None) -> int:
+def head_dim(d_model: int, n_heads: int, n_features: int | None) -> int:
     """Return d; raise a ValueError unless n_heads divides d_model, and there are features."""
     if n_features is not None and n_features < 1:
         raise ValueError(f"n_features={n_features!r} is not possible: it is an integer from 1.")
     if n_heads < 1 or d_model < 1 or d_model % n_heads:
         raise ValueError(f"n_heads={n_heads} does not divide d_model={d_model}.")
     return d_model // n_heads
-
-
-class FavorAttention(_RandomFeatureLayer):
-    """Multi-head attention of Performers (FAVOR+), linear in the length."""
-
-    def __init__(
-        self,
-        d_model: int,
-        n_heads: int = 4,
-        *,
-        n_features: int | None = None,
-        kernel: str = "softmax",
-        hyperbolic: bool = False,
-        orthogonal: bool = True,
-        regularized: bool = False,
-        causal: bool = False,
-        redraw_interval: int | None = None,
-        bias: bool = True,
-        random_state: int | np.random.RandomState | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        d = _head_dim(d_model, n_heads, n_features)
-        if n_features is None:
-            n_features = max(8, int(d * log(d)))
-        drawing: Drawing = {"orthogonal": orthogonal, "regularized": regularized, "device": device, "dtype": dtype}
-        feature_map: FeatureMap
-        if kernel == "softmax":
-            feature_map = PositiveFeatures(d, n_features, hyperbolic=hyperbolic, **drawing)
-        elif kernel in GENERALIZED and not hyperbolic:
-            feature_map = GeneralizedFeatures(d, n_features, kernel, **drawing)
-        else:
-            names = ", ".join(repr(name) for name in ("softmax", *GENERALIZED))
-            raise ValueError(
-                f"kernel={kernel!r} is not possible: it is one of {names}; hyperbolic goes with 'softmax'."
-            )
-        super().__init__(
-            d_model,
-            n_heads,
-            feature_map,
-            causal=causal,
-            normalizer="sum",
-            bias=bias,
-            redraw_interval=redraw_interval,
-            device=device,
-            dtype=dtype,
-        )
-        self.draw(_generator(random_state))
-
-
-class RandomFeatureAttention(_RandomFeatureLayer):
-    """Multi-head Random Feature Attention (RFA), linear in the length, with a gate that forgets."""
-
-    def __init__(
-        self,
-        d_model: int,
-        n_heads: int = 2,
-        *,
-        n_features: int = 32,
-        kernel: str = "gaussian",
-        causal: bool = False,
-        gate: bool = False,
-        sigma: float = 0.5,
-        normalizer: str | None = "count",
-        orthogonal: bool = True,
-        redraw_interval: int | None = None,
-        bias: bool = True,
-        random_state: int | np.random.RandomState | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        d = _head_dim(d_model, n_heads, n_features)
-        if gate and not causal:
-            raise ValueError("gate=True needs causal=True: the gate forgets the past.")
-        if not sigma > 0.0:
-            raise ValueError(f"sigma={sigma!r} is not possible: it is above 0.")
-        if normalizer not in ("count", "sum", None):
-            raise ValueError(f'normalizer={normalizer!r} is not possible: it is "count", "sum" or None.')
-        feature_map: FeatureMap
-        if kernel == "gaussian":
-            feature_map = FourierFeatures(
-                d, n_features, n_heads, sigma=sigma, orthogonal=orthogonal, device=device, dtype=dtype
-            )
-        elif kernel == "arccos":
-            feature_map = ArcCosineFeatures(d, n_features, n_heads, orthogonal=orthogonal, device=device, dtype=dtype)
-        else:
-            raise ValueError(f"kernel={kernel!r} is not possible: it is 'gaussian' or 'arccos'.")
-        super().__init__(
-            d_model,
-            n_heads,
-            feature_map,
-            causal=causal,
-            # The weights of a gate sum to 1 at most, so that its sums are means already.
-            normalizer=None if gate and normalizer == "count" else normalizer,
-            bias=bias,
-            redraw_interval=redraw_interval,
-            device=device,
-            dtype=dtype,
-        )
-        self.gate = _linear(d_model, n_heads, True, device, dtype) if gate else None
-        scaled = normalizer == "count" and not gate
-        self.norm_weight = nn.Parameter(torch.ones(n_heads, 1, d, device=device, dtype=dtype)) if scaled else None
-        self.draw(_generator(random_state))
-
-    @torch.no_grad()
-    def draw(self, generator: torch.Generator) -> Self:
-        super().draw(generator)
-        if isinstance(self.feature_map, FourierFeatures):
-            self.feature_map.reset_parameters()
-        if self.gate is not None:
-            _uniform(self.gate.weight, sqrt(1.5 / self.d_model), generator)
-            self.gate.bias.fill_(3.0)
-        if self.norm_weight is not None:
-            self.norm_weight.fill_(1.0)
-        return self
-
-    def gates(self, x: Tensor) -> Tensor:
-        """Return the gates g_t of shape (B, H, L) of inputs of shape (B, L, D), each between 0 and 1.
-
-        Raises
-        ------
-        ValueError
-            If the layer has no gate.
-        """
-        if self.gate is None:
-            raise ValueError("This RandomFeatureAttention has gate=False.")
-        return torch.sigmoid(self.gate(x)).transpose(1, 2)
-
-    def _gates(self, x: Tensor) -> Tensor | None:
-        return None if self.gate is None else self.gates(x)
-
-    def _merge(self, heads: Tensor) -> Tensor:
-        if self.norm_weight is not None:
-            heads = F.rms_norm(heads, heads.shape[-1:], eps=1e-8) * self.norm_weight
-        return super()._merge(heads)

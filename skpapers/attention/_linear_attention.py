@@ -18,16 +18,8 @@ import torch
 from torch import Tensor
 
 from skpapers.attention._feature_maps import FeatureMap, Identity
-from skpapers.attention._linear_attention_passes import (
-    CHUNK,
-    Grads,
-    Pass,
-    Trace,
-    causal_backward,
-    causal_forward,
-    full_backward,
-    full_forward,
-)
+from skpapers.attention._linear_attention_causal import causal_backward, causal_forward
+from skpapers.attention._linear_attention_passes import CHUNK, Grads, Pass, Trace, full_backward, full_forward
 
 
 class LinearAttentionState(NamedTuple):
@@ -77,6 +69,97 @@ def linear_attention(
     return_state: bool = False,
     chunk_size: int | None = None,
 ) -> Tensor | tuple[Tensor, LinearAttentionState]:
+    r"""Return attention whose weights are products of features, at a cost linear in the length.
+
+    Use it inside networks of your own; :class:`FavorAttention` and :class:`RandomFeatureAttention` are whole layers.
+
+    Parameters
+    ----------
+    q : Tensor of shape (B, H, L, d)
+        Queries of B rows and H heads.
+
+    k : Tensor of shape (B, H, S, d)
+        Keys.
+
+    v : Tensor of shape (B, H, S, e)
+        Values.
+
+    feature_map : callable, default=None
+        Maps queries and keys to features. The maps of the layers (their attribute `feature_map`) are computed block by
+        block. Any other function from (..., d) to (..., m) is applied to all queries and keys first. None: q and k are
+        features already.
+
+    causal : bool, default=False
+        Whether query t sees keys 1 to t only; then S = L.
+
+    key_padding_mask : Tensor of bool, of shape (B, S), default=None
+        True for keys that are padding: they count for nothing. Queries without any key give zeros.
+
+    gate : Tensor of shape (B, H, L), default=None
+        g between 0 and 1, for causal attention: sums are multiplied by g, and the key enters with the factor 1 - g.
+        Padding leaves the sums as they are.
+
+    normalizer : {"sum", "count", None}, default="sum"
+        What weighted sums are divided by: the sum of weights, the number of keys that count so far, or nothing.
+
+    state : LinearAttentionState, default=None
+        Keys before these, from a call with `return_state=True`. No gradient flows into it.
+
+    return_state : bool, default=False
+        Whether to return the state after the last key too.
+
+    chunk_size : int, default=None
+        Positions of a causal pass that are processed together. It changes the time and rounding. None is 64.
+
+    Returns
+    -------
+    out : Tensor of shape (B, H, L, e)
+        The outputs.
+
+    state : LinearAttentionState
+        With `return_state=True`.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or a parameter has another value than those above.
+
+    See Also
+    --------
+    FavorAttention : The layer of Performers.
+    RandomFeatureAttention : The layer of RFA.
+    torch.nn.functional.scaled_dot_product_attention : Exact attention, faster for short sequences.
+
+    Notes
+    -----
+    A pass costs O(L m (d + e)) for m features, and memory for the outputs and one block of features. The backward pass
+    computes features again, so a training step stores no array of shape (L, m); only one derivative can be taken.
+
+    Exponential features are scaled where the dtype would overflow or a sum of weights vanish: results are right for
+    queries and keys of any length. A later key changes earlier causal outputs by rounding only.
+
+    **Differences from the papers.** Their code adds a small number to all features, and scales keys by a maximum over
+    the whole sequence, through which a causal output depends on later keys. Here nothing is added, and each chunk has
+    its own scale.
+
+    References
+    ----------
+    .. [1] A. Katharopoulos, A. Vyas, N. Pappas, F. Fleuret, "Transformers are RNNs: Fast Autoregressive Transformers
+       with Linear Attention", ICML 2020. https://arxiv.org/abs/2006.16236
+
+    Examples
+    --------
+    A stream gives what one causal pass gives:
+
+    >>> import torch
+    >>> from skpapers.attention import linear_attention
+    >>> q, k, v = torch.rand(3, 1, 2, 100, 8, generator=torch.Generator().manual_seed(0))
+    >>> out = linear_attention(q, k, v, causal=True)
+    >>> first, state = linear_attention(q[:, :, :99], k[:, :, :99], v[:, :, :99], causal=True, return_state=True)
+    >>> last = linear_attention(q[:, :, 99:], k[:, :, 99:], v[:, :, 99:], causal=True, state=state)
+    >>> torch.allclose(last, out[:, :, 99:])
+    True
+    """
     _check(q, k, v, causal, key_padding_mask, gate, normalizer, chunk_size)
     if gate is None:
         weight = None
@@ -137,6 +220,10 @@ def attend(
     if padding is not None:
         keep = (~padding).to(q.dtype)[:, None]
         weight = keep if weight is None else weight * keep
+    n_keys = _numbers_of_keys(padding, state, k, running=causal and normalizer == "count")
+    share = None
+    if normalizer == "count":
+        share = (feature_map.factor / n_keys.clamp(min=1.0))[:, None].expand(-1, -1, q.shape[2])
     problem = Pass(
         q,
         k,
@@ -146,14 +233,12 @@ def attend(
         padding,
         feature_map,
         normalized=normalizer == "sum",
+        share=share,
         scaled=feature_map.exponential and not _is_small(feature_map, q, k, state),
         causal=causal,
         chunk_size=CHUNK if chunk_size is None else chunk_size,
     )
     out, S, M = _Attention.apply(q, k, v, weight, log_gate, feature_map.parameter, problem, state)
-    n_keys = _numbers_of_keys(padding, state, k, running=causal and normalizer == "count")
-    if normalizer == "count":
-        out = out / n_keys[:, None, :, None].clamp(min=1.0)
     z = S[..., -1] if problem.normalized else torch.zeros_like(S[..., 0])
     return out, LinearAttentionState(S[..., : v.shape[-1]], z, M, n_keys[:, -1:].sum(1))
 

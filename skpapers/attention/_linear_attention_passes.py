@@ -14,12 +14,8 @@ e^{-M_i}`, where :math:`M_i` is the largest exponent of feature i so far, and gi
 the queries, from which each row then subtracts its largest one. The latter cancels in the quotient of weighted sums and
 sums of weights. The sum of weights is at least 1 by construction, whatever the lengths of the keys.
 
-Chunks are scaled by the largest exponent in the whole chunk, so a later key could push earlier ones below the smallest
-number. A chunk where that can happen is halved, and its halves are looked at again.
-
-The backward pass computes features again. Its first scan repeats the forward sums and gives the gradients of queries;
-its second one runs from the end with :math:`T_t = \sum_{s \ge t} \phi(q_s) \bar\gamma_s^\top`, for gradients
-:math:`\bar\gamma` of :math:`\bar o`, and gives those of keys and values.
+The backward pass computes features again, unless they are few. This file has the pass over all keys and what both
+passes share; `_linear_attention_causal.py` has the causal one.
 """
 
 from __future__ import annotations
@@ -36,8 +32,6 @@ KEPT = 2**21  # features of queries and keys: if there are no more in all, they 
 BLOCK = 2**17  # features in one block: with their rows and sums they stay in the cache
 ROWS = (64, 512)  # of a block, at least and at most
 CHUNK = 64  # rows of a causal chunk
-EXPONENT_GAP = 40.0  # between keys of one chunk; what lies so far below the largest one may be lost
-DECAY_GAP = 25.0  # of the logarithms of gates in one chunk
 
 
 @dataclass
@@ -64,6 +58,9 @@ class Pass:
     normalized : bool
         Whether weighted sums are divided by the sums of weights.
 
+    share : Tensor of shape (B, 1, L) or None
+        Factor of the outputs: 1 / number of keys.
+
     scaled : bool
         Whether exponents are scaled.
 
@@ -85,6 +82,7 @@ class Pass:
     padding: Tensor | None
     feature_map: FeatureMap
     normalized: bool
+    share: Tensor | None
     scaled: bool
     causal: bool
     chunk_size: int = CHUNK
@@ -190,7 +188,8 @@ class Group:
         target = out[self.batch, :, rows]
         extended = extended.view(*target.shape[:-1], -1)
         if not self.of.normalized:
-            torch.mul(extended, self.map.factor, out=target)
+            share = self.map.factor if self.of.share is None else self.of.share[self.batch, :, rows, None]
+            torch.mul(extended, share, out=target)
             return
         reciprocal = reciprocals(extended[..., -1:], self.smallest)
         torch.mul(extended[..., :-1], reciprocal, out=target)
@@ -198,13 +197,15 @@ class Group:
             inverse[self.batch, :, rows] = reciprocal
 
     def output_gradients(
-        self, gradient: Tensor, out: Tensor, inverse: Tensor | None, decay: Tensor | None
+        self, rows: slice, gradient: Tensor, out: Tensor, inverse: Tensor | None, decay: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return the gradients of the extended outputs of a block, and of the logarithm of their factor exp(c)."""
-        of_factor = (gradient * out).sum(-1, keepdim=True)
+        gradient = self.tile(gradient, rows)
+        of_factor = (gradient * self.tile(out, rows)).sum(-1, keepdim=True)
         if inverse is None:
-            extended = gradient * (self.map.factor if decay is None else self.map.factor * decay)
-            return extended, of_factor
+            share = self.map.factor if self.of.share is None else self.scalars(self.of.share, rows)
+            return gradient * (share if decay is None else share * decay), of_factor
+        inverse = self.tile(inverse, rows)
         free = (inverse.abs() * self.smallest < 1.0).to(gradient.dtype)
         extended = torch.cat([gradient * inverse, -of_factor * inverse * free], dim=-1)
         return (extended if decay is None else extended.mul_(decay)), of_factor * (1.0 - free)
@@ -258,165 +259,6 @@ class Trace:
         """Keep the features of a block in Q or K, if features are kept."""
         if self.keeps:
             kept[rows.start] = phi
-
-
-# All keys for all queries --------------------------------------------------------------------------------------------
-
-
-def full_forward(group: Group, S: Tensor, M: Tensor | None, out: Tensor, inverse: Tensor | None) -> Trace:
-    """Fill the outputs of a group, and return the sums over the keys and those of the state S, M."""
-    trace = Trace(S, M, group.of.keeps_features)
-    for rows in group.blocks(group.of.k):
-        if M is None:
-            K = group.keys(rows, None)
-            trace.keep(trace.K, rows, K)
-        else:
-            exponents = group.key_exponents(rows)
-            before = M
-            M = torch.maximum(M, exponents.amax(1))
-            S.mul_(torch.exp(before - M)[..., None])
-            K = exponents.sub_(M[:, None]).exp_()
-        v, _ = group.value_rows(rows)
-        S.baddbmm_(K.mT, v)
-    for rows in group.blocks(group.of.q):
-        Q = group.queries(rows, M)
-        trace.keep(trace.Q, rows, Q)
-        group.put_outputs(rows, torch.bmm(Q, S), out, inverse)
-    trace.M = M
-    return trace
-
-
-def full_backward(group: Group, trace: Trace, gradient: Tensor, out: Tensor, inverse: Tensor | None, to: Grads) -> None:
-    """Fill the gradients of a group."""
-    T = torch.zeros_like(trace.S)
-    for rows in group.blocks(group.of.q):
-        reciprocal = None if inverse is None else group.tile(inverse, rows)
-        gamma, _ = group.output_gradients(group.tile(gradient, rows), group.tile(out, rows), reciprocal, None)
-        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, trace.M)
-        T.baddbmm_(Q.mT, gamma)
-        to.query(group, rows, Q, torch.bmm(gamma, trace.S.mT))
-    for rows in group.blocks(group.of.k):
-        K = trace.K[rows.start] if trace.keeps else group.keys(rows, trace.M)
-        v, omega = group.value_rows(rows)
-        to.key(group, rows, K, torch.bmm(v, T.mT))
-        to.value(group, rows, torch.bmm(K, T), omega, None)
-
-
-# Causal --------------------------------------------------------------------------------------------------------------
-
-
-def causal_forward(
-    group: Group, S: Tensor, M: Tensor | None, out: Tensor, inverse: Tensor | None
-) -> tuple[Trace, Tensor, Tensor | None]:
-    """Fill the outputs of a group; return its trace, the sums after the last row, and their scale."""
-    trace = Trace(S.clone() if group.of.training else S, M, group.of.keeps_features)
-    carried: Tensor | None = None  # factor of the sums that the gates of the chunk before give
-    L = group.of.q.shape[2]
-    size = group.of.chunk_size
-    pending = [slice(start, min(start + size, L)) for start in range(0, L, size)][::-1]
-    while pending:
-        rows = pending.pop()
-        decay = _decays(group, rows)
-        exponents = None if M is None else group.key_exponents(rows)
-        if rows.stop - rows.start > 1 and _unsafe(group, rows, exponents, M, decay):
-            middle = (rows.start + rows.stop) // 2
-            pending += [slice(middle, rows.stop), slice(rows.start, middle)]
-            continue
-        if exponents is None:
-            factor = carried
-            K = group.keys(rows, None)
-        else:
-            assert M is not None
-            before = M
-            M = torch.maximum(before, exponents.amax(1))
-            factor = torch.exp(before - M)[..., None]
-            K = exponents.sub_(M[:, None]).exp_()
-        if factor is not None:
-            S.mul_(factor)
-        trace.chunks.append(rows)
-        trace.scales.append(M)
-        trace.factors.append(factor)
-        Q = group.queries(rows, M)
-        trace.keep(trace.K, rows, K)
-        trace.keep(trace.Q, rows, Q)
-        v, _ = group.value_rows(rows, decay)
-        extended = torch.bmm(torch.bmm(Q, K.mT).tril_(), v).baddbmm_(Q, S)
-        if decay is not None and _outer_decay(group):
-            extended.mul_(torch.exp(decay))
-        group.put_outputs(rows, extended, out, inverse)
-        S.baddbmm_(K.mT, v)
-        if decay is not None:
-            if M is None:
-                carried = torch.exp(decay[:, -1:])
-            else:
-                M = M + decay[:, -1]
-    if carried is not None:
-        S.mul_(carried)
-    return trace, S, M
-
-
-def _decays(group: Group, rows: slice) -> Tensor | None:
-    """Return c of shape (n, r, 1): sums of the logarithms of the gates from the first row of a chunk."""
-    return None if group.of.log_gate is None else group.scalars(group.of.log_gate, rows).cumsum(1)
-
-
-def _outer_decay(group: Group) -> bool:
-    """Return whether outputs need the factor exp(c_t); in a quotient of scaled sums it cancels."""
-    return not (group.of.normalized and group.of.scaled)
-
-
-def _unsafe(group: Group, rows: slice, exponents: Tensor | None, M: Tensor | None, decay: Tensor | None) -> bool:
-    """Return whether one scale for a whole chunk could push its first rows below the smallest number."""
-    if decay is not None and bool((decay[:, -1] < -DECAY_GAP).any()):
-        return True
-    if exponents is None or M is None:
-        return False
-    first = exponents[:, 0]
-    if group.of.padding is not None:
-        valid = ~group.of.padding[group.batch, rows]
-        index = valid.to(torch.uint8).argmax(1).repeat_interleave(group.of.q.shape[1])
-        first = exponents[torch.arange(group.n, device=index.device), index]
-    least = torch.maximum(M, first)
-    return bool((torch.maximum(M, exponents.amax(1)) - least > EXPONENT_GAP).any())
-
-
-def causal_backward(
-    group: Group, trace: Trace, gradient: Tensor, out: Tensor, inverse: Tensor | None, to: Grads
-) -> None:
-    """Fill the gradients of a group: queries in a scan from the start, keys and values in one from the end."""
-
-    def row_gradients(rows: slice, decay: Tensor | None) -> tuple[Tensor, Tensor]:
-        reciprocal = None if inverse is None else group.tile(inverse, rows)
-        factor = torch.exp(decay) if decay is not None and _outer_decay(group) else None
-        return group.output_gradients(group.tile(gradient, rows), group.tile(out, rows), reciprocal, factor)
-
-    S = trace.S.clone()
-    for rows, M, factor in zip(trace.chunks, trace.scales, trace.factors, strict=True):
-        if factor is not None:
-            S.mul_(factor)
-        decay = _decays(group, rows)
-        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, M)
-        K = trace.K[rows.start] if trace.keeps else group.keys(rows, M)
-        v, _ = group.value_rows(rows, decay)
-        gamma, of_factor = row_gradients(rows, decay)
-        weights = torch.bmm(gamma, v.mT).tril_()
-        to.query(group, rows, Q, torch.bmm(weights, K).baddbmm_(gamma, S.mT))
-        to.factor(group, rows, of_factor)
-        S.baddbmm_(K.mT, v)
-    T = torch.zeros_like(S)
-    for rows, M, factor in zip(trace.chunks[::-1], trace.scales[::-1], trace.factors[::-1], strict=True):
-        decay = _decays(group, rows)
-        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, M)
-        K = trace.K[rows.start] if trace.keeps else group.keys(rows, M)
-        v, omega = group.value_rows(rows, decay)
-        gamma, _ = row_gradients(rows, decay)
-        weights = torch.bmm(Q, K.mT).tril_()
-        to.value(group, rows, torch.bmm(weights.mT, gamma).baddbmm_(K, T), omega, decay)
-        weights = torch.bmm(gamma, v.mT).tril_()
-        to.key(group, rows, K, torch.bmm(weights.mT, Q).baddbmm_(v, T.mT))
-        T.baddbmm_(Q.mT, gamma)
-        if factor is not None:
-            T.mul_(factor)
 
 
 class Grads:
@@ -473,3 +315,44 @@ class Grads:
             return None
         gradient = self.weight[..., 0]
         return gradient if self.of.weight.shape[1] > 1 else gradient.sum(1, keepdim=True)
+
+
+# All keys for all queries --------------------------------------------------------------------------------------------
+
+
+def full_forward(group: Group, S: Tensor, M: Tensor | None, out: Tensor, inverse: Tensor | None) -> Trace:
+    """Fill the outputs of a group, and return the sums over the keys and those of the state S, M."""
+    trace = Trace(S, M, group.of.keeps_features)
+    for rows in group.blocks(group.of.k):
+        if M is None:
+            K = group.keys(rows, None)
+            trace.keep(trace.K, rows, K)
+        else:
+            exponents = group.key_exponents(rows)
+            before = M
+            M = torch.maximum(M, exponents.amax(1))
+            S.mul_(torch.exp(before - M)[..., None])
+            K = exponents.sub_(M[:, None]).exp_()
+        v, _ = group.value_rows(rows)
+        S.baddbmm_(K.mT, v)
+    for rows in group.blocks(group.of.q):
+        Q = group.queries(rows, M)
+        trace.keep(trace.Q, rows, Q)
+        group.put_outputs(rows, torch.bmm(Q, S), out, inverse)
+    trace.M = M
+    return trace
+
+
+def full_backward(group: Group, trace: Trace, gradient: Tensor, out: Tensor, inverse: Tensor | None, to: Grads) -> None:
+    """Fill the gradients of a group."""
+    T = torch.zeros_like(trace.S)
+    for rows in group.blocks(group.of.q):
+        gamma, _ = group.output_gradients(rows, gradient, out, inverse, None)
+        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, trace.M)
+        T.baddbmm_(Q.mT, gamma)
+        to.query(group, rows, Q, torch.bmm(gamma, trace.S.mT))
+    for rows in group.blocks(group.of.k):
+        K = trace.K[rows.start] if trace.keeps else group.keys(rows, trace.M)
+        v, omega = group.value_rows(rows)
+        to.key(group, rows, K, torch.bmm(v, T.mT))
+        to.value(group, rows, torch.bmm(K, T), omega, None)

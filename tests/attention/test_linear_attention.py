@@ -213,7 +213,7 @@ def test_gradients_of_many_blocks_and_groups(kind, monkeypatch):
         out = linear_attention(*tracked[:3], feature_map=phi, causal=causal, gate=gate, chunk_size=6)
         out.square().sum().backward()
         found.append([out, *(x.grad for x in tracked)])
-    problem = Pass(*inputs[:3], None, None, None, phi, True, False, causal)
+    problem = Pass(*inputs[:3], None, None, None, phi, True, None, False, causal)
     assert len(list(problem.groups())) > 1
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs)
