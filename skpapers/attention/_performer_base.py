@@ -9,7 +9,7 @@ import torch
 
 from skpapers._torch.fitted import Architecture
 from skpapers._validation import Interval, StrOptions
-from skpapers.attention._attention_layers import FavorAttention
+from skpapers.attention._performer_layer import FavorAttention
 from skpapers.attention._transformer_base import TransformerEstimator
 
 

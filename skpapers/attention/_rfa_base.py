@@ -17,7 +17,7 @@ from skpapers._torch.rows import Rows
 from skpapers._torch.setup import Setup
 from skpapers._torch.state import own_modes
 from skpapers._validation import Interval, StrOptions
-from skpapers.attention._attention_layers import RandomFeatureAttention
+from skpapers.attention._rfa_layer import RandomFeatureAttention
 from skpapers.attention._sequence_network import MeanGates
 from skpapers.attention._transformer_base import TransformerEstimator
 
