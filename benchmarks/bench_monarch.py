@@ -65,7 +65,7 @@ def layer_rows(n_blocks: int | str, max_rounds: int) -> Table:
                 ]
             )
     columns = ["order", "parameters", "nn.Linear", "forward", "ratio", "nn.Linear", "forward and backward", "ratio"]
-    note = "Rows first on both sides: the layer transposes its input and its output. Weights without the bias."
+    note = "Rows first on both sides: the layer transposes its output. Weights without the bias."
     return Table(f"MonarchLinear, n_blocks={n_blocks!r}", columns, rows, note)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import sqrt
 
 import torch
-import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from skpapers.neural_network._monarch import monarch_dense, monarch_multiply, monarch_project, monarch_shape
+from skpapers.neural_network._monarch import monarch_dense, monarch_project
+from skpapers.neural_network._monarch_rows import rows_multiply
+from skpapers.neural_network._monarch_shape import monarch_shape
 
 
 class MonarchLinear(nn.Module):
@@ -63,8 +64,8 @@ class MonarchLinear(nn.Module):
     :math:`\pm 1 / \sqrt{\text{in\_features}}`, the range of `torch.nn.Linear`. (The paper's code takes the root of
     `out_features` for the bias.) The generator is torch's own, as for every layer of torch.
 
-    The layer transposes its input and output, since features come first inside. Estimators such as
-    :class:`MonarchMLPClassifier` do so once for the whole network.
+    Features come first inside, so that the layer transposes its output. Estimators such as
+    :class:`MonarchMLPClassifier` do so once for the whole network. Without a gradient it takes a few rows at a time.
 
     References
     ----------
@@ -130,12 +131,9 @@ class MonarchLinear(nn.Module):
         """
         if x.shape[-1] != self.in_features:
             raise ValueError(f"x has {x.shape[-1]} features, and the layer {self.in_features}.")
-        columns = x.reshape(-1, self.in_features).T.contiguous()
-        padding = self.shape.k * self.shape.p - self.in_features
-        columns = F.pad(columns, (0, 0, 0, padding)) if padding else columns
-        y = monarch_multiply(self.L, self.R, columns)[: self.out_features]
-        y = y if self.bias is None else y + self.bias[:, None]
-        return y.T.contiguous().view(*x.shape[:-1], self.out_features)
+        rows = x.reshape(-1, self.in_features)
+        y = rows_multiply(rows, self.L, self.R, self.bias, self.out_features)
+        return y.view(*x.shape[:-1], self.out_features)
 
     def to_dense(self) -> Tensor:
         """Return the weight.

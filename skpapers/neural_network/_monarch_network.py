@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from skpapers._torch.modules import ACTIVATIONS, BatchNorm, Dropout, PeriodicEmbedding
 from skpapers._torch.networks import Generators
-from skpapers.neural_network._monarch import MonarchShape, monarch_dense, monarch_multiply, monarch_shape, project
+from skpapers.neural_network._monarch import monarch_dense, monarch_multiply, project
+from skpapers.neural_network._monarch_shape import MonarchShape, monarch_shape
 
 Blocks = tuple[int, int, int]  # k, l and rank of a Monarch matrix
 Form = tuple[Blocks | None, ...]  # of the layers; None is a dense one

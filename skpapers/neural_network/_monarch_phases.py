@@ -1,12 +1,12 @@
 """The phases of a training: in each of them the matrices of a network keep their form.
 
 ==================  ==================================================================================================
-Mode                Phases (Section 4 of Dao et al. 2022)
+Mode                Phases (Sections 5.1 to 5.3 of Dao et al. 2022)
 ==================  ==================================================================================================
 end to end          all epochs with Monarch matrices
 sparse to dense     Monarch matrices up to the share `switch_at` of the epochs, then dense ones that start from the
                     products, on the same cosine ("reverse sparsification")
-dense to sparse     all epochs with dense matrices, then a projection of each (Algorithm 1) and the share `finetune` of
+dense to sparse     all epochs with dense matrices, then a projection of each (Theorem 1) and the share `finetune` of
                     further epochs, with a cosine of their own
 dense               all epochs with dense matrices: the control
 ==================  ==================================================================================================

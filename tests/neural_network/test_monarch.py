@@ -8,13 +8,8 @@ from scipy.linalg import block_diag, hadamard
 from scipy.optimize import minimize
 
 from skpapers.neural_network import monarch_project
-from skpapers.neural_network._monarch import (
-    MonarchShape,
-    monarch_dense,
-    monarch_multiply,
-    monarch_shape,
-    project,
-)
+from skpapers.neural_network._monarch import monarch_dense, monarch_multiply, project
+from skpapers.neural_network._monarch_shape import MonarchShape, monarch_shape
 
 SHAPES = [
     MonarchShape(16, 16, 4, 4, 1),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from skpapers.neural_network import MonarchLinear, monarch_project
+from skpapers.neural_network import MonarchLinear, _monarch_rows, monarch_project
 
 SIZES = [(16, 16, {}), (7, 12, {}), (30, 11, {}), (13, 13, {"n_blocks": 4}), (20, 12, {"rank": 2}), (1, 3, {})]
 
@@ -50,6 +50,29 @@ def test_gradients(n_in, n_out, kwargs):
         return torch.func.functional_call(ours, dict(zip(names, values, strict=True)), (x,))
 
     assert torch.autograd.gradcheck(function, (x, *parameters))
+
+
+@pytest.mark.parametrize(("n_in", "n_out", "kwargs"), SIZES)
+def test_second_derivatives_and_transforms(n_in, n_out, kwargs):
+    ours = layer(n_in, n_out, **kwargs)
+    x = torch.randn(4, n_in, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(ours, x)
+    each = torch.func.vmap(torch.func.jacrev(lambda row: ours(row).square().sum()))(x)
+    (whole,) = torch.autograd.grad(ours(x).square().sum(), x)
+    torch.testing.assert_close(each, whole)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_many_rows_are_taken_a_few_at_a_time(monkeypatch, bias):
+    monkeypatch.setattr(_monarch_rows, "CHUNK", 1)
+    monkeypatch.setattr(_monarch_rows, "FEWEST_ROWS", 3)
+    ours = layer(7, 12, bias=bias)
+    x = torch.randn(10, 7, dtype=torch.float64)
+    with_gradient = ours(x)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), with_gradient)
+        torch.testing.assert_close(torch.func.vmap(ours)(x.view(2, 5, 7)).view(10, 12), with_gradient)
+        assert ours(x).is_contiguous()
 
 
 def test_parameters_of_square_layers():

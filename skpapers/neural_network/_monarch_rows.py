@@ -1,0 +1,89 @@
+"""Rows times a Monarch matrix: what a layer needs between others whose activations are row-major.
+
+The first product takes the rows as they are, as the transpose of a feature-major array. Its result is feature-major, as
+in :func:`skpapers.neural_network._monarch.monarch_multiply`, and one transposition at the end makes rows of it.
+"""
+
+from inspect import signature
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd import Function
+
+CHUNK = 2**16  # numbers in a chunk: a few arrays of this size fit into the second cache
+FEWEST_ROWS = 64  # in a chunk: products of fewer are slow
+
+
+class Transpose(Function):
+    """A contiguous transpose of a contiguous matrix, in a third of the time of ``x.T.contiguous()``.
+
+    A channel shuffle of a single pixel, stored as "channels last", is a transposition, and its kernel moves blocks in
+    vector registers. Its own gradient would not be stored so, and would be slow.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        m, n = x.shape
+        if m * n == 0:
+            return x.T.contiguous()
+        pixel = x.reshape(1, 1, 1, m * n).permute(0, 3, 1, 2)
+        return torch.channel_shuffle(pixel, m).view(n, m)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        return Transpose.apply(g) if torch.is_grad_enabled() else Transpose.forward(g)
+
+
+# torch asks for the signature at every call; to find it takes longer than the transposition of a small matrix
+Transpose.forward.__signature__ = signature(Transpose.forward)  # type: ignore[attr-defined]
+
+
+def rows_multiply(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: int) -> Tensor:
+    """Return the first `n_out` columns of x M^T, plus the bias.
+
+    Without a gradient the rows are taken a chunk at a time, so that what is between the factors stays in the cache.
+
+    Parameters
+    ----------
+    x : Tensor of shape (m, n_in)
+        Rows; n_in is at most k p, and what is missing counts as 0.
+
+    L, R : Tensor of shape (l, s, r) and (k, q, p)
+        The blocks.
+
+    bias : Tensor of shape (n_out,) or None
+        What is added.
+
+    n_out : int
+        At most s l.
+    """
+    graph = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, L, R, bias))
+    length = max(FEWEST_ROWS, CHUNK // max(x.shape[1], n_out))
+    first = _product(x if graph else x[:length], L, R, bias, n_out, graph)
+    if len(first) == len(x):
+        return first
+    y = first.new_empty(len(x), n_out)
+    y[:length] = first
+    for start in range(length, len(x), length):
+        y[start : start + length] = _product(x[start : start + length], L, R, bias, n_out, graph)
+    return y
+
+
+def _product(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: int, graph: bool) -> Tensor:
+    m, n_in = x.shape
+    l, s, r = L.shape  # noqa: E741
+    k, _, p = R.shape
+    x = F.pad(x, (0, k * p - n_in)) if n_in < k * p else x
+    z = torch.bmm(R, x.reshape(m, k, p).permute(1, 2, 0))
+    y = torch.bmm(L, z.view(r, l, m).transpose(0, 1)).transpose(0, 1).reshape(s * l, m)
+    y = y[:n_out] if n_out < s * l else y
+    y = y if bias is None else y.add_(bias.unsqueeze(-1))
+    return Transpose.apply(y) if graph else Transpose.forward(y)
