@@ -7,7 +7,8 @@ looked at again.
 
 The backward pass has two scans. The first one repeats the forward sums and gives the gradients of queries. The second
 one runs from the end with :math:`T_t = \sum_{s \ge t} \phi(q_s) \bar\gamma_s^\top`, for gradients
-:math:`\bar\gamma` of :math:`\bar o`, and gives those of keys and values. Thus no sums are stored for each chunk.
+:math:`\bar\gamma` of :math:`\bar o`, and gives those of keys and values. Thus no sums are
+stored for each chunk. Short sequences store them, and have one scan.
 """
 
 from __future__ import annotations
@@ -53,10 +54,14 @@ def causal_forward(
         trace.scales.append(M)
         trace.factors.append(factor)
         Q = group.queries(rows, M)
-        trace.keep(trace.K, rows, K)
-        trace.keep(trace.Q, rows, Q)
+        weights = torch.bmm(Q, K.mT).tril_()
+        if trace.keeps:
+            trace.keep(trace.K, rows, K)
+            trace.keep(trace.Q, rows, Q)
+            trace.keep(trace.sums, rows, S.clone())
+            trace.keep(trace.weights, rows, weights)
         v, _ = group.value_rows(rows, decay)
-        extended = torch.bmm(torch.bmm(Q, K.mT).tril_(), v).baddbmm_(Q, S)
+        extended = torch.bmm(weights, v).baddbmm_(Q, S)
         if decay is not None and _outer_decay(group):
             extended.mul_(torch.exp(decay))
         group.put_outputs(rows, extended, out, inverse)
@@ -99,36 +104,54 @@ def _unsafe(group: Group, rows: slice, exponents: Tensor | None, M: Tensor | Non
 def causal_backward(
     group: Group, trace: Trace, gradient: Tensor, out: Tensor, inverse: Tensor | None, to: Grads
 ) -> None:
-    """Fill the gradients of a group: queries in a scan from the start, keys and values in one from the end."""
+    """Fill the gradients of a group: queries in a scan from the start, keys and values in one from the end.
 
-    def row_gradients(rows: slice, decay: Tensor | None) -> tuple[Tensor, Tensor]:
-        factor = torch.exp(decay) if decay is not None and _outer_decay(group) else None
-        return group.output_gradients(rows, gradient, out, inverse, factor)
+    If the sums before each chunk are kept, the scan from the end does both.
+    """
+    if not trace.keeps:
+        _scan_from_start(group, trace, gradient, out, inverse, to)
+    T = torch.zeros_like(trace.S)
+    for rows, M, factor in zip(trace.chunks[::-1], trace.scales[::-1], trace.factors[::-1], strict=True):
+        decay = _decays(group, rows)
+        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, M)
+        K = trace.K[rows.start] if trace.keeps else group.keys(rows, M)
+        weights = trace.weights[rows.start] if trace.keeps else torch.bmm(Q, K.mT).tril_()
+        v, omega = group.value_rows(rows, decay)
+        gamma, of_factor = _row_gradients(group, rows, gradient, out, inverse, decay)
+        of_weights = torch.bmm(gamma, v.mT).tril_()
+        if trace.keeps:
+            S = trace.sums[rows.start]
+            to.query(group, rows, Q, torch.bmm(of_weights, K).baddbmm_(gamma, S.mT))
+            to.factor(group, rows, of_factor)
+        to.value(group, rows, torch.bmm(weights.mT, gamma).baddbmm_(K, T), omega, decay)
+        to.key(group, rows, K, torch.bmm(of_weights.mT, Q).baddbmm_(v, T.mT))
+        T.baddbmm_(Q.mT, gamma)
+        if factor is not None:
+            T.mul_(factor)
 
+
+def _scan_from_start(
+    group: Group, trace: Trace, gradient: Tensor, out: Tensor, inverse: Tensor | None, to: Grads
+) -> None:
+    """Repeat the forward sums, and fill the gradients of the queries."""
     S = trace.S.clone()
     for rows, M, factor in zip(trace.chunks, trace.scales, trace.factors, strict=True):
         if factor is not None:
             S.mul_(factor)
         decay = _decays(group, rows)
-        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, M)
-        K = trace.K[rows.start] if trace.keeps else group.keys(rows, M)
+        Q = group.queries(rows, M)
+        K = group.keys(rows, M)
         v, _ = group.value_rows(rows, decay)
-        gamma, of_factor = row_gradients(rows, decay)
-        weights = torch.bmm(gamma, v.mT).tril_()
-        to.query(group, rows, Q, torch.bmm(weights, K).baddbmm_(gamma, S.mT))
+        gamma, of_factor = _row_gradients(group, rows, gradient, out, inverse, decay)
+        of_weights = torch.bmm(gamma, v.mT).tril_()
+        to.query(group, rows, Q, torch.bmm(of_weights, K).baddbmm_(gamma, S.mT))
         to.factor(group, rows, of_factor)
         S.baddbmm_(K.mT, v)
-    T = torch.zeros_like(S)
-    for rows, M, factor in zip(trace.chunks[::-1], trace.scales[::-1], trace.factors[::-1], strict=True):
-        decay = _decays(group, rows)
-        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, M)
-        K = trace.K[rows.start] if trace.keeps else group.keys(rows, M)
-        v, omega = group.value_rows(rows, decay)
-        gamma, _ = row_gradients(rows, decay)
-        weights = torch.bmm(Q, K.mT).tril_()
-        to.value(group, rows, torch.bmm(weights.mT, gamma).baddbmm_(K, T), omega, decay)
-        weights = torch.bmm(gamma, v.mT).tril_()
-        to.key(group, rows, K, torch.bmm(weights.mT, Q).baddbmm_(v, T.mT))
-        T.baddbmm_(Q.mT, gamma)
-        if factor is not None:
-            T.mul_(factor)
+
+
+def _row_gradients(
+    group: Group, rows: slice, gradient: Tensor, out: Tensor, inverse: Tensor | None, decay: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the extended outputs of a chunk, and of the logarithm of their factor exp(c)."""
+    factor = torch.exp(decay) if decay is not None and _outer_decay(group) else None
+    return group.output_gradients(rows, gradient, out, inverse, factor)

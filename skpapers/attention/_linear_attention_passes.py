@@ -29,7 +29,7 @@ from torch import Tensor
 from skpapers.attention._feature_maps import FeatureMap
 
 KEPT = 2**21  # features of queries and keys: if there are no more in all, they are kept for the backward pass
-BLOCK = 2**17  # features in one block: with their rows and sums they stay in the cache
+BLOCK = 2**18  # features in one block: with their rows and sums they stay in the cache
 ROWS = (64, 512)  # of a block, at least and at most
 CHUNK = 64  # rows of a causal chunk
 
@@ -244,6 +244,9 @@ class Trace:
 
     Q, K : dict of Tensor
         Features by the first row of their block, if they are kept; if not, they are computed again.
+
+    sums, weights : dict of Tensor
+        Of causal chunks, kept likewise: the sums before the chunk, and the products of its queries and keys.
     """
 
     S: Tensor
@@ -254,11 +257,13 @@ class Trace:
     factors: list[Tensor | None] = field(default_factory=list)
     Q: dict[int, Tensor] = field(default_factory=dict)
     K: dict[int, Tensor] = field(default_factory=dict)
+    sums: dict[int, Tensor] = field(default_factory=dict)
+    weights: dict[int, Tensor] = field(default_factory=dict)
 
-    def keep(self, kept: dict[int, Tensor], rows: slice, phi: Tensor) -> None:
-        """Keep the features of a block in Q or K, if features are kept."""
+    def keep(self, kept: dict[int, Tensor], rows: slice, x: Tensor) -> None:
+        """Keep what belongs to a block in one of the dicts, if features are kept."""
         if self.keeps:
-            kept[rows.start] = phi
+            kept[rows.start] = x
 
 
 class Grads:
