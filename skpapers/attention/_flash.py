@@ -9,32 +9,30 @@ Hua, Dai, Liu and Le (2022), Section 3.2. With U, V and Z of the gated attention
 
 Q, Q', K and K' are gamma * Z + beta with four pairs of vectors.
 
-======================================================  ==============================================
-Step                                                    Function, and the one that propagates gradients
-======================================================  ==============================================
-K'^T V of each chunk                                    :func:`chunk_sums`, :func:`chunk_sums_backward`
-S of each chunk                                         :func:`linear_states`, :func:`linear_states_backward`
-O of each chunk                                         :func:`chunk_attention`, :func:`chunk_outputs_backward`
-======================================================  ==============================================
+=================================  =========================
+Step                               Function
+=================================  =========================
+K'^T V of each chunk               :func:`chunk_sums`
+S of each chunk                    :func:`linear_states`
+O of each chunk                    :func:`chunk_attention`
+=================================  =========================
 
-A training step stores X' W_in, O and S, and computes the rest again, some chunks at a time: its memory is that of the
-projections, and scores stay in the cache.
+Gradients are in `_flash_backward`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from skpapers.attention._gated_unit import attention_function, attention_slope
+from skpapers.attention._gated_functions import attention_function
 
 QUAD_Q, LIN_Q, QUAD_K, LIN_K = range(4)  # rows of gamma and beta
 BLOCK_NUMBERS = 2**20  # of the chunks that are computed at a time
+Block = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -94,20 +92,19 @@ class Parameters:
         return torch.addcmul(self.beta[row], z, self.gamma[row])
 
 
-def flash(hidden: Tensor, p: Parameters, chunks: Chunks) -> Tensor:
-    """Return Y of all chunks, (B, G, C, d), from X' W_in, (B, G, C, 2 e + s), which may be overwritten."""
-    if torch.is_grad_enabled():
-        return FlashBranch.apply(hidden, p.gamma, p.beta, p.bias, p.out_weight, p.out_bias, chunks)
-    return outputs(F.silu(hidden, inplace=True), p, chunks)[0]
+def outputs(
+    hidden: Tensor, units: Tensor, p: Parameters, chunks: Chunks, attended: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return Y of all chunks and S, from X' W_in, (B, G, C, 2 e + s); write U, V and Z into `units`, O into `attended`.
 
-
-def outputs(units: Tensor, p: Parameters, chunks: Chunks, attended: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Return Y of all chunks and S, from U, V and Z side by side, (B, G, C, 2 e + s); write O into `attended`."""
-    batch, n_chunks, width, _ = units.shape
+    `units` may be `hidden` itself.
+    """
+    batch, n_chunks, width, _ = hidden.shape
     e, _, s = p.widths
-    sums = units.new_empty(batch, n_chunks, s, e)
-    blocks = list(chunk_blocks(units, p))
+    sums = hidden.new_empty(batch, n_chunks, s, e)
+    blocks = list(chunk_blocks(hidden, p))
     for block in blocks:
+        torch.ops.aten.silu.out(hidden[block], out=units[block])
         sums[block] = chunk_sums(units[block], p, at(chunks.valid, block))
     states = linear_states(sums, chunks, width)
     y = units.new_empty(batch, n_chunks, width, len(p.out_weight))
@@ -118,48 +115,6 @@ def outputs(units: Tensor, p: Parameters, chunks: Chunks, attended: Tensor | Non
         gated.mul_(units[block][..., :e])
         torch.addmm(p.out_bias, gated.flatten(0, 2), p.out_weight.T, out=y[block].flatten(0, 2))
     return y, states
-
-
-class FlashBranch(torch.autograd.Function):
-    """The function :func:`flash`, whose backward pass computes scores again."""
-
-    @staticmethod
-    def forward(ctx: Any, hidden: Tensor, *arguments: Any) -> Tensor:
-        *parameters, chunks = arguments
-        p = Parameters(*parameters)
-        attended = hidden.new_empty(*hidden.shape[:3], p.widths[0])
-        y, states = outputs(F.silu(hidden), p, chunks, attended)
-        ctx.save_for_backward(hidden, attended, states, *parameters)
-        ctx.chunks = chunks
-        return y
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, attended, states, *parameters = ctx.saved_tensors
-        p = Parameters(*parameters)
-        chunks = ctx.chunks
-        gradients = p.zeros()
-        gradients.out_bias.copy_(dy.sum((0, 1, 2)))
-        dhidden = torch.empty_like(hidden)
-        dstates = hidden.new_empty(*hidden.shape[:2], *states.shape[2:])
-        blocks = list(chunk_blocks(hidden, p))
-        for block in blocks:
-            dstates[block] = chunk_outputs_backward(
-                hidden[block], attended[block], states_at(states, block), dy[block], p, chunks,
-                at(chunks.valid, block), dhidden[block], gradients,
-            )  # fmt: skip
-        dsums = linear_states_backward(dstates, chunks, hidden.shape[2])
-        for block in blocks:
-            chunk_sums_backward(
-                hidden[block], states_at(dsums, block), p, at(chunks.valid, block), dhidden[block], gradients
-            )
-        return (
-            dhidden, gradients.gamma, gradients.beta, gradients.bias, gradients.out_weight, gradients.out_bias, None
-        )  # fmt: skip
-
-
-Block = tuple[slice, slice]
 
 
 def chunk_blocks(hidden: Tensor, p: Parameters) -> Iterator[Block]:
@@ -197,29 +152,6 @@ def chunk_sums(units: Tensor, p: Parameters, valid: Tensor | None) -> Tensor:
     return (k if valid is None else k.mul_(valid[..., None])).mT @ v
 
 
-def chunk_sums_backward(
-    hidden: Tensor, dsums: Tensor, p: Parameters, valid: Tensor | None, dhidden: Tensor, gradients: Parameters
-) -> None:
-    """Add the gradient of sums to that of U, V and Z in `dhidden`, and replace it by the one of `hidden`."""
-    e, _, s = p.widths
-    v, z = F.silu(hidden[..., e:]).split((e, s), -1)
-    k = p.use(z, LIN_K)
-    dk = product(v, dsums.mT)
-    if valid is not None:
-        k.mul_(valid[..., None])
-        dk.mul_(valid[..., None])
-    dhidden[..., e : 2 * e] += product(k, dsums)
-    use_backward(dk, z, LIN_K, p, dhidden[..., 2 * e :], gradients)
-    torch.ops.aten.silu_backward.grad_input(dhidden, hidden, grad_input=dhidden)
-
-
-def use_backward(d: Tensor, z: Tensor, row: int, p: Parameters, dz: Tensor, gradients: Parameters) -> None:
-    """Add the gradients of Z, gamma and beta, from that of gamma * Z + beta."""
-    dz.addcmul_(d, p.gamma[row])
-    gradients.gamma[row] += (d * z).sum((0, 1, 2))
-    gradients.beta[row] += d.sum((0, 1, 2))
-
-
 def keys_before(chunks: Chunks, like: Tensor, width: int) -> Tensor:
     """Return the divisor of S of each chunk, (B, G, 1, 1), or (B, 1, 1, 1) if it is the same for all chunks."""
     batch, n_chunks = like.shape[:2]
@@ -248,16 +180,6 @@ def linear_states(sums: Tensor, chunks: Chunks, width: int) -> Tensor:
     return sums.div_(divisor)
 
 
-def linear_states_backward(dstates: Tensor, chunks: Chunks, width: int) -> Tensor:
-    """Return the gradient of `sums` from that of S, which has an entry for each chunk and is overwritten."""
-    divisor = keys_before(chunks, dstates, width)
-    if not chunks.causal:
-        return dstates.sum(1, keepdim=True).div_(divisor)
-    dstates.div_(divisor)
-    shift_sums(dstates, reversed(range(dstates.shape[1])))
-    return dstates
-
-
 def shift_sums(x: Tensor, chunks: Iterable[int]) -> None:
     """Replace the entry of each chunk, in the given order, by the sum of the entries before it."""
     total = torch.zeros_like(x[:, 0])
@@ -275,34 +197,6 @@ def chunk_attention(units: Tensor, states: Tensor, p: Parameters, chunks: Chunks
     attended = product(p.use(z, LIN_Q), states)
     attended.flatten(0, 1).baddbmm_(weights.flatten(0, 1), v.flatten(0, 1))
     return attended if valid is None else attended.mul_(valid[..., None])
-
-
-def chunk_outputs_backward(
-    hidden: Tensor, attended: Tensor, states: Tensor, dy: Tensor, p: Parameters, chunks: Chunks, valid: Tensor | None,
-    dhidden: Tensor, gradients: Parameters,
-) -> Tensor:  # fmt: skip
-    """Return the gradient of S of each chunk; write that of U, V and Z into `dhidden`, and add that of parameters."""
-    u, v, z = F.silu(hidden).split(p.widths, -1)
-    du, dv, dz = dhidden.split(p.widths, -1)
-    weights, slope = attention_slope(chunk_scores(z, p, chunks), chunks.activation)
-    masked(weights, chunks, valid)
-    masked(slope, chunks, valid)
-    gradients.out_weight.addmm_(dy.flatten(0, 2).T, (u * attended).flatten(0, 2))
-    dgated = dy @ p.out_weight
-    torch.mul(dgated, attended, out=du)
-    dattended = dgated.mul_(u)
-    if valid is not None:
-        dattended.mul_(valid[..., None])
-    torch.matmul(weights.mT, dattended, out=dv)
-    dscores = (dattended @ v.mT).mul_(slope)
-    if gradients.bias is not None:
-        gradients.bias.add_(dscores.sum((0, 1)))
-    dscores.div_(chunks.divisor)
-    dz.zero_()
-    use_backward(dscores @ p.use(z, QUAD_K), z, QUAD_Q, p, dz, gradients)
-    use_backward(dscores.mT @ p.use(z, QUAD_Q), z, QUAD_K, p, dz, gradients)
-    use_backward(product(dattended, states.mT), z, LIN_Q, p, dz, gradients)
-    return p.use(z, LIN_Q).mT @ dattended
 
 
 def chunk_scores(z: Tensor, p: Parameters, chunks: Chunks) -> Tensor:

@@ -8,15 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skpapers.attention._flash import LIN_K, LIN_Q, QUAD_K, QUAD_Q, Chunks, Parameters, flash
+from skpapers.attention._flash import LIN_K, LIN_Q, QUAD_K, QUAD_Q, Chunks, Parameters
+from skpapers.attention._flash_backward import flash
+from skpapers.attention._gated_functions import attention_function, toeplitz
 from skpapers.attention._gated_unit import (
     GatedUnit,
     RandomState,
-    attention_function,
     check_at_least_one,
     normal,
     seeded_generator,
-    toeplitz,
 )
 
 

@@ -15,15 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skpapers.attention._gated_functions import attention_function, later, toeplitz
 from skpapers.attention._gated_unit import (
     GatedUnit,
     RandomState,
-    attention_function,
     check_at_least_one,
-    later,
     normal,
     seeded_generator,
-    toeplitz,
 )
 
 QUERY, KEY = range(2)  # rows of gamma and beta
@@ -72,7 +70,8 @@ class GatedAttentionUnit(GatedUnit):
 
     length : int, default=None
         Divisor of the scores (n in the paper). None is the number of valid keys of each row, or 256 in a causal layer,
-        where a position cannot know how many follow.
+        where a position cannot know how many follow. A smaller one makes attention stronger, which long windows need
+        in order to learn from few steps.
 
     position_bias : bool, default=True
         Whether scores have a learned bias that depends on i - j.
@@ -112,7 +111,7 @@ class GatedAttentionUnit(GatedUnit):
 
     Notes
     -----
-    A sequence of L positions costs L (3 d e + d s + L (e + s)) multiplications.
+    A sequence of L positions costs L (3 d e + d s + L (e + s)) multiplications, and memory for L^2 scores.
 
     **Differences from the paper.** gamma starts at 1 + N(0, .02^2), not N(0, .02^2). A causal layer divides by a
     constant. The bias has the paper's form for long sequences at all lengths. Queries and keys are not rotated.
