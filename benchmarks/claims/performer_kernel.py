@@ -14,7 +14,7 @@ from skpapers.kernel_approximation import PositiveOrthogonalFeatures
 
 COLUMNS = 16
 PAIRS = 12
-DRAWS = 300
+DRAWS = 4000
 FEATURES = (16, 32, 64)
 VARIANTS = {
     "independent": {"orthogonal": False},
@@ -40,45 +40,48 @@ def trigonometric(features: PositiveOrthogonalFeatures, X: NDArray) -> NDArray:
     return h * np.hstack([np.sin(projections), np.cos(projections)])
 
 
+def estimates(X: NDArray, Y: NDArray, m: int, gamma: float, seed: int, **options: bool) -> tuple[NDArray, NDArray]:
+    """Return the estimates of every pair (row i of X, row i of Y), shape (n_draws, n_pairs), and the frequencies.
+
+    All draws are the features of one transformer, m of them each: blocks of orthogonal frequencies are independent.
+    """
+    features = PositiveOrthogonalFeatures(n_components=m * DRAWS, gamma=gamma, random_state=seed, **options).fit(X)
+    products = DRAWS * features.transform(X) * features.transform(Y)
+    # The hyperbolic form has all mirrored features behind the others.
+    halves = 2 if options.get("hyperbolic") else 1
+    of_draws = products.reshape(len(X), halves, DRAWS, m // halves).sum(axis=(1, 3))
+    return of_draws.T, features.random_weights_.reshape(COLUMNS, DRAWS, -1)
+
+
 def relative_errors(seed: int) -> NDArray:
     """Return bias and mean squared relative error, shape (n_features, n_variants, 2), of pairs of unit rows."""
     rng = np.random.default_rng(seed)
     X = unit_rows(rng, PAIRS)
     Y = unit_rows(rng, PAIRS)
     kernel = np.exp(np.sum(X * Y, axis=1))
-    state = np.random.RandomState(seed)
     found = np.empty((len(FEATURES), len(VARIANTS), 2))
     for i, m in enumerate(FEATURES):
         for j, options in enumerate(VARIANTS.values()):
-            errors = []
-            for _ in range(DRAWS):
-                model = PositiveOrthogonalFeatures(n_components=m, gamma=1.0, random_state=state, **options).fit(X)
-                errors.append(np.sum(model.transform(X) * model.transform(Y), axis=1) / kernel - 1.0)
-            found[i, j] = np.mean(errors), np.mean(np.square(errors))
+            error = estimates(X, Y, m, 1.0, seed, **options)[0] / kernel - 1.0
+            found[i, j] = error.mean(), np.mean(error**2)
     return found
 
 
 def errors_by_angle(seed: int) -> NDArray:
     """Return relative errors, shape (n_cosines, 3): positive, trigonometric, and the share of negative estimates."""
-    state = np.random.RandomState(seed)
-    found = []
-    x = np.zeros((1, COLUMNS))
-    x[0, 0] = 1.0
-    for cosine in COSINES:
-        y = np.zeros((1, COLUMNS))
-        y[0, :2] = cosine, np.sqrt(1.0 - cosine**2)
-        kernel = np.exp(LENGTH**2 * cosine)
-        estimates = []
-        for _ in range(DRAWS):
-            # gamma makes the unit rows rows of length 2
-            model = PositiveOrthogonalFeatures(n_components=64, gamma=LENGTH**2, random_state=state)
-            model.fit(x)
-            positive = model.transform(x) @ model.transform(y).T
-            other = trigonometric(model, x) @ trigonometric(model, y).T
-            estimates.append([positive.item(), other.item()])
-        squared = np.mean((np.array(estimates) / kernel - 1.0) ** 2, axis=0)
-        found.append([*np.sqrt(squared), np.mean(np.array(estimates)[:, 1] < 0)])
-    return np.array(found)
+    X = np.zeros((len(COSINES), COLUMNS))
+    X[:, 0] = 1.0
+    Y = np.zeros_like(X)
+    Y[:, 0] = COSINES
+    Y[:, 1] = np.sqrt(1.0 - np.square(COSINES))
+    kernel = np.exp(LENGTH**2 * np.array(COSINES))
+    # gamma makes the unit rows rows of length 2
+    positive, W = estimates(X, Y, FEATURES[-1], LENGTH**2, seed)
+    # Half as many frequencies, each with a sine and a cosine, whose products add up to the cosine of the difference.
+    differences = np.einsum("pd,dnm->npm", X - Y, W[:, :, : FEATURES[-1] // 2])
+    other = np.exp(LENGTH**2) * np.cos(differences).mean(axis=2)
+    errors = [np.sqrt(np.mean((found / kernel - 1.0) ** 2, axis=0)) for found in (positive, other)]
+    return np.column_stack([*errors, np.mean(other < 0, axis=0)])
 
 
 def attention_errors(seed: int) -> NDArray:

@@ -81,7 +81,7 @@ class RandomFourierAttentionFeatures(_RandomFeatures):
     References
     ----------
     .. [1] H. Peng, N. Pappas, D. Yogatama, R. Schwartz, N. A. Smith, L. Kong, "Random Feature Attention", ICLR 2021.
-       https://arxiv.org/abs/2103.02143
+       https://arxiv.org/abs/2103.02143. Code: https://github.com/Noahs-ARK/RFA
 
     Examples
     --------
@@ -180,7 +180,7 @@ class ArcCosineFeatures(_RandomFeatures):
     References
     ----------
     .. [1] H. Peng, N. Pappas, D. Yogatama, R. Schwartz, N. A. Smith, L. Kong, "Random Feature Attention", ICLR 2021.
-       https://arxiv.org/abs/2103.02143
+       https://arxiv.org/abs/2103.02143. Code: https://github.com/Noahs-ARK/RFA
 
     .. [2] Y. Cho, L. K. Saul, "Kernel Methods for Deep Learning", NeurIPS 2009.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import diags_array, issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -20,7 +21,9 @@ from skpapers.base import DocLinkMixin
 _BLOCK = 2**17
 
 
-class _RandomFeatures(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class _RandomFeatures(
+    DocLinkMixin, CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """A map of rows to random features. A subclass draws the frequencies, and writes the features of a block."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -33,6 +36,7 @@ class _RandomFeatures(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, Transformer
     random_state: Any
     random_weights_: NDArray
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Any:
         """Draw the frequencies.
@@ -56,9 +60,11 @@ class _RandomFeatures(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, Transformer
             If a parameter or the rows cannot be used; the message says what is allowed.
         """
         fitting = Fitting(self)
-        X = validate_data(fitting.blank, X, accept_sparse="csr", dtype=(np.float64, np.float32))
-        fitted = self._draw(X, check_random_state(self.random_state))
-        fitted["random_weights_"] = np.ascontiguousarray(fitted["random_weights_"], dtype=X.dtype)
+        rows = validate_data(fitting.blank, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C")
+        fitting.begin(X, y, n_steps=1)
+        with fitting.step("draw-frequencies"):
+            fitted = self._draw(rows, check_random_state(self.random_state))
+        fitted["random_weights_"] = np.ascontiguousarray(fitted["random_weights_"], dtype=rows.dtype)
         return fitting.publish({**fitted, "_n_features_out": self.n_components})
 
     def transform(self, X: Any) -> NDArray:
@@ -77,7 +83,7 @@ class _RandomFeatures(DocLinkMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         """
         check_is_fitted(self)
         dtype = self.random_weights_.dtype
-        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=False)
+        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=False)
         out = np.empty((X.shape[0], self._n_features_out), dtype=dtype)
         for rows in row_blocks(X.shape[0], self._n_features_out):
             self._write(X[rows], out[rows])
