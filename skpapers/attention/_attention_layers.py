@@ -167,7 +167,9 @@ class RandomFeatureLayer(nn.Module):
         """
         self._count_call()
         x = _checked(x, key_padding_mask, self.d_model)
-        newest = x[:, -1] if key_padding_mask is None else x[torch.arange(len(x)), last_positions(key_padding_mask)]
+        newest = x[:, -1]
+        if key_padding_mask is not None:
+            newest = x[torch.arange(len(x), device=x.device), last_positions(key_padding_mask)]
         weight = self.in_projection.weight
         bias = self.in_projection.bias
         D = self.d_model
