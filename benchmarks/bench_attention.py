@@ -1,6 +1,6 @@
 """Linear attention against torch's exact one and performer-pytorch: time, memory, and where linear becomes faster.
 
-    python benchmarks/bench_attention.py [--parts forward training memory windows] [--rounds N] [--longest L]
+    python benchmarks/bench_attention.py [--parts forward training windows memory flash] [--rounds N] [--longest L]
         [--out FILE.md]
 
 One process and one thread; all sides take turns; CPU time, medians. d = 64 and 4 heads unless a table says otherwise.
@@ -221,12 +221,18 @@ def tables(parts: list[str], rounds: int, longest: int) -> list[Table]:
         found.append(window_rows(rounds))
     if "memory" in parts:
         found.append(memory_rows(min(MEMORY_LENGTH, longest)))
+    if "flash" in parts:
+        from benchmarks._bench_flash import tables as flash_tables  # it needs FLASH-pytorch
+
+        found += flash_tables(rounds)
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", default=["forward", "training", "memory", "windows"], metavar="PART")
+    parser.add_argument(
+        "--parts", nargs="+", default=["forward", "training", "windows", "memory", "flash"], metavar="PART"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="most rounds of a timing, default 7")
     parser.add_argument("--longest", type=int, default=LENGTHS[-1], help="longest sequence")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the tables as markdown")
