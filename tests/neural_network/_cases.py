@@ -3,7 +3,7 @@
 from tests._case import Case
 
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 30, "device": "cpu", "random_state": 0}
-# the second hidden layer has a Monarch matrix; the fit of a temperature is that of SAMMLPClassifier; one case has it
+# the second hidden layer has a Monarch matrix; temperatures are tested in test_monarch_estimators.py
 MONARCH = {**SMALL, "hidden_layer_sizes": (16, 16), "max_iter": 15, "batch_size": 256, "learning_rate_init": 0.03}
 # whole batches without masks: weights equal repeated rows
 WHOLE = {"batch_size": 10**6, "dtype": "float64", "dropout": 0.0, "learning_rate_init": 0.02}
