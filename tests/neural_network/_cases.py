@@ -42,7 +42,6 @@ CASES = {
         further=(
             {
                 "mode": "dense_to_sparse",
-                "calibration": "auto",
                 "finetune": 0.1,
                 "n_ensemble": 2,
                 "batch_norm": True,
