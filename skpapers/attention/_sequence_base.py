@@ -113,11 +113,12 @@ class SequenceEstimator(SupervisedNetwork):
     # Network and training -------------------------------------------------------------------------------------------
 
     def _architecture(self, setup: Setup) -> Architecture:
-        own = ("d_model", "n_layers", "pool", "positions", "dropout", *self._layer_parameters)
+        own = ("d_model", "n_layers", "pool", "dropout", *self._layer_parameters)
         inputs = setup.inputs
         return {
             **super()._architecture(setup),
             **{name: getattr(self, name) for name in own},
+            "positions": self.positions if isinstance(inputs, Windows) else None,  # a column has its own embedding
             "n_codes": inputs.n_codes if isinstance(inputs, CodedColumns) else (),
             "n_gates": 0,
         }

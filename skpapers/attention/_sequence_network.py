@@ -253,8 +253,8 @@ class SequenceNetwork(nn.Module):
             return self._head(mean_of(self.blocks[-1](tokens, padding), padding))
         pooled = self.blocks[-1].last(tokens, padding)  # type: ignore[operator]
         if padding is not None:  # a row without any step is 0, as its mean is
-            n_own = -1 if self.pool == "cls" else None
-            pooled = pooled.masked_fill(padding[:, :n_own].all(dim=1, keepdim=True), 0.0)
+            n_tokens = (~padding).sum(dim=1, keepdim=True) - int(self.pool == "cls")
+            pooled = pooled.masked_fill(n_tokens == 0, 0.0)
         return self._head(pooled)
 
     def _embedded(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -263,9 +263,18 @@ class SequenceNetwork(nn.Module):
             tokens = tokens + self.positions(tokens.shape[1])
         tokens = self.dropout(tokens)
         if self.pool == "cls":
-            tokens = torch.cat([tokens, self.cls.expand(len(tokens), 1, -1)], dim=1)
-            padding = None if padding is None else F.pad(padding, (0, 1))
+            return self._with_cls(tokens, padding)
         return tokens, padding
+
+    def _with_cls(self, tokens: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Put the learned token after the last token of each row that is not padding."""
+        tokens = torch.cat([tokens, self.cls.expand(len(tokens), 1, -1)], dim=1)
+        if padding is None:
+            return tokens, None
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        behind = (places[1:] * ~padding).amax(dim=1, keepdim=True)  # 0 for a row without any token
+        chosen = places == behind
+        return torch.where(chosen[..., None], self.cls, tokens), F.pad(padding, (0, 1), value=True) & ~chosen
 
     def _head(self, pooled: Tensor) -> Tensor:
         return F.linear(self.norm(pooled), self.head, self.head_bias)

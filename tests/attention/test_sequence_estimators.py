@@ -1,0 +1,297 @@
+"""Estimators on windows of series and on tables: what they share, for every kind of attention."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skpapers.attention import (
+    FLASHClassifier,
+    FLASHRegressor,
+    PerformerClassifier,
+    PerformerRegressor,
+    RFAClassifier,
+    RFARegressor,
+)
+
+TINY = {"d_model": 8, "n_layers": 2, "max_iter": 3, "random_state": 0, "device": "cpu"}
+RNG = np.random.default_rng(0)
+WINDOWS = RNG.normal(size=(40, 12, 2))
+TARGET = WINDOWS[:, :, 0].mean(axis=1) + WINDOWS[:, -1, 1]
+LABELS = np.array(["down", "flat", "up"])[np.digitize(TARGET, [-0.5, 0.5])]
+KINDS = [
+    (PerformerRegressor, {"attention": "linear"}),
+    (PerformerRegressor, {"attention": "softmax"}),
+    (RFARegressor, {"attention": "linear", "n_features": 8}),
+    (RFARegressor, {"gate": True, "causal": True, "n_features": 8}),
+    (FLASHRegressor, {"chunk_size": 5, "d_query": 4}),
+]
+IDS = ["performer", "softmax", "rfa", "rfa with a gate", "flash"]
+POOLS = ["mean", "last", "cls"]
+every_kind = pytest.mark.parametrize(("kind", "more"), KINDS, ids=IDS)
+
+
+def streamed(model, X, method="partial_predict"):
+    """Return the predictions after each step, of shape (L, n, ...), from states that went through pickle."""
+    state = model.init_state(len(X))
+    found = []
+    for step in X.transpose(1, 0, 2):
+        prediction, state = getattr(model, method)(step, pickle.loads(pickle.dumps(state)))
+        found.append(prediction)
+    return np.array(found)
+
+
+def until(X, n):
+    """Return windows whose steps from n on are missing."""
+    X = X.copy()
+    X[:, n:] = np.nan
+    return X
+
+
+class TestRows:
+    @every_kind
+    def test_flat_rows_are_windows_in_the_order_of_time(self, kind, more):
+        shaped = kind(**TINY, **more).fit(WINDOWS, TARGET)
+        flat = kind(**TINY, **more, n_channels=2).fit(WINDOWS.reshape(40, -1), TARGET)
+        assert_array_equal(shaped.predict(WINDOWS), flat.predict(WINDOWS.reshape(40, -1)))
+        assert_array_equal(shaped.predict(WINDOWS), shaped.predict(WINDOWS.reshape(40, -1)))
+
+    def test_columns_that_are_no_multiple_of_the_channels_are_an_error(self):
+        with pytest.raises(ValueError, match="X has 24 columns, which is not a multiple of n_channels=5"):
+            PerformerRegressor(**TINY, n_channels=5).fit(WINDOWS.reshape(40, -1), TARGET)
+
+    @every_kind
+    def test_several_horizons_and_windows_of_one_step(self, kind, more):
+        Y = np.column_stack([TARGET, -TARGET, np.full(40, 3.0)])
+        model = kind(**TINY, **more).fit(WINDOWS[:, :1], Y)
+        assert model.predict(WINDOWS[:, :1]).shape == (40, 3)
+        assert_array_equal(model.predict(WINDOWS[:, :1])[:, 2], 3.0)
+
+    @pytest.mark.parametrize("n", [1, 5, 12])
+    @pytest.mark.parametrize("pool", POOLS)
+    @every_kind
+    def test_missing_steps_count_for_nothing(self, kind, more, pool, n):
+        """A window is the same wherever its missing steps are, and whatever other windows are beside it."""
+        X = until(WINDOWS, n)
+        model = kind(**TINY, **more, pool=pool, mask_nan=True).fit(WINDOWS, TARGET)
+        expected = model.predict(X)
+        alone = np.concatenate([model.predict(row[np.newaxis]) for row in X])
+        assert_allclose(alone, expected, rtol=0, atol=1e-12)
+        places = np.sort(RNG.permutation(12)[:n])
+        moved = np.full_like(X, np.nan)
+        moved[:, places] = X[:, :n]
+        assert_allclose(model.predict(moved), expected, rtol=0, atol=1e-12)
+
+    @every_kind
+    def test_windows_of_other_lengths_are_padded(self, kind, more):
+        """A model of short windows and one of the same windows, padded in training and prediction, are the same."""
+        short = kind(**TINY, **more, mask_nan=True, dtype="float64").fit(WINDOWS, TARGET)
+        padded = np.concatenate([WINDOWS, np.full((40, 4, 2), np.nan)], axis=1)
+        long = kind(**TINY, **more, mask_nan=True, dtype="float64", positions="sinusoidal").fit(padded, TARGET)
+        short = kind(**TINY, **more, mask_nan=True, dtype="float64", positions="sinusoidal").fit(WINDOWS, TARGET)
+        assert_allclose(long.predict(padded), short.predict(WINDOWS), rtol=0, atol=1e-9)
+
+    def test_a_missing_channel_counts_as_its_mean(self):
+        model = PerformerRegressor(**TINY, mask_nan=True, scaling="standard").fit(WINDOWS, TARGET)
+        X = WINDOWS.copy()
+        X[:, 3, 1] = np.nan
+        filled = WINDOWS.copy()
+        filled[:, 3, 1] = WINDOWS[:, :, 1].mean()
+        assert_allclose(model.predict(X), model.predict(filled), rtol=0, atol=1e-12)
+
+    def test_nan_is_an_error_unless_it_is_asked_for(self):
+        with pytest.raises(ValueError, match="NaN"):
+            PerformerRegressor(**TINY).fit(until(WINDOWS, 5), TARGET)
+        model = PerformerRegressor(**TINY).fit(WINDOWS, TARGET)
+        with pytest.raises(ValueError, match="NaN"):
+            model.predict(until(WINDOWS, 5))
+
+    @every_kind
+    def test_windows_without_any_step_and_channels_that_were_not_observed(self, kind, more):
+        X = until(WINDOWS, 0)
+        X[5:, :, 0] = WINDOWS[5:, :, 0]
+        for scaling in ("robust", "standard", None):
+            model = kind(**TINY, **more, mask_nan=True, scaling=scaling).fit(X, TARGET)
+            assert np.isfinite(model.predict(X)).all()
+            assert len(np.unique(model.predict(X[:5]))) == 1
+            assert np.isfinite(model.predict(WINDOWS)).all()
+
+    def test_partial_fits_with_missing_values(self):
+        """A channel that is observed for the first time in the second call is scaled from there on."""
+        X = WINDOWS.copy()
+        X[:20, :, 1] = np.nan
+        model = PerformerRegressor(**TINY, mask_nan=True)
+        model.partial_fit(X[:20], TARGET[:20])
+        first = model.predict(X[:20])
+        model.partial_fit(X[20:], TARGET[20:])
+        assert np.isfinite(model.predict(X)).all()
+        assert np.abs(model.predict(X[:20]) - first).max() > 0
+
+
+class TestColumns:
+    X = np.column_stack([RNG.normal(size=60), RNG.integers(0, 3, size=60), RNG.normal(size=60) * 1e6])
+    y = np.array([5.0, -2.0, 1.0])[X[:, 1].astype(int)] + X[:, 0]
+
+    def model(self, **more):
+        settings = {**TINY, "d_model": 16, "max_iter": 60, "batch_size": 20, "tokenize": "features"}
+        return PerformerRegressor(**{**settings, **more})
+
+    def test_codes_are_names_and_not_numbers(self):
+        """Codes may be renamed; places, masks and names of columns are the same."""
+        plain = self.model(categorical_features=[1]).fit(self.X, self.y)
+        assert plain.score(self.X, self.y) > 0.9
+        renamed = self.X.copy()
+        renamed[:, 1] = renamed[:, 1] * 1000 - 7
+        same = self.model(categorical_features=[False, True, False]).fit(renamed, self.y)
+        assert_allclose(same.predict(renamed), plain.predict(self.X), rtol=0, atol=1e-9)
+        frame = pd.DataFrame(self.X, columns=["a", "b", "c"])
+        named = self.model(categorical_features=["b"]).fit(frame, self.y)
+        assert_array_equal(named.predict(frame), plain.predict(self.X))
+
+    def test_unknown_codes_share_a_vector(self):
+        model = self.model(categorical_features=[1]).fit(self.X, self.y)
+        rows = np.repeat(self.X[:1], 4, axis=0)
+        rows[:, 1] = [-1.0, 3.0, 99.0, 0.5]
+        assert len(np.unique(model.predict(rows))) == 1
+        assert model.predict(rows)[0] not in model.predict(self.X)
+
+    def test_later_calls_know_the_codes_of_the_first(self):
+        model = self.model(categorical_features=[1]).partial_fit(self.X, self.y)
+        more = self.X[:4].copy()
+        more[:, 1] = 17
+        model.partial_fit(more, self.y[:4])
+        assert np.isfinite(model.predict(more)).all()
+
+    def test_a_missing_column_is_no_token(self):
+        X = self.X.copy()
+        X[::3, 0] = np.nan
+        X[1::3, 1] = np.nan
+        model = self.model(categorical_features=[1], mask_nan=True).fit(X, self.y)
+        assert model.score(X, self.y) > 0.6
+        assert np.isfinite(model.predict(np.full((1, 3), np.nan))).all()
+
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            ({"categorical_features": [0]}, "Column 0 is among categorical_features, and holds .*: codes must be"),
+            ({"categorical_features": [3]}, "categorical_features has column 3; X has 3 columns"),
+            ({"categorical_features": ["b"]}, "categorical_features has names, and X has none"),
+            ({"categorical_features": [True]}, r"mask of shape \(1,\); X has 3 columns"),
+            ({"categorical_features": [0.5]}, "must hold integers, names of columns, or a mask"),
+            ({"categorical_features": [1], "tokenize": "steps"}, 'categorical_features is for tokenize="features"'),
+            ({"n_channels": 3}, 'n_channels=3 is for tokenize="steps"'),
+        ],
+    )
+    def test_wrong_columns_are_errors(self, more, message):
+        with pytest.raises(ValueError, match=message):
+            self.model(**more).fit(self.X, self.y)
+
+
+class TestStreams:
+    @pytest.mark.parametrize("pool", POOLS)
+    @every_kind
+    def test_every_step_predicts_the_window_so_far(self, kind, more, pool):
+        model = kind(**{**TINY, **more, "pool": pool, "causal": True, "mask_nan": True}).fit(WINDOWS, TARGET)
+        found = streamed(model, WINDOWS)
+        for n in range(12):
+            assert_allclose(found[n], model.predict(until(WINDOWS, n + 1)), rtol=0, atol=1e-9)
+
+    @pytest.mark.parametrize("pool", POOLS)
+    @every_kind
+    def test_a_series_without_a_step_stays_where_it_is(self, kind, more, pool):
+        model = kind(**{**TINY, **more, "pool": pool, "causal": True, "mask_nan": True}).fit(WINDOWS, TARGET)
+        X = WINDOWS.copy()
+        X[RNG.random(X.shape[:2]) < 0.4] = np.nan
+        found = streamed(model, X)
+        for n in range(12):
+            assert_allclose(found[n], model.predict(until(X, n + 1)), rtol=0, atol=1e-9)
+
+    @pytest.mark.parametrize("kind", [PerformerClassifier, RFAClassifier, FLASHClassifier])
+    def test_labels_and_probabilities(self, kind):
+        model = kind(**TINY, causal=True).fit(WINDOWS, LABELS)
+        assert_array_equal(streamed(model, WINDOWS)[-1], model.predict(WINDOWS))
+        found = streamed(model, WINDOWS, "partial_predict_proba")[-1]
+        assert_allclose(found, model.predict_proba(WINDOWS), rtol=0, atol=1e-9)
+
+    def test_a_stream_without_a_state_begins_and_states_stay_as_they_are(self):
+        model = PerformerRegressor(**TINY, causal=True).fit(WINDOWS, TARGET)
+        before = pickle.dumps(model)
+        first, state = model.partial_predict(WINDOWS[:, 0])
+        kept = pickle.dumps(state)
+        twice = [model.partial_predict(WINDOWS[:, 1], state)[0] for _ in range(2)]
+        assert_array_equal(*twice)
+        assert_array_equal(first, model.partial_predict(WINDOWS[:, 0], model.init_state(40))[0])
+        assert pickle.dumps(state) == kept
+        assert pickle.dumps(model) == before
+
+    def test_a_new_fit_has_a_new_stream(self):
+        model = PerformerRegressor(**TINY, causal=True).fit(WINDOWS, TARGET)
+        first, _ = model.partial_predict(WINDOWS[:, 0])
+        other, _ = model.fit(WINDOWS, -TARGET).partial_predict(WINDOWS[:, 0])
+        assert np.abs(first - other).max() > 0.01
+
+    def test_positions_beyond_the_windows(self):
+        twice = np.concatenate([WINDOWS, WINDOWS], axis=1)
+        learned = PerformerRegressor(**TINY, causal=True).fit(WINDOWS, TARGET)
+        with pytest.raises(ValueError, match="fitted on windows of 12 steps"):
+            streamed(learned, twice)
+        for positions in ("sinusoidal", None):
+            model = PerformerRegressor(**TINY, causal=True, positions=positions).fit(WINDOWS, TARGET)
+            assert np.isfinite(streamed(model, twice)).all()
+
+    @pytest.mark.parametrize(
+        ("more", "x_t", "message"),
+        [
+            ({"causal": False}, WINDOWS[:, 0], "need a model fitted with causal=True"),
+            ({"causal": True, "tokenize": "features"}, WINDOWS[:, 0], "need a model fitted with causal=True"),
+            ({"causal": True}, WINDOWS[:, 0, :1], r"x_t has shape \(40, 1\); it must be \(40, 2\)"),
+            ({"causal": True}, np.full((40, 2), np.nan), "Input x_t contains NaN"),
+        ],
+    )
+    def test_wrong_steps_are_errors(self, more, x_t, message):
+        X = WINDOWS[:, 0] if "tokenize" in more else WINDOWS
+        model = PerformerRegressor(**TINY, **more).fit(X, TARGET)
+        with pytest.raises(ValueError, match=message):
+            model.partial_predict(x_t)
+
+
+class TestParameters:
+    def test_short_windows_get_exact_attention(self):
+        found = {
+            name: PerformerRegressor(**TINY, attention=name).fit(WINDOWS, TARGET).predict(WINDOWS)
+            for name in ("auto", "softmax", "linear")
+        }
+        assert_array_equal(found["auto"], found["softmax"])
+        assert np.abs(found["linear"] - found["softmax"]).max() > 1e-4
+
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            ({"gate": True}, "set causal=True"),
+            ({"gate": True, "causal": True, "attention": "softmax"}, 'set attention="linear" or "auto"'),
+            ({"n_heads": 3}, "n_heads=3"),
+        ],
+    )
+    def test_impossible_combinations_are_errors(self, more, message):
+        with pytest.raises(ValueError, match=message):
+            RFARegressor(**TINY, **more).fit(WINDOWS, TARGET)
+
+    def test_the_half_life_is_that_of_the_mean_gate(self):
+        model = RFARegressor(**TINY, gate=True, causal=True).fit(WINDOWS, TARGET)
+        assert model.half_life_.shape == (2, 2)
+        assert (model.half_life_ > 0.5).all()
+        assert not hasattr(RFARegressor(**TINY).fit(WINDOWS, TARGET), "half_life_")
+        assert not hasattr(RFARegressor(**TINY), "half_life_")
+
+    def test_the_generator_of_torch_is_left_alone(self):
+        torch.manual_seed(3)
+        before = torch.get_rng_state()
+        RFARegressor(**TINY, dropout=0.1).fit(WINDOWS, TARGET).predict(WINDOWS)
+        assert torch.equal(torch.get_rng_state(), before)
+
+    def test_small_tables_get_enough_steps(self):
+        model = PerformerRegressor(**{**TINY, "max_iter": "auto", "batch_size": 8}).fit(WINDOWS[:, :2], TARGET)
+        assert model.n_iter_ == 120
