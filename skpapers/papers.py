@@ -373,6 +373,47 @@ PAPERS: tuple[Paper, ...] = (
         functions=("neural_network.monarch_project",),
     ),
     Paper(
+        key="performer",
+        title="Rethinking Attention with Performers",
+        authors="Krzysztof Choromanski, Valerii Likhosherstov, David Dohan, Xingyou Song, Andreea Gane, Tamas Sarlos, "
+        "Peter Hawkins, Jared Davis, Afroz Mohiuddin, Lukasz Kaiser, David Belanger, Lucy Colwell, Adrian Weller",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2009.14794",
+        code="https://github.com/google-research/google-research/tree/master/performer",
+        algorithm="skpapers/attention/_performer.py",
+        estimators=("attention.PerformerClassifier", "attention.PerformerRegressor"),
+        contests=(),  # exact attention at the lengths of most tables
+        reproduction={},
+        use="a transformer on long windows of series, in a time that is linear in their length",
+    ),
+    Paper(
+        key="rfa",
+        title="Random Feature Attention",
+        authors="Hao Peng, Nikolaos Pappas, Dani Yogatama, Roy Schwartz, Noah A. Smith, Lingpeng Kong",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2103.02143",
+        code="https://github.com/Noahs-ARK/RFA",
+        algorithm="skpapers/attention/_random_feature_attention.py",
+        estimators=("attention.RFAClassifier", "attention.RFARegressor"),
+        contests=(),  # exact attention at the lengths of most tables
+        reproduction={},
+        use="windows of series in which recent steps count most, by a rate that is learned",
+        functions=("attention.linear_attention",),
+    ),
+    Paper(
+        key="flash",
+        title="Transformer Quality in Linear Time",
+        authors="Weizhe Hua, Zihang Dai, Hanxiao Liu, Quoc V. Le",
+        venue="ICML 2022",
+        url="https://arxiv.org/abs/2202.10447",
+        code=None,
+        algorithm="skpapers/attention/_flash.py",
+        estimators=("attention.FLASHClassifier", "attention.FLASHRegressor"),
+        contests=(),  # a table has a chunk of columns at most
+        reproduction={},
+        use="long windows of series, in chunks that are seen exactly",
+    ),
+    Paper(
         key="mixup",
         title="How Does Mixup Help With Robustness and Generalization?",
         authors="Linjun Zhang, Zhun Deng, Kenji Kawaguchi, Amirata Ghorbani, James Zou",

@@ -187,7 +187,7 @@ class SequenceNetwork(nn.Module):
         d_model: int,
         pool: str,
         positions: str | None,
-        position_scale: float = 1.0,
+        position_scale: float = 0.1,
         n_codes: tuple[int, ...] = (),
         n_gates: int = 0,
         dropout: float = 0.0,

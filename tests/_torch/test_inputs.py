@@ -17,6 +17,18 @@ def test_flat_rows_get_the_shape_that_their_kind_has_by_default():
     assert Images().completed(8).shape == (1, 1, 8)
 
 
+def test_flat_windows_hold_the_channels_of_one_step_after_those_of_another():
+    assert Windows(n_channels=3).completed(12).shape == (4, 3)
+    assert Windows(n_channels=3).read(np.zeros((2, 5, 2)))[0].shape == (5, 2)  # windows bring their own channels
+    with pytest.raises(ValueError, match="X has 11 columns, which is not a multiple of n_channels=3"):
+        Windows(n_channels=3).completed(11)
+
+
+def test_missing_values_are_asked_for():
+    assert Windows().finite is True
+    assert Windows(allow_nan=True).finite == "allow-nan"
+
+
 @pytest.mark.parametrize(("kind", "shape"), [(Windows, (4, 3)), (Images, (2, 3, 5))])
 def test_shaped_rows_bring_their_shape_and_become_flat(kind, shape):
     X = RNG.normal(size=(6, *shape))
