@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from skpapers.papers import PAPERS
 
 if TYPE_CHECKING:
+    from skpapers import attention as attention
     from skpapers import augmentation as augmentation
     from skpapers import comparison as comparison
     from skpapers import convex as convex
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from skpapers import neural_network as neural_network
     from skpapers import papers as papers
     from skpapers import tree as tree
+    from skpapers.attention import FLASHClassifier as FLASHClassifier
+    from skpapers.attention import FLASHRegressor as FLASHRegressor
+    from skpapers.attention import PerformerClassifier as PerformerClassifier
+    from skpapers.attention import PerformerRegressor as PerformerRegressor
+    from skpapers.attention import RFAClassifier as RFAClassifier
+    from skpapers.attention import RFARegressor as RFARegressor
+    from skpapers.attention import linear_attention as linear_attention
     from skpapers.augmentation import MixupWrapper as MixupWrapper
     from skpapers.augmentation import adversarial_accuracy as adversarial_accuracy
     from skpapers.augmentation import mixup_loss as mixup_loss

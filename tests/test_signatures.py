@@ -23,7 +23,7 @@ def documented():
         if inspect.isclass(thing):
             members = inspect.getmembers(thing, callable)
             found |= {f"{name}.{key}": value for key, value in members if not key.startswith("_")}
-    return {name: thing for name, thing in found.items() if thing.__module__.startswith("skpapers")}
+    return {name: thing for name, thing in found.items() if getattr(thing, "__module__", "").startswith("skpapers")}
 
 
 DOCUMENTED = documented()

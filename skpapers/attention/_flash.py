@@ -1,11 +1,12 @@
 """FLASH: gated attention, quadratic within chunks and linear across them.
 
-Hua, Dai, Liu and Le (2022), Section 3.2. With U, V and Z of the gated attention unit and chunks g of C positions::
+Hua, Dai, Liu and Le (2022), Section 3.2. With U, V and Z of the gated attention unit and chunks g of C positions, the
+quadratic and the linear part are, in equations numbered here::
 
-    O_g = A_g V_g + Q'_g S_g,     A_g = relu(Q_g K_g^T / C + bias)^2                     (quadratic and linear part)
-    S_g = (1/n) sum_h K'_h^T V_h                  for every g, n valid keys in all
-    S_g = (1/m_g) sum_(h<g) K'_h^T V_h            causal; m_g valid keys before chunk g
-    Y_g = (U_g * O_g) W_o
+    O_g = A_g V_g + Q'_g S_g,     A_g = relu(Q_g K_g^T / C + bias)^2                       (1)
+    S_g = (1/n) sum_h K'_h^T V_h                  for every g, n valid keys in all         (2)
+    S_g = (1/m_g) sum_(h<g) K'_h^T V_h            causal; m_g valid keys before chunk g    (3)
+    Y_g = (U_g * O_g) W_o                                                                  (4)
 
 Q, Q', K and K' are gamma * Z + beta with four pairs of vectors.
 
