@@ -338,10 +338,11 @@ class MeanGates(nn.Module):
         """Return the mean gates, of shape (b, n_layers, n_heads)."""
         tokens, padding = self.network._embedded(self.scaled(X))  # type: ignore[operator]
         found = []
-        for block in self.network.blocks:  # type: ignore[union-attr]
+        for i, block in enumerate(self.network.blocks):  # type: ignore[arg-type]
+            if i:
+                tokens = self.network.blocks[i - 1](tokens, padding)  # type: ignore[index, operator]
             gates = block.attention.gates(block.norm_1(tokens)).transpose(1, 2)
             found.append(mean_of(gates, padding))
-            tokens = block(tokens, padding)
         return torch.stack(found, dim=1)
 
 
