@@ -28,7 +28,8 @@ from skpapers._torch.targets import Target
 from skpapers._torch.training import Trainer, batch_starts
 from skpapers._validation import Interval, StrOptions
 from skpapers.attention._categories import CodedColumns, categorical_places
-from skpapers.attention._sequence_network import SequenceNetwork, StreamState
+from skpapers.attention._sequence_network import SequenceNetwork
+from skpapers.attention._stream_state import StreamState
 from skpapers.attention._streams import Stream
 
 FEWEST_STEPS = 600  # fewer leave a network in the middle of a plateau, however small the table

@@ -1,18 +1,12 @@
 """The network of the estimators: tokens, blocks of attention, one vector for a row, and a linear head.
 
-A block of a transformer adds to its input twice,
-
-    x + attention(norm(x)),  then  x + W_2 silu(W_1 norm(x)),
-
-and a layer with a gate of its own (FLASH) is a block by itself. The first block does not normalise what its attention
-gets: a normalisation would remove the size of a token, by which a rare marker or a large value is known.
+A block is one of a transformer, or a layer with a gate of its own (FLASH).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,118 +15,9 @@ from torch import Tensor, nn
 from skpapers._torch.modules import Dropout
 from skpapers._torch.networks import Generators
 from skpapers._torch.predictor import Predictor
-from skpapers.attention._softmax_attention import last_of
+from skpapers.attention._stream_state import StreamState, where
 from skpapers.attention._tokens import ColumnTokens, Positions, StepTokens
-
-FFN_FACTOR = 2
-
-
-class Attention(Protocol):
-    """A layer from (b, n, d) to (b, n, d), where positions see one another; True in a mask means padding."""
-
-    def __call__(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
-        """Return the outputs at all positions."""
-
-    def last(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
-        """Return the output at the last position that is not padding, of shape (b, d)."""
-
-    def init_state(self, batch_size: int) -> Any:
-        """Return the state before the first position; causal layers only."""
-
-    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Return the output at the next position, and a new state."""
-
-    def draw(self, generator: torch.Generator) -> None:
-        """Draw the weights."""
-
-    def row_size(self, length: int) -> int:
-        """Return how many numbers a row of this length needs in a forward pass without gradients."""
-
-
-class TransformerBlock(nn.Module):
-    """Attention and two dense layers, each added to its input.
-
-    Parameters
-    ----------
-    attention : Attention
-        The layer in which positions see one another.
-
-    d_model : int
-        Width.
-
-    first_norm : bool
-        Whether the attention gets normalised inputs.
-
-    dropout : float
-        Probability of zeroing what either part adds.
-
-    dtype : torch.dtype
-        Of the parameters.
-    """
-
-    def __init__(self, attention: Any, d_model: int, *, first_norm: bool, dropout: float, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.attention = attention
-        self.norm_1 = layer_norm(d_model, dtype) if first_norm else nn.Identity()
-        self.norm_2 = layer_norm(d_model, dtype)
-        width = FFN_FACTOR * d_model
-        self.weight_1 = nn.Parameter(torch.zeros(width, d_model, dtype=dtype, device="cpu"))
-        self.bias_1 = nn.Parameter(torch.zeros(width, dtype=dtype, device="cpu"))
-        self.weight_2 = nn.Parameter(torch.zeros(d_model, width, dtype=dtype, device="cpu"))
-        self.bias_2 = nn.Parameter(torch.zeros(d_model, dtype=dtype, device="cpu"))
-        self.dropout = Dropout(dropout) if dropout > 0 else nn.Identity()
-
-    def draw(self, generator: torch.Generator) -> None:
-        """Draw the matrices with variance 1 / fan-in."""
-        self.attention.draw(generator)
-        with torch.no_grad():
-            for matrix in (self.weight_1, self.weight_2):
-                matrix.normal_(0.0, matrix.shape[1] ** -0.5, generator=generator)
-
-    def row_size(self, length: int) -> int:
-        return max(self.attention.row_size(length), length * self.weight_1.numel() // self.norm_2.weight.numel() * 2)
-
-    def forward(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
-        return self._dense(x + self.dropout(self.attention(self.norm_1(x), key_padding_mask)))
-
-    def last(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
-        """Return the output at the last position that is not padding."""
-        seen = self.attention.last(self.norm_1(x), key_padding_mask)
-        return self._dense(last_of(x, key_padding_mask) + self.dropout(seen))
-
-    def init_state(self, batch_size: int) -> Any:
-        """Return the state of streams before their first position."""
-        return self.attention.init_state(batch_size)
-
-    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Return the output at the next position of streams, and the state after it."""
-        seen, state = self.attention.step(self.norm_1(x), state)
-        return self._dense(x + self.dropout(seen)), state
-
-    def _dense(self, x: Tensor) -> Tensor:
-        hidden = F.silu(F.linear(self.norm_2(x), self.weight_1, self.bias_1))
-        return x + self.dropout(F.linear(hidden, self.weight_2, self.bias_2))
-
-
-@dataclass(frozen=True)
-class StreamState:
-    """Where streams of steps stand.
-
-    Parameters
-    ----------
-    n_steps : Tensor of int of shape (b,)
-        Steps so far.
-
-    layers : tuple
-        The state of each block.
-
-    pooled : Tensor of shape (b, d_model)
-        The last output of the last block; the sum of all its outputs for `pool="mean"`.
-    """
-
-    n_steps: Tensor
-    layers: tuple[Any, ...]
-    pooled: Tensor
+from skpapers.attention._transformer_block import layer_norm
 
 
 class SequenceNetwork(nn.Module):
@@ -346,32 +231,9 @@ class MeanGates(nn.Module):
         return torch.stack(found, dim=1)
 
 
-def where(chosen: Tensor, new: Any, old: Any) -> Any:
-    """Return a state whose rows are those of `new` where `chosen` is true, and those of `old` elsewhere.
-
-    A state is a tensor with one entry for each row, or a tuple or dataclass of states; one that keeps its rows in
-    another way has a method `where(chosen, old)`.
-    """
-    if isinstance(new, Tensor):
-        return torch.where(chosen.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-    if hasattr(new, "where"):
-        return new.where(chosen, old)
-    if isinstance(new, tuple):
-        parts = [where(chosen, a, b) for a, b in zip(new, old, strict=True)]
-        return type(new)(*parts) if hasattr(new, "_fields") else tuple(parts)
-    if is_dataclass(new) and not isinstance(new, type):
-        return replace(new, **{f.name: where(chosen, getattr(new, f.name), getattr(old, f.name)) for f in fields(new)})
-    raise TypeError(f"{type(new).__name__} is not a state whose rows can be chosen.")
-
-
 def mean_of(tokens: Tensor, padding: Tensor | None) -> Tensor:
     """Return the mean of the tokens of each row that are not padding, and 0 if all are."""
     if padding is None:
         return tokens.mean(dim=1)
     present = ~padding[..., None]
     return (tokens * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)
-
-
-def layer_norm(d_model: int, dtype: torch.dtype) -> nn.LayerNorm:
-    """Return a layer normalisation; it draws nothing."""
-    return nn.LayerNorm(d_model, dtype=dtype, device="cpu")

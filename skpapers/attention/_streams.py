@@ -9,7 +9,8 @@ from torch import nn
 from skpapers._torch.predictor import Predictor, bounded
 from skpapers._torch.setup import Setup
 from skpapers._torch.state import own_precision
-from skpapers.attention._sequence_network import SequenceNetwork, StreamState
+from skpapers.attention._sequence_network import SequenceNetwork
+from skpapers.attention._stream_state import StreamState
 
 
 class Stream:

@@ -12,8 +12,8 @@ from skpapers._torch.fitted import Architecture
 from skpapers._torch.setup import Setup
 from skpapers._validation import Interval, StrOptions
 from skpapers.attention._sequence_base import SequenceEstimator
-from skpapers.attention._sequence_network import TransformerBlock
 from skpapers.attention._softmax_attention import SoftmaxAttention
+from skpapers.attention._transformer_block import TransformerBlock
 
 # Steps from which linear attention is faster than the exact one: `benchmarks/bench_attention.py`, one thread.
 BREAK_EVEN = 512
