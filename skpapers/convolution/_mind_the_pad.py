@@ -122,8 +122,8 @@ def path_counts(
     difference = outputs.detach() - parts[0] - parts[1]
     scale = max(float(part.abs().max()) for part in parts)
     error = float(difference.abs().max()) / (scale or 1.0)
-    for index in place or ():
-        outputs = outputs.select(2, index)
+    for i, index in enumerate(place or ()):
+        outputs = outputs.select(i + outputs.ndim - len(place or ()), index)
     (counts,) = torch.autograd.grad(outputs.sum(), x)
     return counts, error
 

@@ -190,6 +190,8 @@ class PaddingReport:
         lines = [f"{uneven} of {len(strided)} strided layers use their padding unevenly"]
         if others:
             lines[0] += f", and {others} of {len(self.layers) - len(strided)} others"
+        if dropping := sum(any(layer.dropped) for layer in self.layers):
+            lines.append(f"layers that drop values at the end of their input: {dropping}")
         for unread in self.unread:
             lines.append(f"not read: {unread.operation} in {unread.module or '(outermost)'}: {unread.reason}")
         if self.asymmetry_error:
@@ -265,7 +267,8 @@ def padding_report(
     Notes
     -----
     The operations of one forward pass of a copy in evaluation mode are recorded where torch dispatches them, so that
-    functional calls are seen as layers are. Cost: that pass, and three more in float64 for the map.
+    functional calls are seen as layers are. A circular padding joins both ends: at sizes that the strides divide, it
+    treats all places alike, though what it uses is uneven. Cost: that pass, and three more in float64 for the map.
 
     References
     ----------

@@ -1,15 +1,27 @@
 """Padding that layers read, counted by brute force, and reports on networks as they are found elsewhere."""
 
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from skpapers.convolution import padding_report, valid_image_sizes
+from skpapers.convolution import (
+    ConvNetClassifier,
+    ConvNetRegressor,
+    effective_receptive_field,
+    feature_map_bias,
+    foveation_map,
+    kernel_asymmetry,
+    padding_report,
+    valid_image_sizes,
+)
+from skpapers.datasets import make_glyphs
 from tests.convolution._networks import Chomp, Functional, ResNet, SqueezeExcitation, SymmetricPad, UNet, vgg
 
 
@@ -70,6 +82,7 @@ def test_valid_sizes_are_multiples_plus_one(depth):
     assert valid_image_sizes(nn.Sequential(*layers), 8, 69).tolist() == expected
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
 def test_valid_sizes_of_other_networks():
     assert valid_image_sizes(ResNet(), 190, 260).tolist() == [193, 225, 257]
     assert valid_image_sizes(vgg(), 40, 64, layer="8").tolist() == [40, 48, 56, 64]
@@ -131,6 +144,7 @@ class TestPaddingThatIsNoLayer:
         report = padding_report(Named(lambda x: torch.cat([x[:, :, :2] * 2, x], dim=2)), (1, 8, 8))
         assert (report.layers[0].mode, report.layers[0].padding) == ("other values + zeros", ((3, 1), (1, 1)))
 
+    @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
     def test_same_padding_of_even_kernels(self):
         (row,) = padding_report(nn.Conv1d(1, 1, 4, padding="same", dilation=3), (1, 20)).layers
         assert row.used == ((4, 5),)
@@ -230,6 +244,52 @@ def test_names_are_escaped():
     module = nn.Sequential()
     module.add_module("<b>", nn.Conv1d(1, 1, 1))
     assert "&lt;b&gt;" in padding_report(module, (1, 4))._repr_html_()
+
+
+class TestEstimators:
+    def fitted(self, **kwargs):
+        X, y = make_glyphs(40, 12, random_state=0)
+        settings = {"strides": 2, "max_iter": 1, "device": "cpu", "random_state": 0, "even_padding": "fix"} | kwargs
+        return ConvNetClassifier((4, 4), **settings).fit(X, y)
+
+    @pytest.mark.parametrize("mode", ["zeros", "circular", "reflect", "replicate", "symmetric", "partial"])
+    def test_every_padding_mode_is_read(self, mode):
+        with pytest.warns(UserWarning, match="unread") if mode != "circular" else nullcontext():
+            model = self.fitted(padding_mode=mode, even_padding="warn")
+        report = padding_report(model)
+        assert report.input_shape == (1, 12, 12)
+        assert [layer.mode for layer in report.layers] == ["zeros" if mode == "partial" else mode] * 2
+        assert [layer.used for layer in report.layers] == [((1, 0),) * 2] * 2
+        assert report.is_complete
+        assert min(report.asymmetry) > 0.3
+
+    def test_resized_images_are_even(self):
+        report = padding_report(self.fitted())
+        assert [layer.size for layer in report.layers] == [(13, 13), (7, 7)]
+        assert report.is_even
+        assert report.is_complete
+        assert max(report.asymmetry) < 1e-9
+
+    def test_ensembles_and_sizes(self):
+        model = self.fitted(n_ensemble=2, padding_mode="zeros", even_padding="warn", strides=1)
+        assert padding_report(model).is_even
+        assert valid_image_sizes(model, 10, 12).tolist() == [10, 11, 12]
+        assert [kernel.mean_kernel.shape for kernel in kernel_asymmetry(model)] == [(3, 3), (3, 3)]
+        assert [bias.deviation.shape for bias in feature_map_bias(model)] == [(12, 12), (12, 12)]
+
+    def test_series(self):
+        X = np.random.default_rng(0).normal(size=(40, 3, 20))
+        with pytest.warns(UserWarning, match="unread"):
+            model = ConvNetRegressor((4, 4), strides=2, max_iter=1, device="cpu", random_state=0).fit(X, X[:, 0, -1])
+        report = padding_report(model)
+        assert [layer.used for layer in report.layers] == [((1, 0),), ((1, 0),)]
+        assert foveation_map(model)[-1] < foveation_map(model).mean()
+        field = effective_receptive_field(model, position=(-1,))
+        assert np.flatnonzero(field).tolist() == list(range(13, 20))
+
+    def test_an_estimator_must_be_fitted(self):
+        with pytest.raises(NotFittedError):
+            padding_report(ConvNetClassifier())
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 5), (7, 6)])
