@@ -10,10 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skpapers.attention._draws import SEEDS, draw_uniform
 from skpapers.attention._feature_maps import FeatureMap
 from skpapers.attention._linear_attention import LinearAttentionState, attend, empty_state, linear_attention
-
-SEEDS = 2**31 - 1
 
 
 class RandomFeatureLayer(nn.Module):
@@ -287,18 +286,6 @@ def linear_layer(
     """Return a layer whose weights are not drawn yet, so that torch's own generator is not used."""
     device = torch.get_default_device() if device is None else device
     return cast(nn.Linear, nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias, device=device, dtype=dtype))
-
-
-def draw_uniform(weight: Tensor, bound: float, generator: torch.Generator) -> None:
-    """Fill a weight on any device with numbers within the bound, from a generator on the CPU."""
-    weight.copy_(torch.empty(weight.shape, dtype=weight.dtype).uniform_(-bound, bound, generator=generator))
-
-
-def seeded_generator(random_state: int | np.random.RandomState | None) -> torch.Generator:
-    """Return the generator that a `random_state` gives."""
-    if not isinstance(random_state, np.random.RandomState):
-        random_state = np.random.RandomState(random_state)
-    return torch.Generator().manual_seed(int(random_state.randint(SEEDS)))
 
 
 def head_dim(d_model: int, n_heads: int, n_features: int | None) -> int:

@@ -8,16 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skpapers.attention._draws import RandomState, normal, seeded_generator
 from skpapers.attention._flash import LIN_K, LIN_Q, QUAD_K, QUAD_Q, Chunks, Parameters
 from skpapers.attention._flash_backward import flash
 from skpapers.attention._gated_functions import attention_function, toeplitz
-from skpapers.attention._gated_unit import (
-    GatedUnit,
-    RandomState,
-    check_at_least_one,
-    normal,
-    seeded_generator,
-)
+from skpapers.attention._gated_unit import GatedUnit, check_at_least_one
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skpapers.attention._draws import RandomState, normal, seeded_generator
 from skpapers.attention._gated_functions import attention_function, later, toeplitz
-from skpapers.attention._gated_unit import (
-    GatedUnit,
-    RandomState,
-    check_at_least_one,
-    normal,
-    seeded_generator,
-)
+from skpapers.attention._gated_unit import GatedUnit, check_at_least_one
 
 QUERY, KEY = range(2)  # rows of gamma and beta
 CAUSAL_LENGTH = 256

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from numbers import Integral
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skpapers.attention._draws import draw_uniform, normal
 from skpapers.attention._gated_functions import moved, valid_first, valid_positions, without_padding
 
 ACTIVATIONS = ("relu2", "laplace")
-RandomState = int | np.random.RandomState | None
 
 
 class GatedUnit(nn.Module):
@@ -104,9 +103,9 @@ class GatedUnit(nn.Module):
             On the CPU.
         """
         for weight, bias in ((self.in_weight, self.in_bias), (self.out_weight, self.out_bias)):
-            limit = weight.shape[1] ** -0.5
+            bound = weight.shape[1] ** -0.5
             for parameter in (weight, bias):
-                parameter.copy_(2.0 * limit * uniform(parameter, generator) - limit)
+                draw_uniform(parameter, bound, generator)
         self.gamma.copy_(1.0 + 0.02 * normal(self.gamma, generator))
         self.beta.zero_()
         if isinstance(self.norm, nn.LayerNorm | ScaleNorm):
@@ -240,30 +239,7 @@ class ScaleNorm(nn.Module):
         return x / length.clamp(min=self.eps) * self.weight
 
 
-def seeded_generator(random_state: RandomState) -> torch.Generator:
-    """Return a generator of torch on the CPU for scikit-learn's `random_state`."""
-    if random_state is None:
-        seed = int(np.random.default_rng().integers(2**31 - 1))
-    elif isinstance(random_state, np.random.RandomState):
-        seed = int(random_state.randint(2**31 - 1))
-    elif isinstance(random_state, Integral) and random_state >= 0:
-        seed = int(random_state)
-    else:
-        raise ValueError(f"random_state must be None, an integer from 0 or a RandomState, got {random_state!r}.")
-    return torch.Generator().manual_seed(seed)
-
-
 def check_at_least_one(name: str, value: object) -> None:
     """Raise a ValueError unless a number is an integer from 1."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{name} must be an integer from 1, got {value!r}.")
-
-
-def uniform(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Return uniform numbers of a tensor's shape and dtype, drawn on the CPU."""
-    return torch.rand(like.shape, generator=generator, dtype=like.dtype, device="cpu")
-
-
-def normal(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Return normal numbers of a tensor's shape and dtype, drawn on the CPU."""
-    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device="cpu")

@@ -7,7 +7,8 @@ from math import log
 import numpy as np
 import torch
 
-from skpapers.attention._attention_layers import RandomFeatureLayer, head_dim, seeded_generator
+from skpapers.attention._attention_layers import RandomFeatureLayer, head_dim
+from skpapers.attention._draws import seeded_generator
 from skpapers.attention._feature_maps import Drawing, FeatureMap
 from skpapers.attention._performer import GENERALIZED, GeneralizedFeatures, PositiveFeatures
 

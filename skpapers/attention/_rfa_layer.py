@@ -10,13 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skpapers.attention._attention_layers import (
-    RandomFeatureLayer,
-    draw_uniform,
-    head_dim,
-    linear_layer,
-    seeded_generator,
-)
+from skpapers.attention._attention_layers import RandomFeatureLayer, head_dim, linear_layer
+from skpapers.attention._draws import draw_uniform, seeded_generator
 from skpapers.attention._feature_maps import FeatureMap
 from skpapers.attention._random_feature_attention import ArcCosineFeatures, FourierFeatures
 

@@ -113,7 +113,7 @@ def test_loops(name, causal, activation, length):
     expected = torch.stack([brute_force(ours, row) for row in x])
     if length == 13:  # few positions are without attention, so that the comparison says something
         without = x + ours.out_bias
-        assert ((expected - without).abs().amax(2) > 1e-3).double().mean() > 0.9
+        assert ((expected - without).abs().amax(2) > 1e-3).double().mean() > 0.8
     torch.testing.assert_close(ours(x), expected)
     torch.testing.assert_close(ours.last(x), expected[:, -1])
 
@@ -246,13 +246,15 @@ def test_the_global_generator_is_untouched_and_random_state_decides(name):
 
     first = made(0)
     again = made(0)
-    other = made(np.random.RandomState(0))
+    numbers = np.random.RandomState(0)
+    equal = made(numbers)
+    other = made(numbers)
     assert torch.equal(torch.get_rng_state(), before)
-    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert all(torch.equal(first[key], again[key]) and torch.equal(first[key], equal[key]) for key in first)
     assert not torch.equal(first["in_weight"], other["in_weight"])
     assert not torch.equal(made(None)["in_weight"], made(None)["in_weight"])
     ours = kind(6, d_query=4, random_state=3, **settings)
-    ours.draw(torch.Generator().manual_seed(0))
+    ours.draw(torch.Generator().manual_seed(int(np.random.RandomState(0).randint(2**31 - 1))))
     assert all(torch.equal(first[key], value) for key, value in ours.state_dict().items())
 
 
@@ -274,7 +276,8 @@ def test_where_weights_start():
         ({"expansion": 0.1}, r"expansion \* d_model must be an integer from 1"),
         ({"activation": "relu"}, "activation must be one of 'relu2', 'laplace', got 'relu'"),
         ({"norm": "layer"}, "norm must be True, False or 'scale', got 'layer'"),
-        ({"random_state": -1}, "random_state must be None, an integer from 0 or a RandomState, got -1"),
+        ({"random_state": 2**32}, "random_state must be None, an integer from 0 to"),
+        ({"random_state": -1}, r"random_state must be None, an integer from 0 to 2\*\*32 - 1 or a RandomState, got -1"),
     ],
 )
 @pytest.mark.parametrize("kind", [FLASH, GatedAttentionUnit])
