@@ -12,6 +12,9 @@ from skpapers.convolution._foveation import (
 from skpapers.convolution._padding_displays import FoveationDisplay, PositionAccuracyDisplay
 from skpapers.convolution._padding_report import LayerPadding, PaddingReport, padding_report, valid_image_sizes
 from skpapers.convolution._position_accuracy import PositionAccuracy, position_accuracy
+from skpapers.convolution._sample_complexity import SampleComplexityCurve, sample_complexity_curve
+from skpapers.convolution._sample_complexity_display import SampleComplexityDisplay
+from skpapers.convolution._sample_efficiency import equivariance_gap, fit_perceptron
 
 __all__ = [
     "ConvNetClassifier",
@@ -23,11 +26,16 @@ __all__ = [
     "PaddingReport",
     "PositionAccuracy",
     "PositionAccuracyDisplay",
+    "SampleComplexityCurve",
+    "SampleComplexityDisplay",
     "effective_receptive_field",
+    "equivariance_gap",
     "feature_map_bias",
+    "fit_perceptron",
     "foveation_map",
     "kernel_asymmetry",
     "padding_report",
     "position_accuracy",
+    "sample_complexity_curve",
     "valid_image_sizes",
 ]

@@ -41,21 +41,21 @@ PARTS: dict[str, str] = {
     batch_norm : bool, default=True
         Normalise each channel before its activation.
 
-    dropout : float, default=0.0
+    dropout : float, default=0.2
         Probability of zeroing, in training, each value that enters the linear layer.
     """,
     "steps": """
     solver : {"adamw", "adam", "sgd"}, default="adamw"
         Optimiser.
 
-    alpha : float, default=0.01
+    alpha : float, default=0.1
         Weight decay of kernels and matrices: for "adamw" each step multiplies them by 1 - learning rate * `alpha`,
         otherwise it is an L2 penalty, `alpha` / 2 times the squared norm added to the mean loss.
 
-    batch_size : int, default=64
+    batch_size : int, default=32
         Rows of a step.
 
-    learning_rate_init : float, default=0.01
+    learning_rate_init : float, default=0.005
         Learning rate at the start of a cosine schedule that ends at 0 after `max_iter` epochs.
 
     max_iter : int, default=20

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import cross_val_score
 
 from skpapers.convolution import ConvNetClassifier, ConvNetRegressor
 from skpapers.datasets import make_glyphs
@@ -18,7 +18,7 @@ X, LABELS = load_digits(return_X_y=True)
 X = X[:300]
 LABELS = LABELS[:300]
 IMAGES = X.reshape(-1, 1, 8, 8)
-FEW = {"hidden_channels": (8, 8), "max_iter": 3, "random_state": 0, "device": "cpu"}
+FEW = {"hidden_channels": (8, 8), "max_iter": 3, "dropout": 0.0, "random_state": 0, "device": "cpu"}
 
 
 def few(**options):
@@ -30,11 +30,10 @@ def probabilities(model, rows=IMAGES, labels=LABELS, new=None):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_digits(shuffle):
+def test_digits():
     rows, labels = load_digits(return_X_y=True)
-    folds = StratifiedKFold(5, shuffle=shuffle, random_state=0 if shuffle else None)
-    assert cross_val_score(ConvNetClassifier(random_state=0), rows, labels, cv=folds).mean() >= 0.98
+    # the folds are not shuffled: the writers of a test fold are not in training
+    assert cross_val_score(ConvNetClassifier(random_state=0, device="cpu"), rows, labels, cv=5).mean() >= 0.98
 
 
 def test_flat_rows_images_and_lists_are_the_same_rows():
