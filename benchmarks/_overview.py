@@ -95,6 +95,17 @@ HEADLINES: dict[str, Headline] = {
         "Projection and fine-tuning keep the accuracy",
         lambda s: f"at least {100 * s['kept']:.1f} % kept, {s['saved']:.0f} times fewer parameters",
     ),
+    "sample_efficiency_gap": Headline(
+        "A convolution learns from rows that teach a dense network nothing",
+        lambda s: f"{s['gap']:+.2f} accuracy at 200 rows; {s['rotated']:.2f} on rotated rows",
+    ),
+    "sample_efficiency_scaling": Headline(
+        "Dense networks need about d² rows, convolutions a constant number",
+        lambda s: f"exponent {s['exponent']:.2f}; at most {s['most']:.0f} rows",
+    ),
+    "sample_efficiency_equivariance": Headline(
+        "SGD keeps rotations, Adam does not", lambda s: f"gap {s['sgd']:.0e}; Adam {s['adam']:.2f}"
+    ),
     "mixup_tree_r2": Headline(
         "Mixtures of rows regularise a tree", lambda s: f"{s['gain']:+.2f} R² [{s['low']:+.2f}, {s['high']:+.2f}]"
     ),

@@ -1,4 +1,4 @@
-"""Maps of paths: one backward pass against one forward pass for each pixel; and the cost of a report.
+"""Maps of paths: one backward pass against one forward pass for each pixel; the cost of a report; training times.
 
     python benchmarks/bench_convolution.py [--rounds N] [--out FILE.md]
 
@@ -20,6 +20,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks._bench_convnet import training_rows
 from benchmarks._report import CONSOLE, Table, versions, versions_line
 from benchmarks._timing import medians, seconds
 from skpapers.convolution import foveation_map, padding_report
@@ -101,14 +102,14 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     with threadpool_limits(1):
-        tables = [map_rows(args.rounds), report_rows(args.rounds)]
+        tables = [map_rows(args.rounds), report_rows(args.rounds), training_rows(args.rounds)]
     for table in tables:
         table.print()
     line = versions_line(versions("skpapers", "torch", "numpy"))
     CONSOLE.print(f"[dim]{line}[/dim]")
     if args.out:
         parts = [f"## {table.title}\n\n{table.markdown()}" for table in tables]
-        args.out.write_text("\n\n".join(["# Padding of convolutions: speed", *parts, line]) + "\n", encoding="utf-8")
+        args.out.write_text("\n\n".join(["# Convolutions: speed", *parts, line]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

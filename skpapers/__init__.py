@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from skpapers import augmentation as augmentation
     from skpapers import comparison as comparison
     from skpapers import convex as convex
+    from skpapers import convolution as convolution
     from skpapers import datasets as datasets
     from skpapers import few_shot as few_shot
     from skpapers import neural_network as neural_network
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
     from skpapers.convex import ConvexReLURegressor as ConvexReLURegressor
     from skpapers.convex import ConvexReLURegressorCV as ConvexReLURegressorCV
     from skpapers.convex import convex_relu_path as convex_relu_path
+    from skpapers.convolution import ConvNetClassifier as ConvNetClassifier
+    from skpapers.convolution import ConvNetRegressor as ConvNetRegressor
+    from skpapers.convolution import equivariance_gap as equivariance_gap
+    from skpapers.convolution import fit_perceptron as fit_perceptron
+    from skpapers.convolution import sample_complexity_curve as sample_complexity_curve
     from skpapers.few_shot import DistributionCalibratedFewShot as DistributionCalibratedFewShot
     from skpapers.few_shot import STARTUPClassifier as STARTUPClassifier
     from skpapers.neural_network import MonarchMLPClassifier as MonarchMLPClassifier

@@ -465,6 +465,28 @@ PAPERS: tuple[Paper, ...] = (
         },
         use="a domain with few labels and many rows without, and a labelled domain with other classes",
     ),
+    Paper(
+        key="sample_efficiency",
+        title="Why Are Convolutional Nets More Sample-Efficient than Fully-Connected Nets?",
+        authors="Zhiyuan Li, Yi Zhang, Sanjeev Arora",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2010.08515",
+        code=None,
+        algorithm="skpapers/convolution/_sample_efficiency.py",
+        estimators=("convolution.ConvNetClassifier", "convolution.ConvNetRegressor"),
+        contests=(),  # the columns of a table are neither pixels nor steps
+        reproduction={
+            "sample_efficiency_gap": "shows",
+            "sample_efficiency_scaling": "shows",
+            "sample_efficiency_equivariance": "shows",
+        },
+        use="images and series; how many rows a model needs, and whether older data still helps",
+        functions=(
+            "convolution.equivariance_gap",
+            "convolution.fit_perceptron",
+            "convolution.sample_complexity_curve",
+        ),
+    ),
 )
 
 

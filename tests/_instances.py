@@ -33,8 +33,8 @@ def public_folders() -> list[str]:
 
 
 def estimator_names() -> list[str]:
-    """Return the names of all public estimators."""
-    return [name for paper in PAPERS for name in paper.estimator_names]
+    """Return the names of all public estimators; two papers may share some."""
+    return list(dict.fromkeys(name for paper in PAPERS for name in paper.estimator_names))
 
 
 def case_of(estimator) -> Case:

@@ -264,8 +264,8 @@ def rows_needed(n_samples: ArrayLike, scores: ArrayLike, target: float) -> float
     if len(reached) == 0:
         return np.inf
     i = reached[0]
-    if i == 0:
-        return float(np.asarray(n_samples)[0])
+    if i == 0 or np.isneginf(values[i - 1]):
+        return float(np.asarray(n_samples)[i])
     share = (target - values[i - 1]) / (values[i] - values[i - 1])
     return float(np.exp(sizes[i - 1] + share * (sizes[i] - sizes[i - 1])))
 

@@ -11,7 +11,7 @@ SMALL = {
     "random_state": 0,
 }
 # whole batches without statistics of batches: weights equal repeated rows
-WHOLE = {"batch_size": 10**6, "dtype": "float64", "batch_norm": False, "learning_rate_init": 0.02}
+WHOLE = {"batch_size": 10**6, "dtype": "float64", "batch_norm": False, "max_iter": 40, "learning_rate_init": 0.05}
 
 
 def rows_count(estimator) -> dict[str, str]:
@@ -35,8 +35,8 @@ CASES = {
         grid={"kernel_size": [1, 3]},
         small=SMALL,
         further=(
-            {"n_ensemble": 2, "dropout": 0.1, "mixup_alpha": 0.2, "padding_mode": "partial"},
-            {**WHOLE, "pooling": "flatten", "calibration": "temperature"},
+            {"n_ensemble": 2, "dropout": 0.1, "mixup_alpha": 0.2, "padding_mode": "partial", "max_iter": 10},
+            {**WHOLE, "pooling": "flatten"},
         ),
         expected_failures=rows_count,
     ),
