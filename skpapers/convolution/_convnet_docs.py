@@ -40,9 +40,15 @@ PARTS: dict[str, str] = {
 
     batch_norm : bool, default=True
         Normalise each channel before its activation.
-
+    """,
+    "dropout_classes": """
     dropout : float, default=0.2
         Probability of zeroing, in training, each value that enters the linear layer.
+    """,
+    "dropout_numbers": """
+    dropout : float, default=0.0
+        Probability of zeroing, in training, each value that enters the linear layer: it blurs sums, and is of little
+        use to regression.
     """,
     "steps": """
     solver : {"adamw", "adam", "sgd"}, default="adamw"
@@ -170,7 +176,7 @@ PARTS: dict[str, str] = {
     of numpy. `partial_fit` continues with the moments of the optimiser, at a constant learning rate.
     """,
     "differences": """
-    **Differences from the papers.** The paper on sample efficiency trains two layers, without batch normalisation and
+    **Differences from the paper.** The paper on sample efficiency trains two layers, without batch normalisation and
     by stochastic gradient descent. The other one trains deep networks on large images; it resizes its images before
     the network, and `even_padding="fix"` does so in its first layer.
     """,

@@ -25,6 +25,8 @@ class ConvNetClassifier(ConvNetEstimator, NetworkClassifier):
     ----------
     {network}
 
+    {dropout_classes}
+
     {steps}
 
     {early_stopping_classes}
@@ -192,6 +194,8 @@ class ConvNetRegressor(ConvNetEstimator, NetworkRegressor):
     ----------
     {network}
 
+    {dropout_numbers}
+
     {steps}
 
     {early_stopping_numbers}
@@ -277,7 +281,7 @@ class ConvNetRegressor(ConvNetEstimator, NetworkRegressor):
         even_padding: str = "warn",
         activation: str = "relu",
         batch_norm: bool = True,
-        dropout: float = 0.2,
+        dropout: float = 0.0,
         solver: str = "adamw",
         alpha: float = 0.1,
         batch_size: int = 32,

@@ -206,7 +206,7 @@ def test_glyphs_anywhere_are_learned_by_the_maximum_over_places():
 def test_a_series_is_regressed_on_what_no_linear_model_sees():
     rows = np.random.default_rng(0).normal(size=(600, 2, 16))
     y = np.abs(rows[:, 0]).sum(axis=1) - np.abs(rows[:, 1]).sum(axis=1)
-    model = ConvNetRegressor((16,), kernel_size=1, max_iter=30, random_state=0, device="cpu")
+    model = ConvNetRegressor((16, 16), kernel_size=1, max_iter=40, random_state=0, device="cpu")
     assert model.fit(rows[:400], y[:400]).score(rows[400:], y[400:]) > 0.7
     flat = rows.reshape(600, -1)
     assert Ridge().fit(flat[:400], y[:400]).score(flat[400:], y[400:]) < 0.1
