@@ -72,7 +72,7 @@ class SequenceNetwork(nn.Module):
         d_model: int,
         pool: str,
         positions: str | None,
-        position_scale: float = 0.1,
+        position_scale: float = 0.5,
         n_codes: tuple[int, ...] = (),
         n_gates: int = 0,
         dropout: float = 0.0,
