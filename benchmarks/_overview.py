@@ -75,6 +75,10 @@ HEADLINES: dict[str, Headline] = {
         lambda s: f"{s['depth 6: R²']:+.3f} R², {s['depth 6: other']:+.3f} accuracy (p = {s['depth 6: p']:.2g})",
     ),
     "quant_bnb_shrinkage": Headline("Shrunken optimal trees beat shrunken CART (ours)", _shrunken_trees),
+    "mind_the_pad_positions": Headline(
+        "Even padding removes blind spots",
+        lambda s: f"worst place {s['gain']:+.3f} accuracy [{s['low']:+.3f}, {s['high']:+.3f}]",
+    ),
     "sam_label_noise": Headline(
         "Gains most with random labels; flatter minima",
         lambda s: f"{s['gain']:+.1f} points; top eigenvalue x {s['ratio']:.2f}",

@@ -100,7 +100,7 @@ def guide(text: str) -> str:
     """Return the index of the guide: which method is for whom, and a page for each paper."""
     rows = [
         f"| {paper.use} | [{page_title(paper.guide)}]({Path(paper.guide).name}) | "
-        f"{', '.join(f'`{name}`' for name in paper.estimator_names)} | {paper.verdict} |"
+        f"{', '.join(f'`{name}`' for name in paper.main_names)} | {paper.verdict} |"
         for paper in PAPERS
     ]
     pages = ["compare", "compare_files", *(Path(paper.guide).stem for paper in PAPERS)]

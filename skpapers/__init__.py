@@ -40,9 +40,16 @@ if TYPE_CHECKING:
     from skpapers.convex import convex_relu_path as convex_relu_path
     from skpapers.convolution import ConvNetClassifier as ConvNetClassifier
     from skpapers.convolution import ConvNetRegressor as ConvNetRegressor
+    from skpapers.convolution import effective_receptive_field as effective_receptive_field
     from skpapers.convolution import equivariance_gap as equivariance_gap
+    from skpapers.convolution import feature_map_bias as feature_map_bias
     from skpapers.convolution import fit_perceptron as fit_perceptron
+    from skpapers.convolution import foveation_map as foveation_map
+    from skpapers.convolution import kernel_asymmetry as kernel_asymmetry
+    from skpapers.convolution import padding_report as padding_report
+    from skpapers.convolution import position_accuracy as position_accuracy
     from skpapers.convolution import sample_complexity_curve as sample_complexity_curve
+    from skpapers.convolution import valid_image_sizes as valid_image_sizes
     from skpapers.few_shot import DistributionCalibratedFewShot as DistributionCalibratedFewShot
     from skpapers.few_shot import STARTUPClassifier as STARTUPClassifier
     from skpapers.neural_network import MonarchMLPClassifier as MonarchMLPClassifier

@@ -156,6 +156,11 @@ class Paper:
         return tuple(path.rpartition(".")[2] for path in self.estimators)
 
     @property
+    def main_names(self) -> tuple[str, ...]:
+        """Names of the estimators, or of the functions if there are no estimators."""
+        return self.estimator_names or tuple(path.rpartition(".")[2] for path in self.functions)
+
+    @property
     def modules(self) -> dict[str, str]:
         """The module of every public name."""
         paths = (path.rpartition(".") for path in self.estimators + self.functions + self.aliases)
@@ -487,6 +492,30 @@ PAPERS: tuple[Paper, ...] = (
             "convolution.sample_complexity_curve",
         ),
     ),
+    Paper(
+        key="mind_the_pad",
+        title="Mind the Pad - CNNs Can Develop Blind Spots",
+        authors="Bilal Alsallakh, Narine Kokhlikyan, Vivek Miglani, Jun Yuan, Orion Reblitz-Richardson",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2010.02178",
+        code=None,
+        algorithm="skpapers/convolution/_mind_the_pad.py",
+        estimators=(),
+        contests=(),  # it inspects networks
+        reproduction={
+            "mind_the_pad_positions": "shows",
+        },
+        use="a convolutional network, on images or series, that may be blind near an edge",
+        functions=(
+            "convolution.padding_report",
+            "convolution.valid_image_sizes",
+            "convolution.foveation_map",
+            "convolution.effective_receptive_field",
+            "convolution.kernel_asymmetry",
+            "convolution.feature_map_bias",
+            "convolution.position_accuracy",
+        ),
+    ),
 )
 
 
@@ -514,6 +543,6 @@ def _row(paper: Paper) -> PaperRow:
         url=paper.url,
         code=paper.code,
         use=paper.use,
-        names=paper.estimator_names,
+        names=paper.main_names,
         verdict=paper.verdict + counted,
     )
