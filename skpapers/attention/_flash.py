@@ -32,7 +32,7 @@ from torch import Tensor
 from skpapers.attention._gated_functions import attention_function
 
 QUAD_Q, LIN_Q, QUAD_K, LIN_K = range(4)  # rows of gamma and beta
-BLOCK_NUMBERS = 2**20  # of the chunks that are computed at a time
+BLOCK_NUMBERS = 2**20  # entries of the tensors of a block of chunks, which are computed at once
 Block = tuple[slice, slice]
 
 
@@ -55,7 +55,7 @@ class Chunks:
         Whether the causal linear part is divided by the number of its keys, not by C.
 
     valid : Tensor of bool, shape (B, G, C), or None
-        Where positions are no padding; None if all are.
+        Where positions are not padding; None if none is padding.
     """
 
     divisor: int
@@ -119,7 +119,7 @@ def outputs(
 
 
 def chunk_blocks(hidden: Tensor, p: Parameters) -> Iterator[Block]:
-    """Yield rows and chunks that are computed at a time: chunks of one row, or all chunks of some rows."""
+    """Yield the blocks that are computed at once: some chunks of one row, or all chunks of some rows."""
     batch, n_chunks, width, n_hidden = hidden.shape
     numbers = width * (n_hidden + width)
     at_a_time = max(1, BLOCK_NUMBERS // numbers)
@@ -157,16 +157,16 @@ def keys_before(chunks: Chunks, like: Tensor, width: int) -> Tensor:
     """Return the divisor of S of each chunk, (B, G, 1, 1), or (B, 1, 1, 1) if it is the same for all chunks."""
     batch, n_chunks = like.shape[:2]
     if chunks.valid is None:
-        counts = torch.full((batch, n_chunks), width, dtype=like.dtype, device=like.device)
+        counts = torch.full((batch, n_chunks), width, dtype=torch.int64, device=like.device)
     else:
-        counts = chunks.valid.sum(2).to(like.dtype)
+        counts = chunks.valid.sum(2)
     if not chunks.causal:
         counts = counts.sum(1, keepdim=True)
     elif chunks.by_position:
         counts = counts.cumsum(1) - counts
     else:
         counts = torch.full_like(counts, chunks.divisor)
-    return counts.clamp_(min=1.0)[..., None, None]
+    return counts.clamp_(min=1).to(like.dtype)[..., None, None]
 
 
 def linear_states(sums: Tensor, chunks: Chunks, width: int) -> Tensor:

@@ -38,6 +38,9 @@ from skpapers.attention._gated_functions import attention_slope
 
 def flash(hidden: Tensor, p: Parameters, chunks: Chunks) -> Tensor:
     """Return Y of all chunks, (B, G, C, d), from X' W_in, (B, G, C, 2 e + s), which may be overwritten."""
+    if hidden.dtype != p.gamma.dtype:  # autocast has made X' W_in; it would miss products that are written in place
+        with torch.autocast(hidden.device.type, enabled=False):
+            return flash(hidden.to(p.gamma.dtype), p, chunks)
     if torch.is_grad_enabled():
         return FlashBranch.apply(hidden, p.gamma, p.beta, p.bias, p.out_weight, p.out_bias, chunks)
     return outputs(hidden, hidden, p, chunks)[0]
@@ -59,6 +62,11 @@ class FlashBranch(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        with torch.autocast(dy.device.type, enabled=False):  # as in :func:`flash`
+            return FlashBranch.gradients(ctx, dy)
+
+    @staticmethod
+    def gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         hidden, attended, states, *parameters = ctx.saved_tensors
         p = Parameters(*parameters)
         chunks = ctx.chunks

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 
 from skpapers._torch.fitted import Architecture
+from skpapers._torch.modules import Dropout
 from skpapers._validation import Interval, StrOptions
 from skpapers.attention._flash_layer import FLASH
 from skpapers.attention._sequence_base import SequenceEstimator
@@ -40,4 +41,7 @@ class FLASHEstimator(SequenceEstimator):
         names = ("chunk_size", "d_query", "expansion", "activation", "causal")
         options = {name: architecture[name] for name in names}
         norm = architecture["first_norm"] or not first
-        return FLASH(architecture["d_model"], **options, norm=norm, random_state=0, device="cpu", dtype=dtype)
+        block = FLASH(architecture["d_model"], **options, norm=norm, random_state=0, device="cpu", dtype=dtype)
+        if architecture["dropout"] > 0:
+            block.dropout = Dropout(architecture["dropout"])
+        return block

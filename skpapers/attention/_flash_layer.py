@@ -52,7 +52,7 @@ class FLASH(GatedUnit):
         Width of inputs and outputs (d in the paper).
 
     expansion : float, default=2
-        Width of values and gates over `d_model` (e / d).
+        Width of values and gates over `d_model` (e / d); e is rounded down.
 
     d_query : int, default=128
         Width of queries and keys (s).
@@ -110,12 +110,14 @@ class FLASH(GatedUnit):
     -----
     A sequence of L positions costs L (3 d e + d s + C (e + s) + 2 s e) multiplications.
 
-    Chunks count positions that are no padding, so a window gives the same outputs alone and padded in a batch.
+    Chunks count positions that are not padding, so a window gives the same outputs alone and padded in a batch.
 
-    **Differences from the paper.** gamma starts at 1 + N(0, .02^2), not N(0, .02^2), with which small data are not
-    learnt. The non-causal linear part is divided by the number of valid keys, and the causal one by the number of keys
-    in it. Queries and keys are not rotated; scores have a position bias only. Projections start as those of
-    `torch.nn.Linear` do.
+    The backward pass computes scores again. It is a function of its own: FLASH has first derivatives only, and does not
+    work within transforms of `torch.func`.
+
+    **Differences from the paper.** gamma starts at 1 + N(0, .02^2), not at N(0, .02^2). The non-causal linear part is
+    divided by the number of valid keys, and the causal one by the number of keys in it. Queries and keys are not
+    rotated; scores have a position bias only. Projections start as those of `torch.nn.Linear` do.
 
     References
     ----------
@@ -158,7 +160,7 @@ class FLASH(GatedUnit):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(
-            d_model, int(expansion * d_model), d_query, 4,
+            d_model, expansion, d_query, 4,
             causal=causal, activation=activation, norm=norm, residual=residual, device=device, dtype=dtype,
         )  # fmt: skip
         check_at_least_one("chunk_size", chunk_size)
@@ -173,7 +175,7 @@ class FLASH(GatedUnit):
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator) -> None:
-        """Draw all weights anew.
+        """Draw all weights again.
 
         Projections start as those of `torch.nn.Linear` do; gamma at 1 + N(0, .02^2), beta at 0, and the position bias
         at N(0, .02^2).
@@ -270,12 +272,12 @@ class FLASH(GatedUnit):
         Returns
         -------
         y_t : Tensor of shape (B, d_model)
-            Those of `forward` at this position.
+            The outputs of `forward` at this position.
 
         state : FLASHState
             The state after it.
         """
-        self._check_causal()
+        self._check_step(x_t, len(state.n_steps))
         u, v_t, z_t = self._projected(self.norm(x_t))
         slots = torch.arange(self.chunk_size, device=x_t.device)
         slot = (state.n_steps % self.chunk_size)[:, None]
@@ -306,7 +308,7 @@ class FLASH(GatedUnit):
         Returns
         -------
         n : int
-            About as many.
+            The number, approximately.
         """
         width = 2 * self.d_inner + self.d_query
         states = self.d_query * self.d_inner * (1 + length // self.chunk_size if self.causal else 1)

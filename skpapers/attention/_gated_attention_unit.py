@@ -9,7 +9,7 @@ Hua, Dai, Liu and Le (2022), Section 3.1, in the symbols of `_gated_unit`::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -34,10 +34,21 @@ class GatedAttentionState:
 
     v : Tensor of shape (B, t, e)
         Values.
+
+    padding : Tensor of bool, shape (B, t)
+        Positions that count for nothing.
     """
 
     k: Tensor
     v: Tensor
+    padding: Tensor
+
+    def where(self, chosen: Tensor, old: GatedAttentionState) -> GatedAttentionState:
+        """Return the state in which the last position is padding unless `chosen` is true, as in `old`."""
+        k = self.k[:, -1:].masked_fill(~chosen[:, None, None], 0.0)
+        v = self.v[:, -1:].masked_fill(~chosen[:, None, None], 0.0)
+        padding = torch.cat((old.padding, ~chosen[:, None]), 1)
+        return replace(self, k=torch.cat((old.k, k), 1), v=torch.cat((old.v, v), 1), padding=padding)
 
 
 class GatedAttentionUnit(GatedUnit):
@@ -52,7 +63,7 @@ class GatedAttentionUnit(GatedUnit):
         Width of inputs and outputs (d in the paper).
 
     expansion : float, default=2
-        Width of values and gates over `d_model` (e / d).
+        Width of values and gates over `d_model` (e / d); e is rounded down.
 
     d_query : int, default=128
         Width of queries and keys (s); even with a position bias.
@@ -148,7 +159,7 @@ class GatedAttentionUnit(GatedUnit):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(
-            d_model, int(expansion * d_model), d_query, 2,
+            d_model, expansion, d_query, 2,
             causal=causal, activation=activation, norm=norm, residual=residual, device=device, dtype=dtype,
         )  # fmt: skip
         if length is not None:
@@ -163,7 +174,7 @@ class GatedAttentionUnit(GatedUnit):
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator) -> None:
-        """Draw all weights anew.
+        """Draw all weights again.
 
         Projections start as those of `torch.nn.Linear` do; gamma at 1 + N(0, .02^2), beta at 0, and the vectors a and
         b of the position bias at N(0, .02^2).
@@ -243,7 +254,9 @@ class GatedAttentionUnit(GatedUnit):
         self._check_causal()
         like = self.in_weight
         return GatedAttentionState(
-            k=like.new_zeros(batch_size, 0, self.d_query), v=like.new_zeros(batch_size, 0, self.d_inner)
+            k=like.new_zeros(batch_size, 0, self.d_query),
+            v=like.new_zeros(batch_size, 0, self.d_inner),
+            padding=like.new_zeros(batch_size, 0, dtype=torch.bool),
         )
 
     def step(self, x_t: Tensor, state: GatedAttentionState) -> tuple[Tensor, GatedAttentionState]:
@@ -260,19 +273,22 @@ class GatedAttentionUnit(GatedUnit):
         Returns
         -------
         y_t : Tensor of shape (B, d_model)
-            Those of `forward` at this position.
+            The outputs of `forward` at this position.
 
         state : GatedAttentionState
             The state after it.
         """
-        self._check_causal()
+        self._check_step(x_t, len(state.k))
         assert self.length is not None
         u, v_t, z_t = self._projected(self.norm(x_t))
         k = torch.cat((state.k, self._offset(z_t, KEY)[:, None]), 1)
         v = torch.cat((state.v, v_t[:, None]), 1)
+        padding = F.pad(state.padding, (0, 1))
         distance = torch.arange(k.shape[1] - 1, -1, -1, device=k.device)
-        weights = self._query_weights(self._offset(z_t, QUERY), k, distance, self.length)
-        return self._output(x_t, u * (weights[:, None, :] @ v)[:, 0]), GatedAttentionState(k, v)
+        if bool(padding.any()):
+            distance = distance - (padding.sum(1, keepdim=True) - padding.cumsum(1))  # padding in between
+        weights = self._query_weights(self._offset(z_t, QUERY), k, distance, self.length) * ~padding
+        return self._output(x_t, u * (weights[:, None, :] @ v)[:, 0]), GatedAttentionState(k, v, padding)
 
     def row_size(self, length: int) -> int:
         """Return how many numbers of one sequence are in memory at once in a forward pass without gradients.
@@ -285,6 +301,6 @@ class GatedAttentionUnit(GatedUnit):
         Returns
         -------
         n : int
-            About as many.
+            The number, approximately.
         """
         return length * (2 * self.d_model + 2 * (2 * self.d_inner + self.d_query) + 2 * length)

@@ -40,7 +40,7 @@ def later(n_queries: int, n_keys: int, device: torch.device) -> Tensor:
 
 
 def valid_positions(x: Tensor, key_padding_mask: Tensor | None, d_model: int) -> Tensor | None:
-    """Return where positions are no padding; None if all are. Raise a ValueError for wrong shapes or dtypes."""
+    """Return where positions are not padding; None if none is. Raise a ValueError for wrong shapes or dtypes."""
     if x.ndim != 3 or x.shape[2] != d_model:
         raise ValueError(f"x must have shape (batch, length, {d_model}), got {tuple(x.shape)}.")
     if key_padding_mask is None:
@@ -59,7 +59,7 @@ def without_padding(x: Tensor, valid: Tensor | None) -> Tensor:
 
 
 def valid_first(valid: Tensor) -> Tensor | None:
-    """Return the order (B, L) that moves valid positions before padding; None if they are there."""
+    """Return the order (B, L) that moves valid positions before padding; None if they already are."""
     if not bool((valid[:, 1:] & ~valid[:, :-1]).any()):
         return None
     return (~valid).to(torch.uint8).argsort(dim=1, stable=True)

@@ -9,7 +9,8 @@ In the paper's symbols, for one sequence of n positions::
 
 from __future__ import annotations
 
-from numbers import Integral
+from math import inf
+from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
@@ -26,8 +27,11 @@ class GatedUnit(nn.Module):
 
     Parameters
     ----------
-    d_model, d_inner, d_query : int
-        Widths d, e and s.
+    d_model, d_query : int
+        Widths d and s.
+
+    expansion : float
+        The width e is `expansion * d_model`, rounded down.
 
     n_uses : int
         Number of pairs gamma, beta.
@@ -54,7 +58,7 @@ class GatedUnit(nn.Module):
     def __init__(
         self,
         d_model: int,
-        d_inner: int,
+        expansion: float,
         d_query: int,
         n_uses: int,
         *,
@@ -66,34 +70,37 @@ class GatedUnit(nn.Module):
         dtype: torch.dtype | None,
     ) -> None:
         super().__init__()
-        for name, value in (("d_model", d_model), ("expansion * d_model", d_inner), ("d_query", d_query)):
-            check_at_least_one(name, value)
+        check_at_least_one("d_model", d_model)
+        check_at_least_one("d_query", d_query)
+        if isinstance(expansion, bool) or not isinstance(expansion, Real) or not 1 <= expansion * d_model < inf:
+            raise ValueError(f"expansion must be a finite number from 1 / d_model, got {expansion!r}.")
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}.")
         if not isinstance(norm, bool) and norm != "scale":
             raise ValueError(f"norm must be True, False or 'scale', got {norm!r}.")
         self.d_model = d_model
-        self.d_inner = d_inner
+        self.d_inner = int(expansion * d_model)
         self.d_query = d_query
         self.causal = causal
         self.activation = activation
         self.residual = residual
+        self.dropout: nn.Module = nn.Identity()  # estimators replace it by one with a generator of its own
         self.norm: nn.Module = nn.Identity()
         if norm is True:
             self.norm = nn.LayerNorm(d_model, device=device, dtype=dtype)
         elif norm:
             self.norm = ScaleNorm(d_model, device=device, dtype=dtype)
-        width = 2 * d_inner + d_query
+        width = 2 * self.d_inner + d_query
         self.in_weight = nn.Parameter(torch.empty(width, d_model, device=device, dtype=dtype))
         self.in_bias = nn.Parameter(torch.empty(width, device=device, dtype=dtype))
         self.gamma = nn.Parameter(torch.empty(n_uses, d_query, device=device, dtype=dtype))
         self.beta = nn.Parameter(torch.empty(n_uses, d_query, device=device, dtype=dtype))
-        self.out_weight = nn.Parameter(torch.empty(d_model, d_inner, device=device, dtype=dtype))
+        self.out_weight = nn.Parameter(torch.empty(d_model, self.d_inner, device=device, dtype=dtype))
         self.out_bias = nn.Parameter(torch.empty(d_model, device=device, dtype=dtype))
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator) -> None:
-        """Draw all weights anew.
+        """Draw all weights again.
 
         Projections start as those of `torch.nn.Linear` do; gamma at 1 + N(0, .02^2), beta at 0.
 
@@ -137,10 +144,10 @@ class GatedUnit(nn.Module):
             y = self._branch(normed, valid)
         else:
             y = moved(self._branch(moved(normed, order), valid.gather(1, order)), order.argsort(1))
-        return x + y if self.residual else y
+        return self._added(x, y)
 
     def last(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
-        """Return the output at the last position that is no padding, without computing the others.
+        """Return the output at the last position that is not padding, without computing the others.
 
         Parameters
         ----------
@@ -156,6 +163,8 @@ class GatedUnit(nn.Module):
             The outputs of `forward` there.
         """
         valid = valid_positions(x, key_padding_mask, self.d_model)
+        if not x.shape[1]:
+            raise ValueError(f"x has no position: its shape is {tuple(x.shape)}.")
         order = None if valid is None else valid_first(valid)
         if valid is not None and order is not None:
             x = moved(x, order)
@@ -186,6 +195,12 @@ class GatedUnit(nn.Module):
         if not self.causal:
             raise ValueError("Only a causal layer has a state; construct it with causal=True.")
 
+    def _check_step(self, x_t: Tensor, n_streams: int) -> None:
+        """Raise a ValueError unless a layer is causal, and inputs are one position of each stream."""
+        self._check_causal()
+        if x_t.shape != (n_streams, self.d_model):
+            raise ValueError(f"x_t must have shape ({n_streams}, {self.d_model}), got {tuple(x_t.shape)}.")
+
     def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return U, V and Z of normalised inputs (..., d)."""
         return F.silu(F.linear(x, self.in_weight, self.in_bias)).split((self.d_inner, self.d_inner, self.d_query), -1)
@@ -196,7 +211,11 @@ class GatedUnit(nn.Module):
 
     def _output(self, x: Tensor, gated: Tensor) -> Tensor:
         """Return the outputs of inputs (..., d) whose gated attention is (..., e)."""
-        y = F.linear(gated, self.out_weight, self.out_bias)
+        return self._added(x, F.linear(gated, self.out_weight, self.out_bias))
+
+    def _added(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return what follows on the gated attention: dropout, and the residual."""
+        y = self.dropout(y)
         return x + y if self.residual else y
 
     def extra_repr(self) -> str:
@@ -230,7 +249,7 @@ class ScaleNorm(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Start anew, at 1."""
+        """Set the weight to 1."""
         self.weight.fill_(1.0)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skpapers.attention import FLASH, GatedAttentionUnit, _flash
+from skpapers.attention import FLASH, FLASHRegressor, GatedAttentionUnit, _flash
 from skpapers.attention._flash import Parameters
 
 
@@ -86,3 +86,15 @@ def test_outputs_of_flash_pytorch(causal, activation):
     layer.load_state_dict(values, strict=False)
     y = layer(waves(1, 7, 4))[0, [0, 3, 6]]
     torch.testing.assert_close(y, torch.tensor(PEER[causal, activation], dtype=torch.float64), rtol=1e-8, atol=1e-8)
+
+
+def test_dropout_of_the_estimators_zeroes_what_a_layer_adds():
+    model = FLASHRegressor(d_model=16, dropout=0.25)
+    block = model._block({**model.get_params(), "first_norm": True}, first=True, dtype=torch.float64)
+    block.dropout.generators = (torch.Generator().manual_seed(0),)
+    x = waves(20, 10, 16)
+    expected = block.eval()(x) - x
+    added = block.train()(x) - x
+    kept = added.abs() > 1e-9
+    assert 0.7 < kept.double().mean() < 0.8
+    torch.testing.assert_close(added[kept], expected[kept] / 0.75)

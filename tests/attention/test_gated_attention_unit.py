@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from skpapers.attention import FLASH, GatedAttentionUnit
+from skpapers.attention._stream_state import where
 
 LAYERS = {
     "gau": (GatedAttentionUnit, {}),
@@ -211,6 +212,47 @@ def test_only_causal_layers_have_a_state(name):
         ours.step(inputs(1, 6), layer(name, True).init_state(1))
 
 
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("shape", [(6,), (1, 6), (2, 5), (2, 1, 6)])
+def test_a_step_is_one_position_of_each_stream(name, shape):
+    ours = layer(name, True)
+    with pytest.raises(ValueError, match=r"x_t must have shape \(2, 6\), got"):
+        ours.step(inputs(*shape), ours.init_state(2))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_streams_without_a_step_stay_where_they_are(name):
+    ours = layer(name, True)
+    x = inputs(3, 19, 6)
+    has_step = torch.rand(3, 19, generator=torch.Generator().manual_seed(0)) < 0.6
+    x[~has_step] = torch.nan
+    state = ours.init_state(3)
+    for t in range(19):
+        y, after = ours.step(x[:, t], state)
+        state = where(has_step[:, t], after, state)
+        for row in has_step[:, t].nonzero()[:, 0]:
+            torch.testing.assert_close(y[row], ours(x[row : row + 1, : t + 1][:, has_step[row, : t + 1]])[0, -1])
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_autocast(name, causal):
+    ours = layer(name, causal, dtype=torch.float32)
+    x = inputs(2, 13, 6, dtype=torch.float32).requires_grad_()
+
+    def computed():
+        y = ours(x)
+        return y, ours.last(x), *torch.autograd.grad(y.float().square().sum(), (x, *ours.parameters()))
+
+    expected = computed()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = computed()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        found = (ours(x), *found[1:])
+    for value, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(value.float(), other, rtol=0.0, atol=0.05 * other.abs().max().item())
+
+
 @pytest.mark.parametrize(("name", "causal", "activation"), KINDS)
 @pytest.mark.parametrize("masked", [False, True])
 def test_gradients(name, causal, activation, masked):
@@ -273,7 +315,9 @@ def test_where_weights_start():
     [
         ({"d_model": 0}, "d_model must be an integer from 1, got 0"),
         ({"d_query": 1.5}, "d_query must be an integer from 1, got 1.5"),
-        ({"expansion": 0.1}, r"expansion \* d_model must be an integer from 1"),
+        ({"expansion": 0.1}, "expansion must be a finite number from 1 / d_model, got 0.1"),
+        ({"expansion": "2"}, "expansion must be a finite number from 1 / d_model, got '2'"),
+        ({"expansion": np.inf}, "got inf"),
         ({"activation": "relu"}, "activation must be one of 'relu2', 'laplace', got 'relu'"),
         ({"norm": "layer"}, "norm must be True, False or 'scale', got 'layer'"),
         ({"random_state": 2**32}, "random_state must be None, an integer from 0 to"),
@@ -303,6 +347,8 @@ def test_wrong_inputs(name):
     for x in (inputs(2, 6), inputs(2, 3, 5)):
         with pytest.raises(ValueError, match=r"x must have shape \(batch, length, 6\), got"):
             ours(x)
+    with pytest.raises(ValueError, match=r"x has no position: its shape is \(2, 0, 6\)"):
+        ours.last(inputs(2, 0, 6))
     with pytest.raises(ValueError, match=r"key_padding_mask must be boolean of shape \(2, 3\), got float64"):
         ours(inputs(2, 3, 6), inputs(2, 3))
     with pytest.raises(ValueError, match=r"got bool of shape \(2, 4\)"):
