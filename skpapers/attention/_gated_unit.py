@@ -72,14 +72,12 @@ class GatedUnit(nn.Module):
         super().__init__()
         check_at_least_one("d_model", d_model)
         check_at_least_one("d_query", d_query)
-        if isinstance(expansion, bool) or not isinstance(expansion, Real) or not 1 <= expansion * d_model < inf:
-            raise ValueError(f"expansion must be a finite number from 1 / d_model, got {expansion!r}.")
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}.")
         if not isinstance(norm, bool) and norm != "scale":
             raise ValueError(f"norm must be True, False or 'scale', got {norm!r}.")
         self.d_model = d_model
-        self.d_inner = int(expansion * d_model)
+        self.d_inner = inner_width(expansion, d_model)
         self.d_query = d_query
         self.causal = causal
         self.activation = activation
@@ -256,6 +254,15 @@ class ScaleNorm(nn.Module):
         """Return the normalised inputs."""
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True) * self.d_model**-0.5
         return x / length.clamp(min=self.eps) * self.weight
+
+
+def inner_width(expansion: object, d_model: int) -> int:
+    """Return the width e; raise a ValueError unless it is an integer from 1."""
+    is_number = isinstance(expansion, Real) and not isinstance(expansion, bool)
+    width = float(expansion) * d_model if is_number else 0.0  # type: ignore[arg-type]
+    if not 1 <= width < inf:
+        raise ValueError(f"expansion must be a finite number from 1 / d_model, got {expansion!r}.")
+    return int(width)
 
 
 def check_at_least_one(name: str, value: object) -> None:
