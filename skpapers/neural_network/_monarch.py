@@ -97,7 +97,7 @@ class MonarchFactors(NamedTuple):
     residual: float
 
 
-def monarch_project(W: ArrayLike, n_blocks: int | str = "sqrt", *, rank: int | None = None) -> MonarchFactors:
+def monarch_project(W: ArrayLike | Tensor, n_blocks: int | str = "sqrt", *, rank: int | None = None) -> MonarchFactors:
     r"""Return the Monarch matrix that is nearest to a matrix in the Frobenius norm.
 
     Use it to compress a weight matrix, or to see how well its structure fits: exactly for a Hadamard matrix, badly for
@@ -105,27 +105,27 @@ def monarch_project(W: ArrayLike, n_blocks: int | str = "sqrt", *, rank: int | N
 
     Parameters
     ----------
-    W : array-like of shape (n_out, n_in)
-        The matrix, with finite entries.
+    W : array-like or Tensor of shape (n_out, n_in)
+        The matrix, with finite real entries.
 
     n_blocks : int or "sqrt", default="sqrt"
         Number of blocks of each factor. "sqrt" is about the root of the smaller size, with which the factors have the
         fewest parameters.
 
     rank : int, default=None
-        Rank of each submatrix. None: the lowest one with which the vector between the factors is not shorter than the
-        smaller size of W; 1 for "sqrt", as in the paper.
+        Rank of each submatrix. None: the lowest one with which the result can have full rank; 1 for "sqrt", as in the
+        paper.
 
     Returns
     -------
     factors : MonarchFactors
         The blocks `L` of shape (l, s, r) and `R` of shape (k, q, p), in float64, and `residual`, the squared Frobenius
-        norm of W - M. Both factors have equal norms.
+        norm of W - M, which is infinite where the square overflows. Both factors have equal norms.
 
     Raises
     ------
     ValueError
-        If W is not a matrix of finite numbers, or if it has no such blocks or rank.
+        If W is not a matrix of finite real numbers, or if it has no such blocks or rank.
 
     See Also
     --------
@@ -153,9 +153,12 @@ def monarch_project(W: ArrayLike, n_blocks: int | str = "sqrt", *, rank: int | N
     >>> L.shape, R.shape, residual < 1e-20
     ((4, 4, 4), (4, 4, 4), True)
     """
-    A = np.asarray(W, dtype=np.float64)
-    if A.ndim != 2 or A.size == 0 or not np.isfinite(A).all():
-        raise ValueError(f"W must be a matrix of finite numbers; it has shape {A.shape}.")
+    if isinstance(W, Tensor):
+        W = (W.detach().cpu() if W.is_complex() else W.detach().cpu().double()).numpy()
+    A = np.asarray(W)
+    if A.ndim != 2 or A.size == 0 or np.iscomplexobj(A) or not np.isfinite(A.astype(np.float64)).all():
+        raise ValueError(f"W must be a matrix of finite real numbers; it has shape {A.shape} and dtype {A.dtype}.")
+    A = A.astype(np.float64)
     return project(A, monarch_shape(A.shape[1], A.shape[0], n_blocks, rank))
 
 

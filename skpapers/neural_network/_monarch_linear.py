@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class MonarchLinear(nn.Module):
 
     rank : int, default=None
         Rank of each submatrix, by which the number of weights is multiplied. None is the lowest one with which the
-        layer is no bottleneck; 1 for "sqrt".
+        weight can have full rank; 1 for "sqrt".
 
     device : torch.device, default=None
         Where the weights are.
@@ -155,7 +156,7 @@ class MonarchLinear(nn.Module):
         Parameters
         ----------
         W : array-like or Tensor of shape (out_features, in_features)
-            The weight. A tensor decides dtype and device of the layer.
+            The weight. A tensor decides the device of the layer, and a floating-point one its dtype.
 
         bias : array-like or Tensor of shape (out_features,), default=None
             The bias; None for a layer without one.
@@ -170,16 +171,28 @@ class MonarchLinear(nn.Module):
         -------
         layer : MonarchLinear
             Its weight is the projection, see :func:`monarch_project`.
+
+        Raises
+        ------
+        ValueError
+            If W is not a matrix of finite real numbers, has no such blocks or rank, or if `bias` has another shape.
         """
-        dense = W.detach() if isinstance(W, Tensor) else torch.as_tensor(W, dtype=torch.get_default_dtype())
-        factors = monarch_project(dense.cpu().double().numpy(), n_blocks, rank=rank)
-        n_out, n_in = dense.shape
-        layer = cls(n_in, n_out, bias is not None, n_blocks, rank=rank, device=dense.device, dtype=dense.dtype)
+        factors = monarch_project(W, n_blocks, rank=rank)
+        n_out, n_in = np.shape(W)
+        added = bias if bias is None or isinstance(bias, Tensor) else torch.tensor(np.asarray(bias, np.float64))
+        if added is not None and added.shape != (n_out,):
+            raise ValueError(f"bias has shape {tuple(added.shape)}, and a layer of {n_out} outputs needs ({n_out},).")
+        device = None
+        dtype = None
+        if isinstance(W, Tensor):
+            device = W.device
+            dtype = W.dtype if W.is_floating_point() else None
+        layer = cls(n_in, n_out, bias is not None, n_blocks, rank=rank, device=device, dtype=dtype)
         with torch.no_grad():
             layer.L.copy_(torch.from_numpy(factors.L))
             layer.R.copy_(torch.from_numpy(factors.R))
-            if bias is not None and layer.bias is not None:
-                layer.bias.copy_(torch.as_tensor(bias))
+            if added is not None and layer.bias is not None:
+                layer.bias.copy_(added)
         return layer
 
     def extra_repr(self) -> str:

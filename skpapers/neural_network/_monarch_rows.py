@@ -41,6 +41,10 @@ class Transpose(Function):
     def backward(ctx: Any, g: Tensor) -> Tensor:
         return Transpose.apply(g) if torch.is_grad_enabled() else Transpose.forward(g)
 
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return tangent.T.contiguous()
+
 
 # torch asks for the signature at every call; to find it takes longer than the transposition of a small matrix
 Transpose.forward.__signature__ = signature(Transpose.forward)  # type: ignore[attr-defined]

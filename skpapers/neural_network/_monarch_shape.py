@@ -62,6 +62,15 @@ class MonarchShape:
         """The rank at which the factors represent any matrix."""
         return min(self.p, self.s)
 
+    @property
+    def rank_of_product(self) -> int:
+        """Bound of the rank of the whole matrix: a block passes at most its inputs and outputs that are not padding."""
+        inputs = (max(0, min(self.p, self.n_in - i * self.p)) for i in range(self.k))
+        outputs = (ceil((self.n_out - i) / self.l) for i in range(self.l))
+        through_R = sum(min(self.rank * self.l, n) for n in inputs)
+        through_L = sum(min(self.rank * self.k, n) for n in outputs)
+        return min(through_R, through_L)
+
 
 def monarch_shape(n_in: int, n_out: int, n_blocks: int | str = "sqrt", rank: int | None = None) -> MonarchShape:
     """Return the sizes of the factors for a matrix of `n_out` rows and `n_in` columns.
@@ -72,22 +81,22 @@ def monarch_shape(n_in: int, n_out: int, n_blocks: int | str = "sqrt", rank: int
         Columns and rows.
 
     n_blocks : int or "sqrt"
-        Number of blocks of each factor. "sqrt": about the root of the smaller size in each, so that the vector between
-        the factors has at least as many entries as the smaller size. Among such pairs of numbers, at most
-        `WIDEST_RATIO` apart, it is the one of the fewest parameters, where numbers that divide both sizes count
-        `DIVIDING` times less.
+        Number of blocks of each factor. "sqrt": about the root of the smaller size in each, such that the matrix can
+        have full rank. Among such pairs of numbers, at most a factor of `WIDEST_RATIO` apart, it is the one with the
+        fewest parameters, where those of numbers that divide both sizes are divided by `DIVIDING`.
 
     rank : int or None
-        Rank of each submatrix. None: the lowest one whose vector between the factors is not shorter than the smaller
-        size; 1 for "sqrt".
+        Rank of each submatrix. None: the lowest one with which the matrix can have full rank; 1 for "sqrt".
 
     Raises
     ------
     ValueError
-        If the number of blocks is not between 1 and the smaller size, or the rank not between 1 and the smaller size
-        of a submatrix.
+        If a size is 0, if the number of blocks is not between 1 and the smaller size, or the rank not between 1 and the
+        smaller size of a submatrix.
     """
     smaller = min(n_in, n_out)
+    if smaller < 1:
+        raise ValueError(f"A Monarch matrix has at least one row and one column; its shape is ({n_out}, {n_in}).")
     if n_blocks == "sqrt":
         k, l = _numbers_of_blocks(n_in, n_out)  # noqa: E741
     elif isinstance(n_blocks, Integral) and 1 <= n_blocks <= smaller:
@@ -99,7 +108,8 @@ def monarch_shape(n_in: int, n_out: int, n_blocks: int | str = "sqrt", rank: int
         )
     shape = MonarchShape(n_in, n_out, k, l, 1)
     if rank is None:
-        rank = min(ceil(smaller / (k * l)), shape.largest_rank)
+        ranks = range(1, shape.largest_rank + 1)
+        rank = next(b for b in ranks if MonarchShape(n_in, n_out, k, l, b).rank_of_product == smaller)
     if not (isinstance(rank, Integral) and 1 <= rank <= shape.largest_rank):
         raise ValueError(
             f"rank={rank!r} is not possible for submatrices of shape ({shape.s}, {shape.p}): it is an integer from 1 "
@@ -109,7 +119,7 @@ def monarch_shape(n_in: int, n_out: int, n_blocks: int | str = "sqrt", rank: int
 
 
 def _numbers_of_blocks(n_in: int, n_out: int) -> tuple[int, int]:
-    """Return k and l with k l at least the smaller size, of the fewest parameters: see `monarch_shape`."""
+    """Return the k and l of the fewest parameters with which the matrix can have full rank: see `monarch_shape`."""
     smaller = min(n_in, n_out)
     root = isqrt(smaller - 1) + 1
     highest = min(2 * root, smaller)
@@ -117,7 +127,8 @@ def _numbers_of_blocks(n_in: int, n_out: int) -> tuple[int, int]:
     for k in range(max(1, root // 2), highest + 1):
         least = ceil(smaller / k)
         for l in {least, *(d for d in range(least, highest + 1) if n_out % d == 0)}:  # noqa: E741
-            if max(k, l) <= WIDEST_RATIO * min(k, l):
+            full = MonarchShape(n_in, n_out, k, l, 1).rank_of_product == smaller
+            if full and max(k, l) <= WIDEST_RATIO * min(k, l):
                 pairs.append((k, l))
 
     def cost(pair: tuple[int, int]) -> tuple[float, int]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import block_diag, hadamard
 from scipy.optimize import minimize
 
@@ -105,6 +105,19 @@ class TestShapes:
         assert shape.l * shape.s >= n_out
         assert max(shape.k, shape.l) <= 4 * min(shape.k, shape.l)
 
+    @pytest.mark.parametrize("n_blocks", ["sqrt", 1, 4, 5, 7])
+    def test_the_lowest_rank_with_which_the_matrix_has_full_rank(self, n_blocks):
+        """Blocks that are partly padding pass fewer values: 13 x 8 with 4 and 2 blocks has rank 7."""
+        deficient = MonarchShape(13, 8, 4, 2, 1)
+        assert deficient.rank_of_product == np.linalg.matrix_rank(matrix(*factors(deficient), deficient)) == 7
+        for n_in, n_out in [(13, 8), (8, 13), (21, 19), (17, 15), (28, 25), (7, 7), (22, 15), (26, 25)]:
+            shape = monarch_shape(n_in, n_out, n_blocks)
+            assert np.linalg.matrix_rank(matrix(*factors(shape), shape)) == min(n_in, n_out)
+            if shape.rank > 1:
+                lower = MonarchShape(n_in, n_out, shape.k, shape.l, shape.rank - 1)
+                found = np.linalg.matrix_rank(matrix(*factors(lower), lower))
+                assert found == lower.rank_of_product < min(n_in, n_out)
+
     def test_sizes_with_divisors_are_not_padded(self):
         shape = monarch_shape(512, 512)
         assert shape.k * shape.p == shape.l * shape.s == 512
@@ -129,6 +142,11 @@ class TestShapes:
     def test_impossible_blocks_and_ranks(self, kwargs, match):
         with pytest.raises(ValueError, match=match):
             monarch_shape(6, 8, **kwargs)
+
+    def test_no_inputs_or_outputs(self):
+        for size in ((0, 3), (3, 0)):
+            with pytest.raises(ValueError, match="at least one row and one column"):
+                monarch_shape(*size)
 
 
 class TestProjection:
@@ -184,7 +202,44 @@ class TestProjection:
         assert min(found) >= residual * (1.0 - 1e-9)
         assert min(found) <= residual * 1.01  # the search does find it, so that the comparison means something
 
-    @pytest.mark.parametrize("W", [np.zeros(4), np.zeros((0, 3)), np.full((4, 4), np.nan)])
-    def test_what_is_no_matrix_of_finite_numbers(self, W):
-        with pytest.raises(ValueError, match="W must be a matrix of finite numbers"):
-            monarch_project(W)
+    @pytest.mark.parametrize("scale", [1e-200, 1e150, 1e200, -1e300])
+    def test_the_size_of_the_entries_does_not_matter(self, scale):
+        A = np.random.default_rng(0).normal(size=(10, 14))
+        shape = monarch_shape(14, 10)
+        with np.errstate(over="ignore"):
+            found = monarch_project(A * scale)
+        reference = monarch_project(A)
+        expected = matrix(reference.L, reference.R, shape)
+        root = np.sqrt(abs(scale))
+        scaled = matrix(found.L / root, found.R / root, shape) * np.sign(scale)
+        assert_allclose(scaled, expected, rtol=1e-10, atol=1e-12)
+        with np.errstate(over="ignore"):
+            assert_allclose(found.residual, reference.residual * np.square(scale), rtol=1e-10)
+
+    def test_ties_constants_and_a_common_offset(self):
+        for A in (np.eye(9), np.ones((9, 9)), np.zeros((9, 9)), np.repeat(np.arange(9.0), 9).reshape(9, 9)):
+            L, R, residual = monarch_project(A)
+            shape = monarch_shape(9, 9)
+            assert_allclose(((A - matrix(L, R, shape)) ** 2).sum(), tail(A, shape), atol=1e-20)
+            assert_allclose(residual, tail(A, shape), atol=1e-20)
+        A = 1e9 + np.random.default_rng(0).normal(size=(9, 9))
+        assert_allclose(monarch_project(A).residual, tail(A, monarch_shape(9, 9)), rtol=1e-5)
+        assert_allclose(matrix(*monarch_project(A)[:2], monarch_shape(9, 9)), A, rtol=1e-8)
+
+    def test_the_answer_depends_on_the_numbers_and_not_on_dtype_strides_or_order(self):
+        A = np.random.default_rng(0).integers(-9, 9, size=(6, 8)).astype(float)
+        reference = monarch_project(A)
+        read_only = A.copy()
+        read_only.flags.writeable = False
+        others = [A.astype(dtype) for dtype in ("float16", "float32", "int8", "int64", ">f8")]
+        others += [np.asfortranarray(A), A[::-1].copy()[::-1], np.hstack([A, A])[:, :8], read_only, A.tolist()]
+        others += [torch.from_numpy(A), torch.from_numpy(A).bfloat16().requires_grad_()]
+        for other in others:
+            for found, expected in zip(monarch_project(other), reference, strict=True):
+                assert_array_equal(found, expected)
+
+    @pytest.mark.parametrize("W", [np.zeros(4), np.zeros((0, 3)), np.full((4, 4), np.nan), 1j * np.eye(4)])
+    def test_what_is_not_a_matrix_of_finite_real_numbers(self, W):
+        for given in (W, torch.from_numpy(W)):
+            with pytest.raises(ValueError, match="W must be a matrix of finite real numbers"):
+                monarch_project(given)

@@ -107,6 +107,41 @@ def test_arrays_become_layers_of_the_default_dtype():
     np.testing.assert_allclose(ours.to_dense().detach().numpy(), W, atol=1e-4)
 
 
+def test_arrays_of_any_layout_and_tensors_of_integers():
+    W = np.arange(12.0).reshape(3, 4)
+    expected = MonarchLinear.from_dense(W, [1.0, 2.0, 3.0])
+    for other in (W.astype(">f8"), W[::-1].copy()[::-1], np.asfortranarray(W), W.tolist(), torch.arange(12).view(3, 4)):
+        ours = MonarchLinear.from_dense(other, np.array([3, 2, 1])[::-1])
+        assert torch.equal(ours.to_dense(), expected.to_dense())
+        assert torch.equal(ours.bias, expected.bias)
+
+
+def test_arrays_are_projected_in_float64():
+    W = np.random.default_rng(0).normal(size=(4, 4)) * 1e60
+    with pytest.raises(ValueError, match="bias has shape"):
+        MonarchLinear.from_dense(W, [1.0])
+    factors = monarch_project(W)
+    torch.testing.assert_close(MonarchLinear.from_dense(W).L, torch.from_numpy(factors.L).float(), rtol=0.0, atol=0.0)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_forward_mode_and_hessians(bias):
+    ours = layer(7, 12, bias=bias)
+    x = torch.randn(7, dtype=torch.float64)
+    torch.testing.assert_close(torch.func.jacfwd(ours)(x), ours.to_dense())
+    hessian = torch.func.hessian(lambda x: ours(x).square().sum())(x)
+    torch.testing.assert_close(hessian, 2.0 * ours.to_dense().T @ ours.to_dense())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision(dtype):
+    ours = layer(7, 12).to(dtype)
+    x = torch.randn(5, 7).to(dtype)
+    expected = x.double() @ ours.to_dense().double().T + ours.bias.double()
+    assert ours(x).dtype == dtype
+    torch.testing.assert_close(ours(x).double(), expected, rtol=0.05, atol=0.05)
+
+
 def test_copies_and_saved_states():
     ours = layer(10, 14)
     x = torch.randn(2, 10, dtype=torch.float64)
@@ -139,6 +174,8 @@ def test_errors_and_representation():
     ours = layer(16, 9, n_blocks=3)
     with pytest.raises(ValueError, match="x has 4 features, and the layer 16"):
         ours(torch.zeros(2, 4))
+    with pytest.raises(ValueError, match="at least one row and one column"):
+        MonarchLinear(0, 4)
     with pytest.raises(ValueError, match="n_blocks=99"):
         MonarchLinear(4, 4, n_blocks=99)
     assert repr(ours) == "MonarchLinear(in_features=16, out_features=9, bias=True, blocks=(3, 3), rank=1)"
