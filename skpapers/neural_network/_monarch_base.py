@@ -20,7 +20,7 @@ from skpapers._torch.modules import layer_sizes
 from skpapers._torch.reading import Given
 from skpapers._torch.rows import Rows
 from skpapers._torch.sam import sharpness_aware
-from skpapers._torch.schedules import Schedule, constant
+from skpapers._torch.schedules import Schedule
 from skpapers._torch.setup import Run, Setup
 from skpapers._torch.steps import Gradient, backward, switched
 from skpapers._torch.targets import Target
@@ -175,7 +175,7 @@ class MonarchEstimator(SharpnessAware):
     def _schedule(self, run: Run) -> Schedule:
         settings = run.setup.settings
         assert isinstance(settings, MonarchSettings)
-        return constant if run.n_steps is None else schedule_of(settings.phase, run.n_steps)
+        return schedule_of(settings.phase, run.n_steps)
 
     def _gradient(self, run: Run) -> Gradient:
         settings = run.setup.settings

@@ -12,7 +12,7 @@ PARTS: dict[str, str] = {
 
     rank : int or "auto", default="auto"
         Rank of the submatrices of each matrix, by which its number of parameters is multiplied. "auto" is 1 for
-        `n_blocks="sqrt"`, and otherwise the lowest rank with which no layer is a bottleneck; for
+        `n_blocks="sqrt"`, and otherwise the lowest rank with which the matrices can have full rank; for
         `mode="dense_to_sparse"` see `min_compression`.
 
     mode : {"end_to_end", "sparse_to_dense", "dense_to_sparse", "dense"}, default="end_to_end"
@@ -39,8 +39,9 @@ PARTS: dict[str, str] = {
         them.
 
     learning_rate_init : float or "auto", default="auto"
-        Learning rate of Monarch matrices after a short warm-up; it falls to 0 over `max_iter` epochs along a cosine.
-        Dense matrices learn at half of it. "auto" is 0.01 up to 4000 rows, 0.03 from 8000 on.
+        Learning rate of a network with Monarch matrices after a short warm-up; it falls to 0 over `max_iter` epochs
+        along a cosine. A network whose matrices are all dense learns at half of it. "auto" is 0.01 up to 4000 rows,
+        0.03 from 8000 on.
 
     max_iter : int or "auto", default="auto"
         Number of epochs, without those of `finetune`. "auto" is 60 up to 4000 rows, 36 from 8000 on.
@@ -116,8 +117,8 @@ PARTS: dict[str, str] = {
     **Differences from the paper.** The paper trains transformers with 4 blocks; here about :math:`\sqrt h` blocks
     are the default, since they are faster, and a residual around each hidden layer keeps the accuracy. Numbers of
     blocks that do not divide the sizes pad with zeros. Periodic embeddings, robust scaling, AdamW, warm-up and
-    cosine are for tables. The entries of both factors start with variance 1 / fan-in, and biases at 0. Dense
-    matrices learn at half the rate of Monarch matrices.
+    cosine are for tables. The entries of both factors start with variance 1 / fan-in, and biases at 0. A network
+    whose matrices are all dense learns at half the rate.
     """,
     "references": """
     .. [1] T. Dao, B. Chen, N. Sohoni, A. Desai, M. Poli, J. Grogan, A. Liu, A. Rao, A. Rudra, C. Ré, "Monarch:

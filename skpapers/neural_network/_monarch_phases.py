@@ -35,7 +35,7 @@ class Phase:
         Epochs of this phase.
 
     rate : float
-        Factor of the learning rate.
+        Factor of the learning rate, in addition to the schedule's.
 
     first : int
         Epochs of the schedule that came before.
@@ -75,7 +75,7 @@ class MonarchSettings(SAMSettings):
 
     def of_phase(self, phase: Phase) -> "MonarchSettings":
         """Return the settings as the training loop takes them in a phase."""
-        return replace(self, current=phase, n_epochs=phase.of, learning_rate=self.learning_rate * phase.rate)
+        return replace(self, current=phase, n_epochs=phase.of)
 
 
 def phases_of(
@@ -108,9 +108,10 @@ def phases_of(
     starts_dense = start is not None and start == dense
     if start is not None and not starts_dense:
         monarch = start
+    rate = DENSE_RATE if monarch == dense else 1.0  # of narrow layers none may be worth a Monarch matrix
     if mode == "dense_to_sparse":
         extra = max(1, round(finetune * n_epochs)) if finetune > 0 else 0
-        tuning = Phase(monarch, extra, of=max(1, extra))
+        tuning = Phase(monarch, extra, rate, of=max(1, extra))
         if start is not None and not starts_dense:
             return (tuning,)
         return (Phase(dense, n_epochs, DENSE_RATE, of=n_epochs), tuning)
@@ -118,19 +119,24 @@ def phases_of(
     if starts_dense or (mode == "dense" and start is None) or (mode == "sparse_to_dense" and sparse == 0):
         return (Phase(dense, n_epochs, DENSE_RATE, of=n_epochs),)
     if mode != "sparse_to_dense":
-        return (Phase(monarch, n_epochs, of=n_epochs),)
+        return (Phase(monarch, n_epochs, rate, of=n_epochs),)
     return (
-        Phase(monarch, sparse, of=n_epochs),
+        Phase(monarch, sparse, rate, of=n_epochs),
         Phase(dense, n_epochs - sparse, DENSE_RATE, first=sparse, of=n_epochs),
     )
 
 
-def schedule_of(phase: Phase, n_steps: int) -> Schedule:
-    """Return a short warm-up and a cosine over `n_steps`, from the step at which a phase begins."""
+def schedule_of(phase: Phase, n_steps: int | None) -> Schedule:
+    """Return a short warm-up and a cosine over `n_steps`, from the step at which a phase begins, times its rate.
+
+    None for `n_steps` keeps the rate.
+    """
+    if n_steps is None:
+        return lambda step: phase.rate
     n_warm = min(WARM_STEPS, n_steps // 10)
     whole = warm_up(n_warm, cosine(n_steps - n_warm))
     before = steps_before(phase, n_steps)
-    return lambda step: whole(step + before)
+    return lambda step: phase.rate * whole(step + before)
 
 
 def steps_before(phase: Phase, n_steps: int) -> int:

@@ -31,6 +31,22 @@ def test_dense_matrices_learn_at_a_lower_rate():
         assert {p.form: p.rate for p in phases_of(mode, 20, start=None, **GIVEN)} == {MONARCH: 1.0, DENSE: DENSE_RATE}
 
 
+def test_forms_that_are_dense_anyway_learn_at_that_rate_from_the_first_fit_on():
+    for mode in ("end_to_end", "sparse_to_dense", "dense_to_sparse", "dense"):
+        for start in (None, DENSE):
+            made = phases_of(mode, 20, start=start, **{**GIVEN, "monarch": DENSE})
+            assert {p.rate for p in made} == {DENSE_RATE}
+
+
+def test_the_rate_of_a_phase_is_a_factor_of_its_schedule():
+    half = Phase(DENSE, 20, 0.5, of=20)
+    full = Phase(DENSE, 20, of=20)
+    for n_steps in (None, 400):
+        for step in (0, 30, 399):
+            assert schedule_of(half, n_steps)(step) == 0.5 * schedule_of(full, n_steps)(step)
+    assert schedule_of(half, None)(1000) == 0.5
+
+
 def test_shares_of_zero_and_one():
     assert phases("sparse_to_dense", switch_at=1.0) == [(MONARCH, 20, 0, 20), (DENSE, 0, 20, 20)]
     assert phases("sparse_to_dense", switch_at=0.0) == phases("dense")
