@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from skpapers.neural_network._automatic import automatic_settings
 from skpapers.neural_network._sam_base import SharpnessAware
 
 ACTIVATION_MODULES: dict[type[nn.Module], str] = {
-    nn.Identity: "identity",
     nn.ReLU: "relu",
     nn.SiLU: "silu",
     nn.Sigmoid: "logistic",
@@ -143,20 +143,25 @@ def _layers_of_module(module: nn.Module) -> Layers:
     """Return the layers of a module, in its order."""
     linears: list[nn.Linear] = []
     between: list[str] = []
+    misplaced = False
     for part in _parts(module):
         if isinstance(part, nn.Linear):
             if len(between) < len(linears):
                 between.append("identity")
             linears.append(part)
         elif type(part) in ACTIVATION_MODULES and getattr(part, "beta", 1.0) == 1.0:
+            misplaced = misplaced or len(between) != len(linears) - 1
             between.append(ACTIVATION_MODULES[type(part)])
-        elif not isinstance(part, nn.Dropout):
+        elif not isinstance(part, nn.Dropout | nn.Identity):
             raise ValueError(f"from_dense cannot read {part}; it reads linear layers, activations and dropout.")
-    if not linears or len(between) != len(linears) - 1 or len(set(between)) > 1:
+    if misplaced or len(between) != len(linears) - 1 or len(set(between)) > 1:
         raise ValueError(
             "The module must be linear layers with one kind of activation between them, and none before the first and "
             f"after the last; it has {len(linears)} layers and the activations {between}."
         )
+    for first, then in pairwise(linears):
+        if first.out_features != then.in_features:
+            raise ValueError(f"{then} cannot follow {first}: it needs {then.in_features} values.")
     weights = [linear.weight.detach().cpu().double().numpy().T for linear in linears]
     biases = [
         np.zeros(linear.out_features) if linear.bias is None else linear.bias.detach().cpu().double().numpy()
@@ -189,6 +194,8 @@ def _plain_model(layers: Layers, target: Target, losses: tuple[float, ...], name
     architecture = _architecture(params, p, layers.n_outputs)
     weights: Arrays = {}
     for i, (W, bias) in enumerate(zip(layers.weights, layers.biases, strict=True)):
+        if not (np.isfinite(W).all() and np.isfinite(bias).all()):
+            raise ValueError(f"Layer {i} of the dense network contains NaN or infinity.")
         weights[f"layers.{i}.weight"] = np.array(W, dtype=np.float64, order="C")
         weights[f"layers.{i}.bias"] = np.array(bias, dtype=np.float64)
     training = {"step": np.array(0), "generator.0": torch.Generator().manual_seed(0).get_state().numpy().copy()}
@@ -204,12 +211,15 @@ def _of_this_package(dense: Any, classifier: bool) -> DenseModel:
     if "form" in of:
         raise ValueError(f"from_dense takes {KINDS}; {type(dense).__name__} changes its form by mode and densify().")
     params = dense.get_params(deep=False)
-    params = {**params, **{name: of[name] for name in ("hidden_layer_sizes", "activation", "numeric_embedding")}}
+    # what the network was fitted with; set_params may have changed these since
+    names = ("hidden_layer_sizes", "activation", "numeric_embedding", "batch_norm")
+    params = {**params, **{name: of[name] for name in names}}
+    params = {**params, "n_ensemble": of["n_members"], "scaling": before.setup.scaling.kind}
     weights = {name.replace("linears.", "layers."): value for name, value in before.weights.items()}
     training = {name: value for name, value in before.training.items() if not name.startswith("optimizer.")}
     architecture = _architecture(of, of["n_inputs"], of["n_outputs"])
-    names = ("n_features_in_", "feature_names_in_")
-    validated = {name: getattr(dense, name) for name in names if hasattr(dense, name)}
+    read = ("n_features_in_", "feature_names_in_")
+    validated = {name: getattr(dense, name) for name in read if hasattr(dense, name)}
     fitted = replace(before, architecture=architecture, weights=weights, training=training)
     return DenseModel(fitted, params, validated)
 

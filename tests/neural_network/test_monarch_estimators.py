@@ -1,5 +1,7 @@
 """The estimators with Monarch matrices: modes, changes of form, starts from dense networks."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -228,6 +230,61 @@ class TestParts:
         assert ours * _monarch_phases.DENSE_RATE == SAMMLPClassifier()._settings(1000).learning_rate
         assert MonarchMLPClassifier(learning_rate_init=0.1)._settings(1000).learning_rate == 0.1
 
+    @pytest.mark.parametrize("mode", ["end_to_end", "dense"])
+    def test_a_diverging_loss_names_the_rate_that_was_given(self, mode):
+        X, y = table()
+        with pytest.raises(ValueError, match=r"lower learning_rate_init=1e\+20,"):
+            MonarchMLPClassifier(**{**SMALL, "learning_rate_init": 1e20, "activation": "relu"}, mode=mode).fit(X, y)
+
+    def test_narrow_networks_are_the_dense_ones(self):
+        """No layer is worth a Monarch matrix; the learning rate is that of dense matrices in every call."""
+        X, y = table()
+        settings = {**SMALL, "hidden_layer_sizes": (8,)}
+        narrow, dense = (MonarchMLPClassifier(**settings, mode=mode).fit(X, y) for mode in ("end_to_end", "dense"))
+        assert_same_predictions(narrow, dense, X)
+        narrow, dense = (MonarchMLPClassifier(**settings, mode=mode) for mode in ("end_to_end", "dense"))
+        for _ in range(2):
+            narrow.partial_fit(X, y, classes=[0, 1, 2])
+            dense.partial_fit(X, y, classes=[0, 1, 2])
+        assert_same_predictions(narrow, dense, X)
+
+
+class TestNumbers:
+    """What the common tests do not see: every layer below has a Monarch matrix, in every mode."""
+
+    SETTINGS: ClassVar[dict] = {**STEPS, **PLAIN, "hidden_layer_sizes": (32, 32), "n_blocks": 4, "rank": 1}
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_constant_columns_and_targets_and_one_row(self, mode):
+        X, y = table()
+        model = MonarchMLPRegressor(**self.SETTINGS, mode=mode)
+        assert_allclose(model.fit(np.hstack([X, np.ones((240, 2))]), np.full(240, 3.0)).predict(np.ones((2, 10))), 3.0)
+        assert_allclose(model.fit(X[:1], y[:1] + 0.5).predict(X[:1]), y[0] + 0.5)
+        assert_allclose(model.fit(X[[0, 0, 1, 1]], [0.0, 2.0, 5.0, 7.0]).predict(X[[0, 1]]), [1.0, 6.0], atol=2.5)
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_sizes_of_weights_columns_and_targets(self, mode):
+        X, _ = table()
+        y = X[:, 0] - X[:, 1] ** 2
+        w = np.linspace(0.5, 1.5, len(y))
+        model = MonarchMLPRegressor(**self.SETTINGS, mode=mode)
+        expected = model.fit(X, y, sample_weight=w).predict(X)
+        assert_allclose(model.fit(X, y, sample_weight=w * 2.0**660).predict(X), expected, rtol=1e-12)  # 4.8e198
+        assert_allclose(model.fit(X * 2.0**660, y, sample_weight=w).predict(X * 2.0**660), expected, rtol=1e-6)
+        assert_allclose(model.fit(X, y * 2.0**660, sample_weight=w).predict(X) / 2.0**660, expected, rtol=1e-6)
+        far = model.fit(X + 1e9, y + 1e9, sample_weight=w).predict(X + 1e9) - 1e9
+        assert_allclose(far, expected, atol=0.01)
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_dtypes_and_strides(self, mode):
+        X, y = table()
+        X = X.astype(np.float16).astype(float)
+        model = MonarchMLPClassifier(**self.SETTINGS, calibration=None, mode=mode)
+        expected = model.fit(X, y).predict_proba(X)
+        for other in (X.astype(np.float16), X.astype(">f4"), np.asfortranarray(X), np.hstack([X, X])[:, :8]):
+            assert_array_equal(model.fit(other, y).predict_proba(other), expected)
+        assert_array_equal(model.fit(X[::-1][::-1], y).predict_proba(X[::-1])[::-1], expected)
+
 
 class TestContinuing:
     @pytest.mark.parametrize("mode", MODES)
@@ -277,6 +334,13 @@ class TestContinuing:
 
 
 EXACT = {"n_blocks": 1, "rank": 10**6}  # of full rank: a layer that saves nothing stays dense
+
+
+def without_a_number(linear):
+    """Return the layer with a NaN in its weight."""
+    with torch.no_grad():
+        linear.weight[0, 1] = float("nan")
+    return linear
 
 
 class TestFromDense:
@@ -336,6 +400,26 @@ class TestFromDense:
         linear = MonarchMLPRegressor.from_dense(nn.Linear(8, 1).double())
         assert linear.predict(X).shape == (240,)
 
+    def test_parameters_that_were_set_after_the_fit_do_not_count(self):
+        X, y = table()
+        dense = SAMMLPClassifier(**SMALL, n_ensemble=2).fit(X, y)
+        expected = dense.predict_proba(X)
+        dense.set_params(n_ensemble=1, batch_norm=True, scaling="standard", hidden_layer_sizes=(3,))
+        model = MonarchMLPClassifier.from_dense(dense, **EXACT)
+        assert (model.n_ensemble, model.batch_norm, model.scaling) == (2, False, "robust")
+        assert_allclose(model.predict_proba(X), expected, atol=1e-12)
+        assert model.fit(X, y).n_iter_ == 10 + 3
+
+    def test_identities_are_skipped(self):
+        module = nn.Sequential(nn.Identity(), nn.Linear(8, 5), nn.ReLU(), nn.Identity(), nn.Linear(5, 1), nn.Identity())
+        X, _ = table()
+        model = MonarchMLPRegressor.from_dense(module.double(), **EXACT)
+        assert_allclose(model.predict(X), module(torch.from_numpy(X)).detach().numpy()[:, 0], rtol=1e-10, atol=1e-12)
+        linear = nn.Sequential(nn.Linear(8, 5), nn.Identity(), nn.Linear(5, 1)).double()
+        model = MonarchMLPRegressor.from_dense(linear, **EXACT)
+        assert model.activation == "identity"
+        assert_allclose(model.predict(X), linear(torch.from_numpy(X)).detach().numpy()[:, 0], rtol=1e-10, atol=1e-12)
+
     def test_what_cannot_be_read(self):
         X, y = table(2)
         classifier = MLPClassifier((5,), max_iter=2, random_state=0)
@@ -353,6 +437,15 @@ class TestFromDense:
             (MonarchMLPClassifier((5,), max_iter=2, device="cpu").fit(X, y), {}, "changes its form by mode"),
             (relu, {}, "one kind of activation"),
             (nn.Sequential(nn.Linear(8, 4), nn.ReLU()), {}, "none before the first and after the last"),
+            (nn.Sequential(nn.ReLU(), nn.Linear(8, 4), nn.Linear(4, 1)), {}, "none before the first"),
+            (
+                nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.ReLU(), nn.Linear(4, 4), nn.Linear(4, 1)),
+                {},
+                "one kind of activation between them",
+            ),
+            (nn.Sequential(), {}, "it has 0 layers"),
+            (nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(5, 1)), {}, "it needs 5 values"),
+            (without_a_number(nn.Linear(8, 1)), {}, "Layer 0 of the dense network contains NaN"),
             (nn.Sequential(nn.Conv1d(1, 1, 1)), {}, "cannot read Conv1d"),
             (MonarchLinear(8, 3), {}, "cannot read MonarchLinear"),
             (nn.Linear(8, 2), {}, "two classes have one output"),
