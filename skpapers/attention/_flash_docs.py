@@ -42,8 +42,7 @@ PARTS: dict[str, str] = {
     """,
     "differences": """
     **Differences from the paper.** The network is small, and its first layer does not normalise. The vectors that make
-    queries and keys start around 1 instead of 0: with the paper's start a small network stays on a plateau. See
-    :class:`FLASH` for the divisor of the causal linear part.
+    queries and keys start around 1 instead of 0. See :class:`FLASH` for the divisor of the causal linear part.
     """,
     "references": """
     .. [1] W. Hua, Z. Dai, H. Liu, Q. V. Le, "Transformer Quality in Linear Time", ICML 2022.

@@ -74,7 +74,8 @@ class FLASH(GatedUnit):
         Whether scores have a learned bias that depends on i - j.
 
     norm : bool or "scale", default=True
-        Normalisation of the inputs: layer normalisation, the paper's ScaleNorm, or none.
+        Normalisation of the inputs: layer normalisation, the paper's ScaleNorm, or none. It removes the size of an
+        input: choose False for the first layer of a network if rare large values matter.
 
     residual : bool, default=True
         Whether the input is added to the output.

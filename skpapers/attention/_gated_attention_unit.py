@@ -76,14 +76,14 @@ class GatedAttentionUnit(GatedUnit):
 
     length : int, default=None
         Divisor of the scores (n in the paper). None is the number of valid keys of each row, or 256 in a causal layer,
-        where a position cannot know how many follow. A smaller one makes attention stronger, which long windows need
-        in order to learn from few steps.
+        where a position cannot know how many follow. A smaller one makes attention stronger.
 
     position_bias : bool, default=True
         Whether scores have a learned bias that depends on i - j.
 
     norm : bool or "scale", default=True
-        Normalisation of the inputs: layer normalisation, the paper's ScaleNorm, or none.
+        Normalisation of the inputs: layer normalisation, the paper's ScaleNorm, or none. It removes the size of an
+        input: choose False for the first layer of a network if rare large values matter.
 
     residual : bool, default=True
         Whether the input is added to the output.

@@ -29,7 +29,8 @@ SEQUENCE_PARTS: dict[str, str] = {
 
     positions : {"learned", "sinusoidal"} or None, default="learned"
         What is added to the tokens of steps. "learned" has one vector for each step of the windows in `fit`.
-        "sinusoidal" goes on beyond them. None: without `causal` the order of the steps then makes no difference.
+        "sinusoidal" goes on beyond them. None: without `causal`, Performers and RFA then do not see the order of the
+        steps; FLASH sees it by chunks and by the bias of its scores.
 
     tokenize : {"steps", "features"}, default="steps"
         What a token is: all channels of a step, or one column of a table, with an embedding of its own.
