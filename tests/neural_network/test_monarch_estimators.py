@@ -13,6 +13,7 @@ from torch import nn
 
 from skpapers._fitting import Fitting
 from skpapers._torch.fitted import History
+from skpapers._torch.supervised_base import SupervisedNetwork
 from skpapers.neural_network import (
     MonarchLinear,
     MonarchMLPClassifier,
@@ -107,6 +108,20 @@ class TestModes:
         model = MonarchMLPClassifier(**{**SMALL, "calibration": "temperature"}, mode=mode).fit(X, y)
         assert model.temperature_ > 1.0
         assert model.n_iter_ == (13 if mode == "dense_to_sparse" else 10)
+
+    def test_the_second_phase_draws_other_orders_and_masks(self, monkeypatch):
+        train = SupervisedNetwork._train
+        seeds = []
+
+        def recording(self, setup, rows, held, of_phase, *args, **kwargs):
+            seeds.append(of_phase)
+            return train(self, setup, rows, held, of_phase, *args, **kwargs)
+
+        monkeypatch.setattr(SupervisedNetwork, "_train", recording)
+        MonarchMLPClassifier(**{**SMALL, "max_iter": 2}, mode="sparse_to_dense", switch_at=0.5).fit(*table(n=60))
+        (weights, first), (same, then) = seeds
+        assert weights == same
+        assert first != then
 
     def test_early_stopping_ends_each_phase(self):
         X, y = table()
@@ -447,6 +462,7 @@ class TestFromDense:
             (nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(5, 1)), {}, "it needs 5 values"),
             (without_a_number(nn.Linear(8, 1)), {}, "Layer 0 of the dense network contains NaN"),
             (nn.Sequential(nn.Conv1d(1, 1, 1)), {}, "cannot read Conv1d"),
+            (nn.Sequential(nn.Linear(8, 4), nn.Softplus(beta=2.0), nn.Linear(4, 1)), {}, "cannot read Softplus"),
             (MonarchLinear(8, 3), {}, "cannot read MonarchLinear"),
             (nn.Linear(8, 2), {}, "two classes have one output"),
             (nn.Linear(8, 3), {"classes": [2, 1, 0]}, "must be sorted"),

@@ -61,6 +61,19 @@ def test_outputs(seeds, residual, form):
         assert_allclose(found, by_hand(model, X, k), rtol=1e-12, atol=1e-13)
 
 
+def test_weights_start_with_the_variance_of_their_fan_in():
+    form = (None, (4, 8, 4), None)
+    options = {"activation": "relu", "batch_norm": False, "dropout": 0.0, "numeric_embedding": "none"}
+    options |= {"residual": True, "n_members": 2, "dtype": torch.float64}
+    model = MonarchMLP(100, (64, 64), 50, form, **options).draw(generators(0, 1))
+    fan_ins = {"layers.0.weight": 100, "layers.1.R": 16, "layers.1.L": 16, "layers.2.weight": 64}
+    for name, parameter in model.named_parameters():
+        for values in parameter.detach():
+            gain = 0.5 if name == "layers.2.weight" else 1.0
+            limit = gain * (3.0 / fan_ins[name]) ** 0.5 if name in fan_ins else 0.0
+            assert 0.98 * limit <= values.abs().max().item() <= limit
+
+
 def test_the_first_layer_adds_to_nothing():
     options = {"activation": "tanh", "batch_norm": False, "dropout": 0.0, "numeric_embedding": "none"}
     options |= {"residual": True, "n_members": 1, "dtype": torch.float64}
