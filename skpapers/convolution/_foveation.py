@@ -75,7 +75,8 @@ def foveation_map(
 
     ValueError
         If the network has no linear counterpart: if it multiplies or divides its values by one another other than in
-        gates and normalisations, as attention does. Also if shape, layer or weights are wrong.
+        gates and normalisations, as attention does. Or if its paths cancel each other, as where it subtracts a mean.
+        Also if shape, layer or weights are wrong.
 
     See Also
     --------

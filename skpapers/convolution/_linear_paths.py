@@ -51,6 +51,7 @@ from skpapers.convolution._operations import (
 from skpapers.convolution._padding_recorder import Call, Trace
 
 TOLERANCE = 1e-8  # relative, of f(a + b) = f(a) + f(b)
+CANCELLED = 1e-10  # relative to the largest value of the linear map
 FACTORIES = {"zeros", "ones", "full", "empty", "arange", "linspace", "eye"}
 
 
@@ -113,18 +114,24 @@ class LinearPaths:
         Raises
         ------
         ValueError
-            If the map is not linear.
+            If the map is not linear, or if the paths to all places cancel each other.
         """
         generator = torch.Generator().manual_seed(1)
         shape = (2, *self.trace.inputs.shape)
         drawn = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
         a, b = drawn.to(self.trace.inputs.device)
-        found, error = path_counts(self, a, b, place)
+        found, error, scale = path_counts(self, a, b, place)
         if not error <= TOLERANCE:
             suspects = ", ".join(self.suspects) or "none"
             raise ValueError(
                 f"The network has no linear counterpart: f(a + b) and f(a) + f(b) differ by {error:.2g} of their "
                 f"largest value; operations not known to be linear: {suspects}. A layer before them can be asked for."
+            )
+        # paths without signs make a derivative of at least the largest value over the number of inputs
+        if place is None and not self.trained and float(found.abs().max()) <= CANCELLED * scale:
+            raise ValueError(
+                "The paths of the network cancel each other, as where a mean is subtracted: their map is 0 up to "
+                "rounding. A layer before them can be asked for."
             )
         return found
 

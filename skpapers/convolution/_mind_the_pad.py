@@ -94,7 +94,7 @@ class AxisPadding:
 
 def path_counts(
     linear: Callable[[Tensor], Tensor], a: Tensor, b: Tensor, place: tuple[int, ...] | None = None
-) -> tuple[Tensor, float]:
+) -> tuple[Tensor, float, float]:
     """Return the derivative of the sum of a linear map's outputs by each input (Eq. 5): one backward pass.
 
     Parameters
@@ -115,6 +115,9 @@ def path_counts(
 
     error : float
         Largest difference of f(a + b) and f(a) + f(b), relative to the largest value.
+
+    scale : float
+        The largest absolute value of f(a) and f(b).
     """
     x = (a + b).requires_grad_()
     outputs = linear(x)
@@ -125,7 +128,7 @@ def path_counts(
     for i, index in enumerate(place or ()):
         outputs = outputs.select(i + outputs.ndim - len(place or ()), index)
     (counts,) = torch.autograd.grad(outputs.sum(), x)
-    return counts, error
+    return counts, error, scale
 
 
 def flip_asymmetry(values: NDArray) -> NDArray[np.float64]:

@@ -31,6 +31,9 @@ SUMS = _names("add sub subtract")
 PRODUCTS = _names("mul multiply")
 QUOTIENTS = _names("div divide")
 VIEWS = _names("view reshape _unsafe_view squeeze unsqueeze expand expand_as flatten unflatten view_as")
+EXPANSIONS = _names("expand expand_as")
+MOVES = _names("permute transpose")
+TEMPLATED = _names("view_as expand_as type_as")  # the second tensor gives a shape or a type alone
 # Factors that often are gates, by how surely: the other factor of a product counts.
 GATES = {"hardtanh": 1, "relu6": 1, "clamp": 1, "sigmoid": 2, "hardsigmoid": 2, "softmax": 2, "_softmax": 2}
 # Each output at a position depends on inputs at this position alone, wherever sizes stay.
@@ -67,6 +70,11 @@ RESIZING = _names(
     "adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d mean sum amax max upsample_nearest1d "
     "upsample_nearest2d upsample_nearest3d upsample_linear1d upsample_bilinear2d upsample_bicubic2d "
     "upsample_trilinear3d _upsample_nearest_exact1d _upsample_nearest_exact2d pixel_shuffle pixel_unshuffle"
+)
+# Along axes other than those of positions they leave positions alone.
+ALONG_AXES = _names(
+    "select slice narrow index_select unbind chunk split split_with_sizes flip roll cumsum mean sum amax amin max min "
+    "var std prod stack"
 )
 PADS = {
     "constant_pad_nd": "zeros",
@@ -111,6 +119,41 @@ def bound(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
     named = {p.name: p.default_value for p in parameters if p.has_default_value()}
     named |= {p.name: value for p, value in zip(parameters, args, strict=False)}
     return named | kwargs
+
+
+def keeps_positions(name: str, call: dict[str, Any], source: Tensor, output: Tensor, n_axes: int) -> bool:
+    """Return whether an operation on other axes than the last ones leaves each value at its position.
+
+    Parameters
+    ----------
+    name : str
+        Of the operation.
+
+    call : dict
+        Its arguments by name.
+
+    source, output : Tensor of shape (..., *sizes)
+        What it reads and what it returns.
+
+    n_axes : int
+        Number of spatial axes, the last ones.
+    """
+    if output.shape[-n_axes:] != source.shape[-n_axes:] or output.ndim < n_axes:
+        return False
+    if name in VIEWS:
+        return True
+    first = source.ndim - n_axes
+    n_dims = output.ndim if name == "stack" else source.ndim
+    if name == "permute":
+        return [dim % n_dims for dim in call["dims"]][-n_axes:] == list(range(first, n_dims))
+    if name == "transpose":
+        dims = [call["dim0"], call["dim1"]]
+    elif name in ALONG_AXES:
+        along = call["dims"] if "dims" in call else call.get("dim")
+        dims = [along] if isinstance(along, int) else list(along or range(n_dims))
+    else:
+        return False
+    return all(dim % n_dims < first for dim in dims)
 
 
 def per_axis(values: Any, n_axes: int) -> tuple[int, ...]:

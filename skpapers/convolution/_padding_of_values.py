@@ -4,6 +4,8 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 # Symmetric before replicate: at a width of 1 they are equal, and torch has an operation for the second only.
@@ -30,14 +32,19 @@ def locate(source: Tensor, padded: Tensor, n_axes: int) -> tuple[str, tuple[int,
     n_axes : int
         Number of spatial axes, the last ones.
     """
-    inner = source.detach().cpu().numpy()
-    outer = padded.detach().cpu().numpy()
+    inner = _as_array(source)
+    outer = _as_array(padded)
     if inner.shape[:-n_axes] != outer.shape[:-n_axes]:
         return None
     sizes = inner.shape[-n_axes:]
     spare = [large - small for large, small in zip(outer.shape[-n_axes:], sizes, strict=True)]
+    first: Any = (0,) * n_axes
+    corner = inner[(..., *first)]
     places = []
     for before in product(*(range(n + 1) for n in spare)):
+        place: Any = before
+        if not np.array_equal(outer[(..., *place)], corner):
+            continue  # most places fail here already
         block: Any = tuple(slice(start, start + size) for start, size in zip(before, sizes, strict=True))
         if np.array_equal(outer[(..., *block)], inner):
             places.append(before)
@@ -50,3 +57,8 @@ def locate(source: Tensor, padded: Tensor, n_axes: int) -> tuple[str, tuple[int,
         if np.array_equal(np.pad(inner, widths, mode=mode), outer):  # type: ignore[call-overload]
             return name, before, after
     return "other values", before, after
+
+
+def _as_array(tensor: Tensor) -> NDArray:
+    """Return the values; numpy has no bfloat16, whose values float32 holds exactly."""
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().cpu().numpy()

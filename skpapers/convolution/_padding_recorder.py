@@ -15,13 +15,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from skpapers.convolution._mind_the_pad import AxisPadding
 from skpapers.convolution._operations import (
+    EXPANSIONS,
+    MOVES,
     POINTWISE,
     RESIZING,
+    TEMPLATED,
     TRANSPOSED,
     Window,
     base_name,
     bound,
     is_real_or_complex,
+    keeps_positions,
     read_pad,
     read_window,
     tensors_in,
@@ -29,6 +33,7 @@ from skpapers.convolution._operations import (
 from skpapers.convolution._padding_of_values import locate
 
 LEAVES_OUT = "leaves values out, or moves them"
+OTHER_AXES = "works on a value that does not have the axes of the input"
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ class Recorder(TorchDispatchMode):
         self.keep_outputs = keep_outputs
         self.names = [""]
         self.on_path = {id(trace.inputs)}
+        self.spatial = {id(trace.inputs)}  # values whose last axes are those of the input
         self.padded: dict[int, Padded] = {}
         self.read: set[int] = set()  # paddings that a layer has read, by id
         self.filled: dict[int, Tensor] = {}  # by storage: what was copied into a part of it
@@ -147,32 +153,51 @@ class Recorder(TorchDispatchMode):
         return id(tensor) in self.on_path or _storage(tensor) in self.filled
 
     def _is_spatial(self, tensor: Tensor) -> bool:
-        # one-dimensional pooling is written as a two-dimensional one of height 1
-        n_axes = self.trace.n_axes
-        one_line = n_axes == 1 and tensor.ndim == 4 and tensor.shape[2] == 1
-        return is_real_or_complex(tensor) and (tensor.ndim == n_axes + 2 or one_line)
+        # in one dimension torch adds an axis before a convolution or a pooling, and networks for series do as well
+        has_axes = tensor.ndim == self.trace.n_axes + 2 or id(tensor) in self.spatial
+        return is_real_or_complex(tensor) and has_axes
 
     def _look_at(self, call: Call, sources: list[Tensor]) -> None:
         name = base_name(call.function)
         n_axes = self.trace.n_axes
-        sources = sorted(filter(self._is_spatial, sources), key=Tensor.numel, reverse=True)
-        output = next(tensors_in(call.outputs), None)
-        if not sources or output is None:
-            return
         arguments = bound(call.function, call.args, call.kwargs)
-        if self._is_spatial(output) and prod(output.shape[-n_axes:]) > 1:
-            self.trace.target = output
-            self.trace.target_index = len(self.trace.calls)
-        if name in TRANSPOSED or arguments.get("transposed"):
+        if name in TEMPLATED:
+            sources = [tensor for tensor in sources if tensor is arguments["self"]]
+        sources = sorted(filter(self._is_spatial, sources), key=Tensor.numel, reverse=True)
+        outputs = list(filter(is_real_or_complex, tensors_in(call.outputs)))
+        window = read_window(name, arguments, n_axes)
+        is_transposed = name in TRANSPOSED or bool(arguments.get("transposed"))
+        for output in outputs if sources else []:
+            if output.ndim == sources[0].ndim or keeps_positions(name, arguments, sources[0], output, n_axes):
+                self.spatial.add(id(output))
+        for output in filter(self._is_spatial, outputs):
+            if prod(output.shape[-n_axes:]) > 1:
+                self.trace.target = output
+                self.trace.target_index = len(self.trace.calls)
+        if is_transposed:
             self._note(call, "a transposed convolution, whose padding crops its output")
-        elif (window := read_window(name, arguments, n_axes)) is not None:
-            self._note_window(call, window, sources[0], output)
+        elif not sources:
+            self._note_other_axes(call, outputs, is_window=window is not None)
+        elif not outputs:
+            return
+        elif window is not None:
+            self._note_window(call, window, sources[0], outputs[0])
         elif (pad := read_pad(name, arguments, n_axes)) is not None:
-            self._note_padding(call, sources[0], output, *pad)
+            self._note_padding(call, sources[0], outputs[0], *pad)
         elif name == "copy":
-            self._note_copy(output, sources[0])
-        elif self._is_spatial(output):
-            self._note_other(call, name, sources, output)
+            self._note_copy(outputs[0], sources[0])
+        else:
+            for output in outputs:
+                self._note_other(call, name, arguments, sources, output)
+
+    def _note_other_axes(self, call: Call, outputs: list[Tensor], *, is_window: bool) -> None:
+        """Note a layer that reads a value without the axes of the input, or an operation that makes them again."""
+        if is_window:
+            self._note(call, OTHER_AXES)
+            return
+        for output in filter(self._is_spatial, outputs):
+            if prod(output.shape[-self.trace.n_axes :]) > 1:
+                self.doubts[id(output)] = Unread(call.module, f"aten.{base_name(call.function)}", OTHER_AXES)
 
     def _note_window(self, call: Call, window: Window, source: Tensor, output: Tensor) -> None:
         n_axes = self.trace.n_axes
@@ -228,24 +253,33 @@ class Recorder(TorchDispatchMode):
         if known is None or source.numel() > known.numel():
             self.filled[_storage(output)] = source
 
-    def _note_other(self, call: Call, name: str, sources: list[Tensor], output: Tensor) -> None:
+    def _note_other(
+        self, call: Call, name: str, arguments: dict[str, Any], sources: list[Tensor], output: Tensor
+    ) -> None:
         n_axes = self.trace.n_axes
+        if not self._is_spatial(output):
+            # what becomes of it cannot be followed from here
+            for source in sources:
+                self._note_doubt(source)
+            return
         sizes = sources[0].shape[-n_axes:]
         new = output.shape[-n_axes:]
         operation = f"aten.{name}"
-        if name in RESIZING or prod(new) == 1:
-            self._pass_on(sources, output)
-        elif sizes == new and name in POINTWISE:
+        in_place = name in POINTWISE or keeps_positions(name, arguments, sources[0], output, n_axes)
+        if sizes == new and in_place:
             if id(sources[0]) in self.padded:
                 self.padded[id(output)] = self.padded[id(sources[0])]
             self._pass_on(sources, output)
-        elif sizes != new and all(a <= b for a, b in zip(sizes, new, strict=True)):
+        elif name in RESIZING or prod(new) == 1 or (name in EXPANSIONS and prod(sizes) == 1):
+            self._pass_on(sources, output)
+        elif name not in MOVES and sizes != new and all(a <= b for a, b in zip(sizes, new, strict=True)):
             known = self.padded.get(id(sources[0]))
             root = sources[0] if known is None else known.source
             self.read.add(id(known))
             self.padded[id(output)] = Padded(root, call.module, operation)
         else:
-            reason = "an operation that the report does not know" if sizes == new else LEAVES_OUT
+            is_unknown = name not in MOVES and sizes == new
+            reason = "an operation that the report does not know" if is_unknown else LEAVES_OUT
             self.doubts[id(output)] = Unread(call.module, operation, reason)
 
     def _pass_on(self, sources: list[Tensor], output: Tensor) -> None:

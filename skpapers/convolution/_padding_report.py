@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -267,8 +268,9 @@ def padding_report(
     Notes
     -----
     The operations of one forward pass of a copy in evaluation mode are recorded where torch dispatches them, so that
-    functional calls are seen as layers are. A circular padding joins both ends: at sizes that the strides divide, it
-    treats all places alike, though what it uses is uneven. Cost: that pass, and three more in float64 for the map.
+    functional calls are seen as layers are. Forward hooks of the module run as well. A circular padding joins both
+    ends: at sizes that the strides divide, it treats all places alike, though what it uses is uneven. Cost: that pass,
+    and three more in float64 for the map.
 
     References
     ----------
@@ -345,7 +347,8 @@ def valid_image_sizes(
     Raises
     ------
     ValueError
-        If the sizes are no range, if channels or axes are needed, or if the network accepts none of the sizes.
+        If the sizes are not whole numbers in ascending order, if channels or axes are needed, or if the network accepts
+        none of the sizes.
 
     See Also
     --------
@@ -369,8 +372,8 @@ def valid_image_sizes(
     >>> valid_image_sizes(nn.Sequential(*layers), 8, 40)
     array([ 9, 17, 25, 33])
     """
-    if not 1 <= low <= high:
-        raise ValueError(f"low and high must be sizes with 1 <= low <= high, got {low} and {high}.")
+    if not (isinstance(low, Integral) and isinstance(high, Integral) and 1 <= low <= high):
+        raise ValueError(f"low and high must be whole numbers with 1 <= low <= high, got {low!r} and {high!r}.")
     network, channels, axes = _channels_and_axes(module, n_channels, n_axes)
     valid = []
     failed: ValueError | None = None

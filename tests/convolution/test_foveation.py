@@ -10,7 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 from torch.nn.utils import weight_norm
 
-from skpapers.convolution import effective_receptive_field, feature_map_bias, foveation_map, kernel_asymmetry
+from skpapers.convolution import (
+    effective_receptive_field,
+    feature_map_bias,
+    foveation_map,
+    kernel_asymmetry,
+    padding_report,
+)
 from skpapers.convolution._mind_the_pad import flip_asymmetry
 from tests.convolution._networks import (
     BasicBlock,
@@ -239,6 +245,23 @@ def test_networks_without_a_linear_counterpart_are_refused():
     with pytest.raises(ValueError, match=r"f\(a \+ b\).*not known to be linear: aten.pow in '1'"):
         foveation_map(nn.Sequential(nn.Conv2d(1, 1, 1), Squared()), (1, 8, 8))
     assert foveation_map(nn.Sequential(Squared()), (1, 8, 8), layer="0.conv").shape == (8, 8)
+
+
+@pytest.mark.parametrize("dims", [1, (2, 3)])
+def test_paths_that_cancel_are_refused(dims):
+    class Centred(nn.Module):
+        def forward(self, x):
+            return x - x.mean(dims, keepdim=True)
+
+    module = nn.Sequential(nn.Conv2d(1, 2, 3, stride=2, padding=1), Centred())
+    with pytest.raises(ValueError, match="paths of the network cancel each other"):
+        foveation_map(module, (1, 15, 14))
+    report = padding_report(module, (1, 15, 14))
+    assert np.isnan(report.asymmetry).all()
+    assert "cancel each other" in report.asymmetry_error
+    # one output that reads padding alone is no reason to refuse
+    corner = effective_receptive_field(nn.Conv2d(1, 1, 1, padding=1), (1, 4, 4), position=(0, 0))
+    assert_array_equal(corner, 0)
 
 
 def test_attention_is_refused():

@@ -139,6 +139,8 @@ class TestPaddingThatIsNoLayer:
         (row,) = report.layers
         assert (row.mode, row.padding, row.size) == ("symmetric", ((width, width),) * 2, (8, 9))
         assert report.is_complete
+        half = nn.Sequential(SymmetricPad(width), nn.Conv2d(1, 1, 3, stride=2)).bfloat16()
+        assert padding_report(half, (1, 8, 9)).layers == report.layers
 
     def test_padding_by_other_values(self):
         report = padding_report(Named(lambda x: torch.cat([x[:, :, :2] * 2, x], dim=2)), (1, 8, 8))
@@ -179,6 +181,11 @@ class TestWhatCannotBeReadIsNamed:
             (lambda x: x.roll(1, 3), "aten.roll", "does not know"),
             (lambda x: x.flip(2), "aten.flip", "does not know"),
             (lambda x: F.pad(x, (-1, 0, 0, 0)), "aten.pad", "leaves values out"),
+            (lambda x: x.chunk(2, 3)[1], "aten.chunk", "leaves values out"),
+            (lambda x: x.transpose(2, 3), "aten.transpose", "moves them"),
+            (lambda x: x.permute(0, 2, 3, 1).permute(0, 3, 1, 2), "aten.permute", "moves them"),
+            (lambda x: x.flatten(2).roll(1, 2).view_as(x), "aten.view_as", "does not have the axes"),
+            (lambda x: F.pixel_unshuffle(x, 2).flatten(1).view(1, 1, 8, 8), "aten.view", "does not have the axes"),
             (lambda x: torch.fft.irfft2(torch.fft.rfft2(x)), "aten.fft_irfft2", "unknown ways"),
             (lambda x: F.conv_transpose2d(x, torch.ones(1, 1, 2, 2)), "aten.conv_transpose2d", "crops its output"),
         ],
@@ -189,6 +196,23 @@ class TestWhatCannotBeReadIsNamed:
         assert [(entry.module, entry.operation) for entry in report.unread] == [("", operation)]
         assert reason in report.unread[0].reason
         assert f"not read: {operation} in (outermost)" in repr(report)
+
+    def test_layers_that_read_other_axes(self):
+        class Lines(nn.Module):
+            def forward(self, x):
+                return x * F.avg_pool1d(x.flatten(2), 3, stride=1, padding=1).view(x.shape)
+
+        report = padding_report(nn.Sequential(Lines(), nn.Conv2d(1, 1, 3)), (1, 8, 8))
+        assert [entry.operation for entry in report.unread] == ["aten.avg_pool1d", "aten.view"]
+        assert [layer.module for layer in report.layers] == ["1"]
+
+    def test_a_crop_in_a_branch_that_ends_early(self):
+        class TwoHeads(nn.Module):
+            def forward(self, x):
+                return x[..., :-1].mean((2, 3)) + (2 * x).mean((2, 3))
+
+        report = padding_report(nn.Sequential(nn.Conv2d(1, 1, 3), TwoHeads()), (1, 8, 8))
+        assert [(entry.module, entry.operation) for entry in report.unread] == [("1", "aten.slice")]
 
     def test_padding_that_no_layer_reads(self):
         report = padding_report(nn.Sequential(nn.Conv2d(1, 1, 3), nn.ZeroPad2d(1)), (1, 8, 8))
@@ -210,6 +234,41 @@ class TestWhatCannotBeReadIsNamed:
         more = nn.Sequential(module, nn.ChannelShuffle(2), nn.PixelShuffle(2), nn.Dropout2d(), nn.Conv2d(1, 1, 3))
         assert padding_report(more, (1, 9, 9)).is_complete
         assert padding_report(vgg(), (3, 40, 40)).is_complete
+
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda x: x.view(1, 2, 2, 10, 8).transpose(1, 2).reshape(x.shape),
+            lambda x: x.view(1, 2, 2, 10, 8).permute(0, 2, 1, 3, 4).reshape(x.shape),
+            lambda x: torch.stack(x.chunk(2, 1)).sum(0).repeat(1, 2, 1, 1),
+            lambda x: x[:, 1:3].repeat(1, 2, 1, 1),
+            lambda x: x.flip(1),
+            lambda x: x.mean(1).unsqueeze(1).expand(1, 4, 10, 8),
+            lambda x: x * x.mean((2, 3)).sigmoid().view(1, 4, 1, 1).expand_as(x),
+            lambda x: x + F.adaptive_avg_pool2d(x, (10, 8)),
+        ],
+    )
+    def test_operations_on_channels_are_followed(self, function):
+        class Channels(nn.Module):
+            def forward(self, x):
+                return function(x)
+
+        module = nn.Sequential(nn.ZeroPad2d((0, 0, 1, 1)), Channels(), nn.Conv2d(4, 1, 3))
+        report = padding_report(module, (4, 8, 8), foveation=False)
+        assert report.is_complete
+        assert report.layers[0].padding == ((1, 1), (0, 0))
+
+    def test_a_series_that_gets_an_axis(self):
+        class OneImage(nn.Module):
+            def forward(self, x):
+                return x.unsqueeze(1)
+
+        layers = [OneImage(), nn.Conv2d(1, 2, (1, 4), stride=(1, 2), padding=(0, 1)), nn.ELU(), nn.AvgPool2d((3, 2))]
+        report = padding_report(nn.Sequential(*layers), (3, 11))
+        assert report.is_complete
+        assert [layer.size for layer in report.layers] == [(11,), (5,)]
+        assert report.layers[0].used == ((1, 0),)
+        assert report.layers[1].dropped == (1,)
 
     def test_a_u_net_names_its_transposed_convolution(self):
         report = padding_report(UNet(), (1, 8, 8))
@@ -292,7 +351,7 @@ class TestEstimators:
             padding_report(ConvNetClassifier())
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 5), (7, 6)])
+@pytest.mark.parametrize(("low", "high"), [(0, 5), (7, 6), (3.0, 6), ("a", 6)])
 def test_wrong_ranges(low, high):
     with pytest.raises(ValueError, match="1 <= low <= high"):
         valid_image_sizes(nn.Conv1d(1, 1, 1), low, high)
