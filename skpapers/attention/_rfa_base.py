@@ -71,12 +71,14 @@ class RFAEstimator(TransformerEstimator):
         with own_modes():
             module = MeanGates(self._module_of(fitted))
         gates = outputs_in_chunks(module, module.network, rows.X)
-        mean = np.average(gates, axis=0, weights=rows.weight)
+        seen = ~np.isnan(rows.X).all(axis=1)  # a row without any step has no gate
+        weight = None if rows.weight is None else rows.weight[seen]
+        mean = np.average(gates[seen], axis=0, weights=weight) if seen.any() else np.full(gates.shape[1:], np.nan)
         return replace(fitted, weights={**fitted.weights, "mean_gates": mean})
 
     @property
     def half_life_(self) -> NDArray:
-        """Steps after which a gate has halved the weight of what was seen, of shape (n_layers, n_heads)."""
+        """Steps after which a head has halved the weight of what it has seen, of shape (n_layers, n_heads)."""
         check_is_fitted(self)
         mean = self._fitted.weights.get("mean_gates")
         if mean is None:

@@ -93,6 +93,21 @@ class SequenceEstimator(SupervisedNetwork):
             raise ValueError('categorical_features is for tokenize="features"; the steps of a window are numbers.')
         return Windows(n_channels=self.n_channels, allow_nan=self.mask_nan)
 
+    def _model_to_continue(self) -> FittedNetwork | None:
+        """Return the fitted model, if there is one and its rows are read as the parameters say."""
+        before = super()._model_to_continue()
+        if before is None:
+            return None
+        inputs = before.setup.inputs
+        was = {"tokenize": "steps" if isinstance(inputs, Windows) else "features", "mask_nan": inputs.allow_nan}
+        for name, value in was.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"The network was fitted with {name}={value!r} and cannot continue with "
+                    f"{getattr(self, name)!r}: set it back, or fit anew with warm_start=False."
+                )
+        return before
+
     def _read(
         self,
         blank: BaseEstimator,
@@ -168,7 +183,7 @@ class SequenceEstimator(SupervisedNetwork):
         Raises
         ------
         ValueError
-            If the model was fitted with `causal=False`, or on columns.
+            If the model was fitted with `causal=False`, or on columns, or if `n_rows` is below 1.
         """
         return self._stream().init_state(n_rows)
 
@@ -197,8 +212,8 @@ class SequenceEstimator(SupervisedNetwork):
         Raises
         ------
         ValueError
-            If the model was fitted with `causal=False`, or on columns, if the shape is wrong, or if there are no
-            learned positions for the step.
+            If the model was fitted with `causal=False`, or on columns, if the shape is wrong, if the state is that of
+            another network, or if there are no learned positions for the step.
         """
         outputs, state = self._partial_outputs(x_t, state)
         return self._predicted(outputs), state

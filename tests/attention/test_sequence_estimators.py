@@ -256,6 +256,26 @@ class TestStreams:
         with pytest.raises(ValueError, match=message):
             model.partial_predict(x_t)
 
+    @pytest.mark.parametrize(
+        ("n_rows", "error"), [(-1, ValueError), (0, ValueError), (2.5, TypeError), ("a", TypeError)]
+    )
+    def test_wrong_numbers_of_series_are_errors(self, n_rows, error):
+        model = PerformerRegressor(**TINY, causal=True).fit(WINDOWS, TARGET)
+        with pytest.raises(error, match="n_rows"):
+            model.init_state(n_rows)
+
+    def test_states_of_other_models_are_errors(self):
+        settings = {**TINY, "causal": True}
+        model = PerformerRegressor(**settings).fit(WINDOWS, TARGET)
+        others = [
+            RFARegressor(**settings, gate=True).fit(WINDOWS, TARGET),
+            PerformerRegressor(**{**settings, "d_model": 4}).fit(WINDOWS, TARGET),
+            PerformerRegressor(**{**settings, "n_layers": 1}).fit(WINDOWS, TARGET),
+        ]
+        for state in ("state", *(other.init_state(N) for other in others)):
+            with pytest.raises(ValueError, match="state must be what init_state or partial_predict of this model"):
+                model.partial_predict(WINDOWS[:, 0], state)
+
 
 class TestParameters:
     def test_short_windows_get_exact_attention(self):
@@ -284,6 +304,34 @@ class TestParameters:
         assert (model.half_life_ > 0.5).all()
         assert not hasattr(RFARegressor(**TINY).fit(WINDOWS, TARGET), "half_life_")
         assert not hasattr(RFARegressor(**TINY), "half_life_")
+
+    def test_windows_without_any_step_have_no_gate(self):
+        settings = {**TINY, "gate": True, "causal": True, "mask_nan": True, "learning_rate_init": 1e-9}
+        alone = RFARegressor(**settings).fit(WINDOWS, TARGET)
+        weight = RNG.uniform(0.5, 2, size=2 * N)
+        X = np.concatenate([WINDOWS, until(WINDOWS, 0)])
+        beside = RFARegressor(**settings).fit(X, np.tile(TARGET, 2))
+        assert_allclose(beside.half_life_, alone.half_life_, rtol=1e-5)
+        weighted = RFARegressor(**settings).fit(X, np.tile(TARGET, 2), sample_weight=weight)
+        expected = RFARegressor(**settings).fit(WINDOWS, TARGET, sample_weight=weight[:N])
+        assert_allclose(weighted.half_life_, expected.half_life_, rtol=1e-5)
+        assert np.isnan(RFARegressor(**settings).fit(until(WINDOWS, 0), TARGET).half_life_).all()
+
+    @pytest.mark.parametrize(("n_steps", "same"), [(511, "softmax"), (512, "linear")])
+    @pytest.mark.parametrize("kind", [PerformerRegressor, RFARegressor])
+    def test_long_windows_get_linear_attention(self, kind, n_steps, same):
+        X = RNG.normal(size=(2, n_steps))
+        found = [kind(**{**TINY, "attention": a, "max_iter": 1}).fit(X, [0.0, 1.0]).predict(X) for a in ("auto", same)]
+        assert_array_equal(*found)
+
+    @pytest.mark.parametrize("change", [{"tokenize": "features"}, {"mask_nan": True}])
+    def test_a_fitted_network_reads_rows_as_before(self, change):
+        model = PerformerRegressor(**TINY, warm_start=True).fit(WINDOWS[:, :, 0], TARGET)
+        model.set_params(**change)
+        for method in (model.fit, model.partial_fit):
+            with pytest.raises(ValueError, match="cannot continue with"):
+                method(WINDOWS[:, :, 0], TARGET)
+        model.set_params(warm_start=False).fit(WINDOWS[:, :, 0], TARGET)
 
     def test_the_generator_of_torch_is_left_alone(self):
         torch.manual_seed(3)
