@@ -99,7 +99,7 @@ class NetworkClassifier(ClassifierMixin, SupervisedNetwork):
         1 is the mean weight of `fit`, or of the first 512 rows. A call in which all weights are 0 changes nothing; as
         the first call it is an error.
 
-        Parameters may be set to other values between calls, `solver`, `dtype` and `device` among them. A change
+        Parameters may be set to other values between calls, `dtype` and `device` among them. A change
         of `scaling`, or of the shape of the network, raises an error. `temperature_` is not refitted: it stays that of
         the last `fit`, or 1 without one. `calibration=None` sets it to 1.
 

@@ -40,9 +40,10 @@ NETWORK_PARTS: dict[str, str] = {
 
     calibration : {"auto", "temperature"} or None, default="auto"
         "temperature" moves the logits toward those of the class frequencies by the factor 1 / `temperature_`, fitted
-        on rows that a second network does not see: see Notes. "auto" does so for fewer than 10000 training rows, and
-        with `early_stopping` for any number. None sets `temperature_` to 1 and saves the second network. Callbacks
-        see the network before its temperature, and neither they nor `verbose` report the second one.
+        on rows that a second network does not see: see the Notes of :class:`SAMMLPClassifier`. "auto" does so for fewer
+        than 10000 training rows, and with `early_stopping` for any number. None sets `temperature_` to 1 and saves the
+        second network. Callbacks see the network before its temperature, and neither they nor `verbose` report the
+        second one.
     """,
     "loss": """
     loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"

@@ -116,7 +116,7 @@ class SupervisedNetwork(NetworkEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, dense, without missing values.
+            Training rows, dense. NaN is an error, unless a parameter of the estimator allows missing values.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels or targets; several outputs for regression only.

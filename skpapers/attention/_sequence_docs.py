@@ -29,22 +29,23 @@ SEQUENCE_PARTS: dict[str, str] = {
 
     positions : {"learned", "sinusoidal"} or None, default="learned"
         What is added to the tokens of steps. "learned" has one vector for each step of the windows in `fit`.
-        "sinusoidal" goes on beyond them. None: without `causal`, Performers and RFA then do not see the order of the
-        steps; FLASH sees it by chunks and by the bias of its scores.
+        "sinusoidal" goes on beyond them, in streams. None: without `causal`, Performers and RFA then do not see the
+        order of the steps; FLASH sees it by chunks and by the bias of its scores.
 
     tokenize : {"steps", "features"}, default="steps"
         What a token is: all channels of a step, or one column of a table, with an embedding of its own.
 
     categorical_features : array-like or None, default=None
         For `tokenize="features"`: columns of integer codes, by place, by name or as a mask. Each code has a learned
-        vector. Codes that were not in training share one.
+        vector. Codes that the first `fit` or `partial_fit` did not see share one.
 
     n_channels : int, default=1
         Number of channels of flat rows. Windows of three dimensions bring their own.
 
     mask_nan : bool, default=False
         Whether NaN is a missing value. A step (or a column) whose channels are all NaN counts for nothing: a row is
-        predicted as if it were the window without the step. A single missing channel counts as its centre.
+        predicted as if it were the window without the step. A single missing channel counts as its centre
+        (as 0 with `scaling=None`).
 
     first_norm : bool, default=False
         Whether the first block normalises its tokens. That removes their size: a rare marker or a large value is then
@@ -117,7 +118,7 @@ SEQUENCE_PARTS: dict[str, str] = {
     Steps are standardised by channel and mapped to tokens; positions are added; `n_layers` blocks follow, then
     `pool`, a layer normalisation and a linear head. The objective is the mean loss of the rows, whose weights are
     scaled to a mean of 1. Training is in `dtype`, and predictions in float64; a row is predicted as if it were alone.
-    With `early_stopping` the last rows are held back, so that time runs forward.
+    `early_stopping` holds back the last rows, so that time runs forward, unless `validation_split="random"`.
 
     Streams: with `causal=True`, :meth:`partial_predict` takes one step at a time and predicts what `predict` does for
     the window of all steps so far.
