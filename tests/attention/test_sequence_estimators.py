@@ -155,7 +155,15 @@ class TestColumns:
         rows = np.repeat(self.X[:1], 4, axis=0)
         rows[:, 1] = [-1.0, 3.0, 99.0, 0.5]
         assert len(np.unique(model.predict(rows))) == 1
-        assert model.predict(rows)[0] not in model.predict(self.X)
+        rows[:3, 1] = [0.0, 1.0, 2.0]
+        assert len(np.unique(model.predict(rows))) == 4
+
+    def test_the_vector_of_unknown_codes_stays_that_of_no_code(self):
+        """It is drawn as 0 and never trained: an unknown code adds nothing to the token of its column."""
+        model = self.model(categorical_features=[1]).fit(self.X, self.y)
+        table = model._fitted.weights["tokens.table"]
+        assert_array_equal(table[0], 0.0)
+        assert (table[1:] != 0.0).all()
 
     def test_later_calls_know_the_codes_of_the_first(self):
         model = self.model(categorical_features=[1]).partial_fit(self.X, self.y)
