@@ -180,6 +180,8 @@ class TestWhatCannotBeReadIsNamed:
             (lambda x: x[:, :, ::2], "aten.slice", "leaves values out"),
             (lambda x: x.roll(1, 3), "aten.roll", "does not know"),
             (lambda x: x.flip(2), "aten.flip", "does not know"),
+            (lambda x: x.flip((1, 2)), "aten.flip", "does not know"),
+            (lambda x: x.permute(0, 1, 3, 2), "aten.permute", "moves them"),
             (lambda x: F.pad(x, (-1, 0, 0, 0)), "aten.pad", "leaves values out"),
             (lambda x: x.chunk(2, 3)[1], "aten.chunk", "leaves values out"),
             (lambda x: x.transpose(2, 3), "aten.transpose", "moves them"),
