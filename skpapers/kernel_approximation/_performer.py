@@ -81,22 +81,24 @@ def write_features(out: NDArray, squared: NDArray, n_frequencies: int, kernel: K
     if kernel == "relu":
         np.maximum(out, 0.0, out=out)
     else:
-        out[...] = _values_of(kernel, out)
+        out[...] = values_of(kernel, out)
     out *= out.dtype.type(1.0 / np.sqrt(out.shape[1]))
 
 
 def largest_exponent(projections: NDArray, squared: NDArray, kernel: Kernel, hyperbolic: bool) -> float:
     """Return the largest exponent of f h over some rows and all frequencies, for one of the two exponential kernels."""
     size = np.abs(projections) if hyperbolic else projections
-    return float(np.max(size.max(axis=1) + _exponent_of_h(squared, kernel)))
+    # A row whose squared length overflows has features of 0, whatever its projections are.
+    largest = np.where(np.isinf(squared), 0.0, size.max(axis=1))
+    return float(np.max(largest + _exponent_of_h(squared, kernel)))
 
 
 def _exponent_of_h(squared: NDArray, kernel: Kernel) -> NDArray:
     return -_SQUARED[str(kernel)] * squared
 
 
-def _values_of(f: Kernel, projections: NDArray) -> NDArray:
-    """Return f of the projections; an f that is not elementwise is an error."""
+def values_of(f: Kernel, projections: NDArray) -> NDArray:
+    """Return f of the projections; an f that changes the shape, or whose values are not real, is an error."""
     assert callable(f)
     values = np.asarray(f(projections))
     if values.shape != projections.shape:
@@ -104,4 +106,6 @@ def _values_of(f: Kernel, projections: NDArray) -> NDArray:
             f"kernel must return one value for each projection: it took an array of shape {projections.shape} and "
             f"returned one of shape {values.shape}."
         )
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"kernel must return real numbers, got an array of dtype {values.dtype}.")
     return values

@@ -15,6 +15,7 @@ from skpapers.kernel_approximation._performer import (
     is_exponential,
     largest_exponent,
     scale_of_rows,
+    values_of,
     write_features,
 )
 from skpapers.kernel_approximation._random_features_base import _RandomFeatures, project, row_blocks, row_lengths
@@ -57,7 +58,8 @@ class PositiveOrthogonalFeatures(_RandomFeatures):
     stabilize : bool, default=False
         Whether the largest exponent on the training rows is subtracted from all exponents, for rows so long that their
         features would vanish. Features are then multiplied by ``exp(-log_scale_)``, and the kernel by
-        ``exp(-2 * log_scale_)``. It changes nothing in the kernels "relu" and callable.
+        ``exp(-2 * log_scale_)``. It changes nothing in the kernels "relu" and callable. A later row that is much
+        shorter than the training rows can then have features that overflow to infinity.
 
     random_state : int, RandomState instance or None, default=None
         Decides the frequencies.
@@ -199,7 +201,15 @@ class PositiveOrthogonalFeatures(_RandomFeatures):
             self._warn_of_variance(scale * lengths)
             if self.stabilize:
                 log_scale = self._largest_exponent(X, W, scale)
-        return {"random_weights_": W, "gamma_": gamma, "log_scale_": log_scale, "_scale": scale}
+        elif callable(self.kernel):
+            values_of(self.kernel, np.asarray(X[:1] @ W))  # an error of f shows in fit
+        return {
+            "random_weights_": W,
+            "gamma_": gamma,
+            "log_scale_": log_scale,
+            "_scale": scale,
+            "_kernel": self.kernel,
+        }
 
     def _largest_exponent(self, X: Any, W: NDArray, scale: float) -> float:
         """Return the largest exponent on the training rows."""
@@ -207,8 +217,11 @@ class PositiveOrthogonalFeatures(_RandomFeatures):
         for rows in row_blocks(X.shape[0], W.shape[1]):
             projections = np.empty((X[rows].shape[0], W.shape[1]))
             project(X[rows], W, projections)
-            squared = (scale * row_lengths(X[rows])) ** 2
+            squared = _squared(X[rows], scale)
             largest = max(largest, largest_exponent(projections, squared, self.kernel, self.hyperbolic))
+        # Beyond this the rounding of an exponent changes its features by some percent.
+        if not abs(largest) < 1e12:
+            raise ValueError("The rows are too long for stabilize=True: use gamma='scale', or scale the columns of X.")
         return largest
 
     def _warn_of_variance(self, lengths: NDArray) -> None:
@@ -216,7 +229,8 @@ class PositiveOrthogonalFeatures(_RandomFeatures):
         if self.gamma == "scale":
             return
         # Two rows of the median length, at a right angle (Lemma 2).
-        exponent = 2.0 * float(np.median(lengths)) ** 2
+        with np.errstate(over="ignore"):
+            exponent = 2.0 * np.median(lengths) ** 2
         if exponent > np.log1p(self.n_components):
             warn_user(
                 f"gamma={self.gamma} is too large for these rows: the kernel of two typical rows is estimated with a "
@@ -227,9 +241,13 @@ class PositiveOrthogonalFeatures(_RandomFeatures):
     def _write(self, X: Any, out: NDArray) -> None:
         m = self.random_weights_.shape[1]
         project(X, self.random_weights_, out[:, :m])
-        with np.errstate(over="ignore"):
-            squared = (self._scale * row_lengths(X)) ** 2
-        write_features(out, squared, m, self.kernel, self.log_scale_)
+        write_features(out, _squared(X, self._scale), m, self._kernel, self.log_scale_)
+
+
+def _squared(X: Any, scale: float) -> NDArray:
+    """Return the squared lengths of the scaled rows; infinity if they overflow."""
+    with np.errstate(over="ignore"):
+        return (scale * row_lengths(X)) ** 2
 
 
 def scaled_gamma(lengths: NDArray, kernel: Kernel) -> float:
@@ -238,7 +256,7 @@ def scaled_gamma(lengths: NDArray, kernel: Kernel) -> float:
     if not lengths.size:
         return 1.0
     with np.errstate(over="ignore", divide="ignore"):
-        gamma = (float(np.median(lengths)) * scale_of_rows(kernel, 1.0)) ** -2.0
+        gamma = float((np.median(lengths) * scale_of_rows(kernel, 1.0)) ** -2.0)
     if not 0 < gamma < np.inf:
         raise ValueError(
             f"gamma='scale' is out of range for rows of length {np.median(lengths):.3g}: scale the columns of X."

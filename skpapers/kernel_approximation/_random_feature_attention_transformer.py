@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skpapers._random_features import draw_frequencies
 from skpapers._validation import Interval
 from skpapers.kernel_approximation._random_feature_attention import write_arc_cosine_features, write_fourier_features
-from skpapers.kernel_approximation._random_features_base import _RandomFeatures, project, row_lengths, unit_rows
+from skpapers.kernel_approximation._random_features_base import _RandomFeatures, project, unit_rows
 
 
 class RandomFourierAttentionFeatures(_RandomFeatures):
@@ -120,7 +120,7 @@ class RandomFourierAttentionFeatures(_RandomFeatures):
         return {"random_weights_": np.sqrt(2.0 * self.gamma) * W.T, "phase_": phase}
 
     def _write(self, X: Any, out: NDArray) -> None:
-        unit = unit_rows(X, row_lengths(X)).astype(out.dtype, copy=False)
+        unit = unit_rows(X).astype(out.dtype, copy=False)
         project(unit, self.random_weights_, out[:, out.shape[1] // 2 :])
         write_fourier_features(out, self.phase_)
 

@@ -64,7 +64,7 @@ class _RandomFeatures(
         fitting.begin(X, y, n_steps=1)
         with fitting.step("draw-frequencies"):
             fitted = self._draw(rows, check_random_state(self.random_state))
-        fitted["random_weights_"] = np.ascontiguousarray(fitted["random_weights_"], dtype=rows.dtype)
+        fitted["random_weights_"] = _as_type(fitted["random_weights_"], rows.dtype)
         return fitting.publish({**fitted, "_n_features_out": self.n_components})
 
     def transform(self, X: Any) -> NDArray:
@@ -104,6 +104,15 @@ class _RandomFeatures(
         return tags
 
 
+def _as_type(W: NDArray, dtype: np.dtype) -> NDArray:
+    """Return the frequencies in the dtype of the rows."""
+    with np.errstate(over="ignore"):
+        W = np.ascontiguousarray(W, dtype=dtype)
+    if not np.isfinite(W).all():
+        raise ValueError(f"gamma is too large for frequencies of dtype {dtype}: use a smaller one, or rows of float64.")
+    return W
+
+
 def row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
     """Yield slices of rows whose features fill the cache."""
     size = max(16, _BLOCK // n_columns)
@@ -121,18 +130,39 @@ def project(X: Any, W: NDArray, out: NDArray) -> None:
 
 def row_lengths(X: Any) -> NDArray[np.float64]:
     """Return the Euclidean length of each row in float64; squares of large numbers do not overflow."""
-    if X.shape[1] == 0 or X.shape[0] == 0:
-        return np.zeros(X.shape[0])
-    largest = np.abs(X).max(axis=1)
-    largest = np.asarray(largest.todense() if issparse(largest) else largest, dtype=np.float64).reshape(-1)
-    unit = unit_rows(X, largest)
-    squares = unit.multiply(unit) if issparse(unit) else unit * unit
-    return largest * np.sqrt(np.asarray(squares.sum(axis=1), dtype=np.float64).reshape(-1))
+    lengths = np.sqrt(_squared_lengths(X))
+    # Only rows whose squares overflow or vanish are scaled first: passes over short rows are slow.
+    extreme = ~((lengths > 1e-140) & (lengths < 1e140))
+    if extreme.any():
+        rows = X[extreme]
+        largest = np.abs(rows).max(axis=1)
+        largest = np.asarray(largest.todense() if issparse(largest) else largest, dtype=np.float64).reshape(-1)
+        with np.errstate(over="ignore"):
+            lengths[extreme] = largest * np.sqrt(_squared_lengths(_divided(rows, largest)))
+    return lengths
 
 
-def unit_rows(X: Any, lengths: NDArray[np.float64]) -> Any:
+def unit_rows(X: Any) -> Any:
     """Return the rows divided by their lengths, in float64; a row of length 0 stays as it is."""
-    lengths = np.where(lengths >= np.finfo(np.float64).tiny, lengths, 1.0)
+    lengths = row_lengths(X)
+    endless = np.isinf(lengths)
+    if endless.any():
+        X = _divided(X, np.where(endless, 2.0**64, 1.0))
+        lengths = row_lengths(X)
+    return _divided(X, lengths)
+
+
+def _squared_lengths(X: Any) -> NDArray[np.float64]:
+    X = X.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):
+        if issparse(X):
+            return np.asarray(X.multiply(X).sum(axis=1), dtype=np.float64).reshape(-1)
+        return np.einsum("ij,ij->i", X, X)
+
+
+def _divided(X: Any, divisors: NDArray[np.float64]) -> Any:
+    """Return the rows divided by numbers, in float64. Numbers too small to divide by count as 1."""
+    divisors = np.where(divisors >= np.finfo(np.float64).tiny, divisors, 1.0)
     if issparse(X):
-        return diags_array(1.0 / lengths) @ X
-    return X / lengths[:, None]
+        return diags_array(1.0 / divisors) @ X
+    return X / divisors[:, None]

@@ -160,8 +160,9 @@ def test_gamma_by_the_scale_of_the_rows():
     # the unit of the columns does not matter
     many = PositiveOrthogonalFeatures(random_state=0).fit_transform(1e30 * X)
     assert_allclose(many, fitted.transform(X), rtol=1e-10)
-    with pytest.raises(ValueError, match=r"out of range for rows of length .*: scale the columns"):
-        PositiveOrthogonalFeatures().fit(1e200 * X)
+    for factor in (1e200, 1e-200):
+        with pytest.raises(ValueError, match=r"out of range for rows of length .*: scale the columns"):
+            PositiveOrthogonalFeatures().fit(factor * X)
 
 
 def test_heavy_rows_have_features_of_zero_and_change_no_others():
@@ -212,6 +213,22 @@ def test_the_stabiliser_keeps_features_that_vanish():
     assert_allclose(kept.max(), 0.1)
 
 
+def test_the_stabiliser_passes_over_rows_of_infinite_exponents_and_refuses_rounding():
+    options = {"gamma": 1.0, "stabilize": True, "random_state": 0}
+    heavy = np.vstack([X, 1e200 * X[:1]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted = PositiveOrthogonalFeatures(**options).fit(heavy)
+        assert fitted.log_scale_ == PositiveOrthogonalFeatures(**options).fit(X).log_scale_
+        assert_array_equal(fitted.transform(heavy)[-1], 0.0)
+    for factor in (1e8, 1e200):
+        with (
+            pytest.warns(UserWarning, match="gamma=1.0 is too large"),
+            pytest.raises(ValueError, match="rows are too long for stabilize=True"),
+        ):
+            PositiveOrthogonalFeatures(**options).fit(factor * X)
+
+
 def test_there_is_no_warning_for_short_rows():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -234,5 +251,7 @@ def test_errors_change_nothing():
 
     for params in ({"gamma": 0.0}, {"gamma": "auto"}, {"n_components": 0}, {"kernel": "poly"}, {"hyperbolic": "no"}):
         fit(**params)
-    with pytest.raises(ValueError, match=r"one value for each projection: it took .* \(7, 100\) and .* \(\)"):
-        PositiveOrthogonalFeatures(kernel=np.sum).fit_transform(X)
+    with pytest.raises(ValueError, match=r"one value for each projection: it took .* \(1, 100\) and .* \(\)"):
+        PositiveOrthogonalFeatures(kernel=np.sum).fit(X)
+    with pytest.raises(ValueError, match="kernel must return real numbers, got an array of dtype complex128"):
+        PositiveOrthogonalFeatures(kernel=lambda u: u + 1j).fit(X)

@@ -1,5 +1,7 @@
 """What all transformers of random features do alike: dtypes, layouts, sparse rows, names, seeds."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from skpapers.kernel_approximation import (
     PositiveOrthogonalFeatures,
     RandomFourierAttentionFeatures,
 )
-from skpapers.kernel_approximation._random_features_base import row_lengths
+from skpapers.kernel_approximation._random_features_base import row_lengths, unit_rows
 
 X = np.random.default_rng(0).normal(size=(40, 5))
 X[X < -1] = 0.0
@@ -95,3 +97,39 @@ def test_lengths_of_rows_neither_overflow_nor_vanish():
     assert_allclose(row_lengths(rows), expected, rtol=1e-14)
     assert_allclose(row_lengths(csr_array(rows)), expected, rtol=1e-14)
     assert_allclose(row_lengths(csr_matrix(rows)), expected, rtol=1e-14)
+    tops = np.array([[1.7e308, -1.7e308], [3.0, 4.0], [0.0, 0.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_array_equal(row_lengths(tops), [np.inf, 5.0, 0.0])
+        for make in (np.asarray, csr_array):
+            found = unit_rows(make(tops))
+            found = found if make is np.asarray else found.toarray()
+            assert_allclose(found, [[np.sqrt(0.5), -np.sqrt(0.5)], [0.6, 0.8], [0.0, 0.0]], rtol=1e-14)
+
+
+def test_lengths_of_rows_of_float32_are_those_of_float64():
+    rows = np.array([[1e30, 1e30], [1e-40, 0.0], [1 / 3, 2.0]], dtype=np.float32)
+    assert_array_equal(row_lengths(rows), row_lengths(rows.astype(np.float64)))
+    assert_array_equal(row_lengths(csr_array(rows)), row_lengths(csr_array(rows.astype(np.float64))))
+
+
+@EVERY
+def test_parameters_set_after_a_fit_count_from_the_next_fit(features):
+    features = clone(features).fit(X)
+    expected = features.transform(X)
+    features.set_params(n_components=4, random_state=5, orthogonal=False)
+    if "kernel" in features.get_params():
+        features.set_params(kernel="relu", hyperbolic=False, stabilize=False, gamma=3.0)
+    assert_array_equal(features.transform(X), expected)
+    assert features.fit_transform(X).shape == (40, 4)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [PositiveOrthogonalFeatures(gamma=1e300, kernel="relu"), RandomFourierAttentionFeatures(gamma=1e300)],
+    ids=str,
+)
+def test_frequencies_that_overflow_in_single_precision(model):
+    with pytest.raises(ValueError, match=r"gamma is too large for frequencies of dtype float32: use a smaller one"):
+        clone(model).fit(X.astype(np.float32))
+    assert np.isfinite(clone(model).fit(X).random_weights_).all()
