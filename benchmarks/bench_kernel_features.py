@@ -8,6 +8,7 @@ are a claim: `python benchmarks/reproduce.py performer_kernel_error`.
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,7 @@ from skpapers.kernel_approximation import (
 # rows, columns, features
 SHAPES = ((1000, 10, 300), (5000, 30, 1000), (2000, 200, 2000), (100_000, 8, 100))
 REGRESSION = ("concrete", "diabetes", "fish", "qsar", "carbon", "grid", "friedman1", "friedman2", "friedman3")
-ALPHAS = np.logspace(-1, 6, 8)
+ALPHAS = np.logspace(-4, 6, 11)
 
 Make = Callable[..., BaseEstimator]
 
@@ -79,10 +80,13 @@ def squared_errors(make: Make, X: NDArray, Y: NDArray, kernel: NDArray, factor: 
     """Return the squared errors of the kernel, relative to it and averaged over the pairs, one for each draw."""
     rng = np.random.RandomState(0)
     found = []
-    for _ in range(draws):
-        features = make(random_state=rng).fit(X)
-        estimate = factor * (features.transform(X) @ features.transform(Y).T)
-        found.append(np.mean((estimate / kernel - 1.0) ** 2))
+    with warnings.catch_warnings():
+        # The transformer warns of the longest rows, which have too few features on purpose.
+        warnings.filterwarnings("ignore", message="gamma=.* is too large", category=UserWarning)
+        for _ in range(draws):
+            features = make(random_state=rng).fit(X)
+            estimate = factor * (features.transform(X) @ features.transform(Y).T)
+            found.append(np.mean((estimate / kernel - 1.0) ** 2))
     return np.array(found)
 
 
@@ -130,6 +134,7 @@ def table_rows() -> list[Table]:
         "RBFSampler, scale": partial(RBFSampler, gamma="scale"),
         **{f"RBFSampler, {gamma}": partial(RBFSampler, gamma=gamma) for gamma in (0.01, 0.03, 0.1)},
         "positive": PositiveOrthogonalFeatures,
+        "positive, not standardised": PositiveOrthogonalFeatures,
         "hyperbolic": partial(PositiveOrthogonalFeatures, hyperbolic=True),
         "Fourier, unit rows": partial(RandomFourierAttentionFeatures, gamma=0.5),
         "arc-cosine": ArcCosineFeatures,
@@ -141,8 +146,10 @@ def table_rows() -> list[Table]:
             CONSOLE.print(f"[dim]{name}, {m} features[/dim]")
             X, y = load_shuffled(name, 1000)
             cells = []
-            for make in sides.values():
+            for side, make in sides.items():
                 between = [] if make is None else [make(n_components=m, random_state=0), StandardScaler()]
+                if side.endswith("not standardised"):
+                    del between[-1]
                 model = make_pipeline(StandardScaler(), *between, RidgeCV(ALPHAS))
                 split = ShuffleSplit(3, test_size=0.3, random_state=0)
                 cells.append(float(cross_val_score(model, X, y, cv=split).mean()))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from skpapers import convolution as convolution
     from skpapers import datasets as datasets
     from skpapers import few_shot as few_shot
+    from skpapers import kernel_approximation as kernel_approximation
     from skpapers import neural_network as neural_network
     from skpapers import papers as papers
     from skpapers import tree as tree
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
     from skpapers.convolution import valid_image_sizes as valid_image_sizes
     from skpapers.few_shot import DistributionCalibratedFewShot as DistributionCalibratedFewShot
     from skpapers.few_shot import STARTUPClassifier as STARTUPClassifier
+    from skpapers.kernel_approximation import ArcCosineFeatures as ArcCosineFeatures
+    from skpapers.kernel_approximation import PositiveOrthogonalFeatures as PositiveOrthogonalFeatures
+    from skpapers.kernel_approximation import RandomFourierAttentionFeatures as RandomFourierAttentionFeatures
     from skpapers.neural_network import MonarchMLPClassifier as MonarchMLPClassifier
     from skpapers.neural_network import MonarchMLPRegressor as MonarchMLPRegressor
     from skpapers.neural_network import SAMMLPClassifier as SAMMLPClassifier

@@ -107,7 +107,8 @@ def attention_errors(seed: int) -> NDArray:
 
 
 def one_seed(seed: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Return all errors of a seed. Rows of length 2 are estimated badly on purpose, of which the transformer warns."""
+    """Return all errors of a seed."""
+    # The transformer warns of rows of length 2, which are too long on purpose.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="gamma=.* is too large", category=UserWarning)
         return relative_errors(seed), errors_by_angle(seed), attention_errors(seed)

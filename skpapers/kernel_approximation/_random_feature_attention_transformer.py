@@ -15,14 +15,14 @@ from skpapers.kernel_approximation._random_features_base import _RandomFeatures,
 class RandomFourierAttentionFeatures(_RandomFeatures):
     r"""Fourier features of a Gaussian kernel of rows that are scaled to unit length.
 
-    Use them where the direction of a row counts and its length does not: spectra, counts of words, profiles of weights.
+    Use them where the direction of a row counts and its length does not: spectra, word counts, portfolio weights.
     The kernel is then a function of the cosine similarity alone.
 
     Parameters
     ----------
     n_components : int, default=100
-        Number of features: a sine and a cosine for each frequency. In an odd number the last frequency has a cosine of
-        random phase alone.
+        Number of features: a sine and a cosine for each frequency. If the number is odd, the last frequency has a
+        single cosine, with a random phase.
 
     gamma : float, default=1.0
         The kernel is :math:`\exp(-\gamma \|x - y\|^2)` of unit rows, which is :math:`\exp(2 \gamma (\cos t - 1))` for
@@ -169,7 +169,7 @@ class ArcCosineFeatures(_RandomFeatures):
 
     for the angle t between x and y. No feature is negative. Units have no bias: a linear model on them is positively
     homogeneous in x but for its intercept. Put a :class:`~sklearn.preprocessing.StandardScaler` before, and add a
-    constant column if the distance from the mean matters in other ways than proportionally.
+    constant column behind it to give the units a bias.
 
     Cost: O(n p m) time for n rows, p columns and m features, O(n m) memory, and O(p m min(p, m)) to draw the
     frequencies. A sparse X is multiplied as it is.

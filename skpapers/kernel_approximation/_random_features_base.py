@@ -44,7 +44,7 @@ class _RandomFeatures(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows. Features have the dtype of these rows, float32 or float64.
+            Training rows. Features are float32 if these rows are, and float64 otherwise.
 
         y : None
             Ignored.
