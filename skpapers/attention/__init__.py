@@ -3,7 +3,8 @@
 from skpapers.attention._flash_estimators import FLASHClassifier, FLASHRegressor
 from skpapers.attention._flash_layer import FLASH
 from skpapers.attention._gated_attention_unit import GatedAttentionUnit
-from skpapers.attention._linear_attention import LinearAttentionState, linear_attention
+from skpapers.attention._linear_attention import linear_attention
+from skpapers.attention._linear_attention_state import LinearAttentionState
 from skpapers.attention._performer_estimators import PerformerClassifier, PerformerRegressor
 from skpapers.attention._performer_layer import FavorAttention
 from skpapers.attention._rfa_estimators import RFAClassifier, RFARegressor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from numbers import Integral
 from typing import Self, cast
 
 import numpy as np
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 
 from skpapers.attention._draws import SEEDS, draw_uniform
 from skpapers.attention._feature_maps import FeatureMap
-from skpapers.attention._linear_attention import LinearAttentionState, attend, empty_state, linear_attention
+from skpapers.attention._linear_attention import gate_terms, linear_attention
+from skpapers.attention._linear_attention_function import attend
+from skpapers.attention._linear_attention_state import LinearAttentionState, dtype_of_sums, empty_state
 
 
 class RandomFeatureLayer(nn.Module):
@@ -56,8 +59,8 @@ class RandomFeatureLayer(nn.Module):
         dtype: torch.dtype | None,
     ) -> None:
         super().__init__()
-        if redraw_interval is not None and redraw_interval < 1:
-            raise ValueError(f"redraw_interval={redraw_interval!r} is not possible: it is None or an integer from 1.")
+        if redraw_interval is not None:
+            _check_count("redraw_interval", redraw_interval)
         self.d_model = d_model
         self.n_heads = n_heads
         self.causal = causal
@@ -84,7 +87,7 @@ class RandomFeatureLayer(nn.Module):
             draw_uniform(linear.weight, bound, generator)
             if linear.bias is not None:
                 linear.bias.zero_()
-        self.seed.fill_(int(torch.randint(SEEDS, (), generator=generator)))
+        self.seed.fill_(int(torch.randint(SEEDS, (), generator=generator, device="cpu")))
         self.n_calls.zero_()
         self._draw_features()
         return self
@@ -130,8 +133,8 @@ class RandomFeatureLayer(nn.Module):
         y : Tensor of shape (B, L, D)
             The output; at padded positions the bias of the last projection.
         """
-        self._count_call()
         x = _checked(x, key_padding_mask, self.d_model)
+        self._count_call()
         q, k, v = self._split(self.in_projection(x))
         y = linear_attention(
             q,
@@ -164,8 +167,10 @@ class RandomFeatureLayer(nn.Module):
         y : Tensor of shape (B, D)
             Row by row what :meth:`forward` returns there.
         """
-        self._count_call()
         x = _checked(x, key_padding_mask, self.d_model)
+        if x.shape[1] == 0:
+            raise ValueError("x must have one position or more: without any, none is the last.")
+        self._count_call()
         newest = x[:, -1]
         if key_padding_mask is not None:
             newest = x[torch.arange(len(x), device=x.device), last_positions(key_padding_mask)]
@@ -202,11 +207,10 @@ class RandomFeatureLayer(nn.Module):
         ValueError
             If the layer is not causal.
         """
-        if not self.causal:
-            raise ValueError(f"Only a causal layer has a state; this {type(self).__name__} has causal=False.")
+        self._check_causal()
         W = self.feature_map.projection
         d = self.d_model // self.n_heads
-        return empty_state(batch_size, self.n_heads, self.feature_map.n_features, d, W.dtype, W.device)
+        return empty_state(batch_size, self.n_heads, self.feature_map.n_features, d, dtype_of_sums(W.dtype), W.device)
 
     def step(self, x_t: Tensor, state: LinearAttentionState) -> tuple[Tensor, LinearAttentionState]:
         """Return the output at the next position, and the state after it; the given state is not changed.
@@ -226,7 +230,15 @@ class RandomFeatureLayer(nn.Module):
 
         state : LinearAttentionState
             The next state.
+
+        Raises
+        ------
+        ValueError
+            If the layer is not causal, or shapes do not fit.
         """
+        self._check_causal()
+        if x_t.ndim != 2 or x_t.shape[1] != self.d_model:
+            raise ValueError(f"x_t must have shape (batch, {self.d_model}), got {tuple(x_t.shape)}.")
         x = x_t[:, None]
         q, k, v = self._split(self.in_projection(x))
         y, state = linear_attention(
@@ -241,6 +253,10 @@ class RandomFeatureLayer(nn.Module):
             return_state=True,
         )
         return self._merge(y)[:, 0], state
+
+    def _check_causal(self) -> None:
+        if not self.causal:
+            raise ValueError(f"Only a causal layer has a state; this {type(self).__name__} has causal=False.")
 
     def row_size(self, length: int) -> int:
         """Return how many numbers a row of this length needs at once in a forward pass without gradients."""
@@ -257,11 +273,7 @@ def last_positions(key_padding_mask: Tensor) -> Tensor:
 
 def _last_weights(gate: Tensor, key_padding_mask: Tensor | None) -> Tensor:
     """Return (1 - g_s) g_{s+1} ... g_L of shape (B, H, L), the weights of keys at the last position."""
-    gate = gate.clamp(min=torch.finfo(gate.dtype).tiny)
-    weight = 1.0 - gate
-    log_gate = torch.log(gate)
-    if key_padding_mask is not None:
-        log_gate = log_gate.masked_fill(key_padding_mask[:, None], 0.0)
+    weight, log_gate = gate_terms(gate, key_padding_mask)
     later = log_gate.flip(-1).cumsum(-1).flip(-1) - log_gate
     return weight * torch.exp(later)
 
@@ -290,8 +302,15 @@ def linear_layer(
 
 def head_dim(d_model: int, n_heads: int, n_features: int | None) -> int:
     """Return d; raise a ValueError unless n_heads divides d_model, and there are features."""
-    if n_features is not None and n_features < 1:
-        raise ValueError(f"n_features={n_features!r} is not possible: it is an integer from 1.")
-    if n_heads < 1 or d_model < 1 or d_model % n_heads:
+    if n_features is not None:
+        _check_count("n_features", n_features)
+    _check_count("n_heads", n_heads)
+    _check_count("d_model", d_model)
+    if d_model % n_heads:
         raise ValueError(f"n_heads={n_heads} does not divide d_model={d_model}.")
     return d_model // n_heads
+
+
+def _check_count(name: str, value: int) -> None:
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name}={value!r} is not possible: it is an integer from 1.")

@@ -143,11 +143,6 @@ class FeatureMap(nn.Module):
         """Return W times what is learned of it."""
         return self.projection
 
-    def of_heads(self, n_rows: int) -> Tensor:
-        """Return W for some rows of a batch: shared, or of shape (n_rows n_heads, m, d)."""
-        W = self.scaled_projection()
-        return W if W.ndim == 2 else W.repeat(n_rows, 1, 1)
-
     def block(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
         """Return the features of x of shape (n, r, d); without `offset` up to a factor of each row."""
         return self.features(project(x, W))
@@ -179,9 +174,6 @@ class Identity(FeatureMap):
     def __init__(self) -> None:
         super().__init__(0, 0)
 
-    def of_heads(self, n_rows: int) -> Tensor:
-        return self.projection
-
     def block(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:
         return x
 
@@ -196,6 +188,11 @@ class Identity(FeatureMap):
         of_parameter: Tensor | None = None,
     ) -> Tensor:
         return gradient
+
+
+def of_rows(W: Tensor, n_rows: int) -> Tensor:
+    """Return W of shape (m, d) itself, and one of shape (n_heads, m, d) repeated for some rows of a batch."""
+    return W if W.ndim == 2 else W.repeat(n_rows, 1, 1)
 
 
 def project(x: Tensor, W: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-r"""The causal pass of linear attention, chunk by chunk (see `_linear_attention_passes.py` for the symbols).
+r"""The causal pass of linear attention, chunk by chunk (see `_linear_attention_blocks.py` for the symbols).
 
 A chunk adds the products of its own queries and keys, a lower triangle, to what its queries take from the sums
 :math:`\bar S` of the chunks before it. A scaled pass divides by the largest exponents in the whole chunk, so a later
@@ -16,7 +16,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skpapers.attention._linear_attention_passes import Grads, Group, Trace
+from skpapers.attention._linear_attention_blocks import Group
+from skpapers.attention._linear_attention_gradients import Grads, Trace
 
 EXPONENT_GAP = 40.0  # between keys of one chunk; what lies so far below the largest one may be lost
 DECAY_GAP = 25.0  # of the logarithms of gates in one chunk

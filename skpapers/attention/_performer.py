@@ -100,8 +100,9 @@ class PositiveFeatures(FeatureMap):
         half = 0.5 * (self.scale * of_k) ** 2
         limit = log(torch.finfo(q.dtype).max) - 2.0
         largest = w * of_q + max(w * of_k - half, 0.0) + log(max(k.shape[-2], 1))
-        # Not all products are as negative as they can be: the frequencies point in min(m, d) orthogonal directions.
-        lowest = w * (of_q + of_k) / min(self.n_frequencies, self.n_dims) ** 0.5 + half
+        # Not all products are as negative as they can be if frequencies point in min(m, d) orthogonal directions.
+        n_directions = min(self.n_frequencies, self.n_dims) if self.orthogonal else 1
+        lowest = w * (of_q + of_k) / n_directions**0.5 + half
         return largest < limit and w * of_k + half < limit and lowest < limit
 
     def exponents(self, x: Tensor, W: Tensor, *, offset: bool = True) -> Tensor:

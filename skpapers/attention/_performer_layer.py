@@ -84,8 +84,9 @@ class FavorAttention(RandomFeatureLayer):
     -----
     A forward pass costs O(L (D^2 + H m d)), a step O(D^2 + H m d).
 
-    **Differences from the paper.** The paper's code adds 1e-4 to features and scales keys by the maximum over the whole
-    sequence, with which the future leaks into causal outputs; here chunks have their own scale, and nothing is added.
+    **Differences from the paper.** The paper's code adds 1e-4 to the features of the softmax kernel and scales keys by
+    the maximum over the whole sequence, with which the future leaks into causal outputs; here nothing is added to them,
+    and chunks have their own scale. To those of the other kernels 1e-3 is added, as there.
     Padded keys are left out of the sum of weights, too. Frequencies stay the same by default; the paper's code draws
     them anew after 1000 passes. Lengths of orthogonal frequencies are drawn apart from their directions.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
 from typing import Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from skpapers.attention._attention_layers import RandomFeatureLayer, head_dim, linear_layer
 from skpapers.attention._draws import draw_uniform, seeded_generator
 from skpapers.attention._feature_maps import FeatureMap
+from skpapers.attention._linear_attention_state import dtype_of_sums
 from skpapers.attention._random_feature_attention import ArcCosineFeatures, FourierFeatures
 
 
@@ -141,8 +142,8 @@ class RandomFeatureAttention(RandomFeatureLayer):
         d = head_dim(d_model, n_heads, n_features)
         if gate and not causal:
             raise ValueError("gate=True needs causal=True: the gate forgets the past.")
-        if not sigma > 0.0:
-            raise ValueError(f"sigma={sigma!r} is not possible: it is above 0.")
+        if not 0.0 < sigma < inf:
+            raise ValueError(f"sigma={sigma!r} is not possible: it is a finite number above 0.")
         if normalizer not in ("count", "sum", None):
             raise ValueError(f'normalizer={normalizer!r} is not possible: it is "count", "sum" or None.')
         feature_map: FeatureMap
@@ -193,7 +194,9 @@ class RandomFeatureAttention(RandomFeatureLayer):
         """
         if self.gate is None:
             raise ValueError("This RandomFeatureAttention has gate=False.")
-        return torch.sigmoid(self.gate(x)).transpose(1, 2)
+        logits = self.gate(x)
+        # Gates near 1 are what bfloat16 resolves worst.
+        return torch.sigmoid(logits.to(dtype_of_sums(logits.dtype))).transpose(1, 2)
 
     def _gates(self, x: Tensor) -> Tensor | None:
         return None if self.gate is None else self.gates(x)

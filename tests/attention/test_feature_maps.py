@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from skpapers.attention import linear_attention
-from skpapers.attention._feature_maps import FeatureMap
+from skpapers.attention._feature_maps import FeatureMap, of_rows
 from skpapers.attention._performer import GeneralizedFeatures, PositiveFeatures
 from skpapers.attention._random_feature_attention import ArcCosineFeatures, FourierFeatures
 
@@ -31,7 +31,7 @@ def test_blocks_are_the_plain_features(name):
     x = torch.randn(3, 2, 7, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     plain = phi(x)
     assert plain.shape == (3, 2, 7, phi.n_features)
-    block = phi.block(x.reshape(6, 7, 6), phi.of_heads(3)) * phi.factor**0.5
+    block = phi.block(x.reshape(6, 7, 6), of_rows(phi.scaled_projection(), 3)) * phi.factor**0.5
     torch.testing.assert_close(block.view(plain.shape), plain)
 
 

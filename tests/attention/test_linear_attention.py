@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from skpapers.attention import LinearAttentionState, linear_attention
-from skpapers.attention._linear_attention_passes import Pass
+from skpapers.attention._linear_attention_blocks import Pass
+from skpapers.attention._linear_attention_gradients import Trace
+from skpapers.attention._linear_attention_state import empty_state
 from skpapers.attention._performer import GeneralizedFeatures, PositiveFeatures
 from skpapers.attention._random_feature_attention import ArcCosineFeatures, FourierFeatures
 
@@ -175,7 +177,7 @@ def test_gradients(name, causal, masked, gated, normalizer, monkeypatch):
     if scaled:
         monkeypatch.setattr(PositiveFeatures, "is_small", lambda self, q, k: False)
     if name in ("relu", "arccos", "hyperbolic"):
-        monkeypatch.setattr("skpapers.attention._linear_attention_passes.KEPT", 0)  # features are computed again
+        monkeypatch.setattr("skpapers.attention._linear_attention_blocks.KEPT", 0)  # features are computed again
     L = 5
     phi = feature_map(name)
     q, k, v = (x.requires_grad_() for x in data(L, B=3, values=2))
@@ -199,6 +201,34 @@ def test_gradients(name, causal, masked, gated, normalizer, monkeypatch):
     assert torch.autograd.gradcheck(function, (q, k, v, gate, *parameters), atol=1e-6, fast_mode=True)
 
 
+@pytest.mark.parametrize("kept", [0, 2**21])
+@pytest.mark.parametrize("name", ["positive", "positive, scaled", "fourier"])
+@pytest.mark.parametrize(
+    ("causal", "gated", "normalizer"), [(False, False, "sum"), (True, False, "count"), (True, True, "sum")]
+)
+def test_outputs_and_gradients_after_a_state(name, causal, gated, normalizer, kept, monkeypatch):
+    """Keys of a state count as they do in one call; without `causal` there may be more keys than queries."""
+    name, *scaled = name.split(", ")
+    if scaled:
+        monkeypatch.setattr(PositiveFeatures, "is_small", lambda self, q, k: False)
+    monkeypatch.setattr("skpapers.attention._linear_attention_blocks.KEPT", kept)
+    phi = feature_map(name)
+    of_state = data(3, seed=7, values=2)
+    inputs = data(4, 4 if causal else 6, values=2)
+    gate = gates(7) if gated else None
+    kwargs = {"feature_map": phi, "causal": causal, "normalizer": normalizer, "chunk_size": 2}
+    _, state = linear_attention(*of_state, gate=gate[:, :, :3] if gated else None, return_state=True, **kwargs)
+    whole = linear_attention(*(torch.cat(both, 2) for both in zip(of_state, inputs, strict=True)), gate=gate, **kwargs)
+
+    def function(q, k, v, gate, *parameters):
+        return linear_attention(q, k, v, gate=gate, state=state, **kwargs)
+
+    tracked = [x.requires_grad_() for x in (*inputs, gate[:, :, 3:])] if gated else [x.requires_grad_() for x in inputs]
+    arguments = tracked if gated else [*tracked, None]
+    torch.testing.assert_close(function(*arguments), whole[:, :, -4:])
+    assert torch.autograd.gradcheck(function, (*arguments, *phi.parameters()), atol=1e-6, fast_mode=True)
+
+
 @pytest.mark.parametrize("kind", ["full", "causal", "gated"])
 def test_gradients_of_many_blocks_and_groups(kind, monkeypatch):
     """Small blocks: several groups of the batch, several blocks of rows; features kept or not: one gradient."""
@@ -208,15 +238,15 @@ def test_gradients_of_many_blocks_and_groups(kind, monkeypatch):
     inputs = [*data(L), *([gates(L)] if kind == "gated" else [])]
     found = []
     for block, kept in ((2**17, 2**21), (200, 2**21), (2**17, 0), (200, 0)):
-        monkeypatch.setattr("skpapers.attention._linear_attention_passes.BLOCK", block)
-        monkeypatch.setattr("skpapers.attention._linear_attention_passes.KEPT", kept)
-        monkeypatch.setattr("skpapers.attention._linear_attention_passes.ROWS", (3, 512))
+        monkeypatch.setattr("skpapers.attention._linear_attention_blocks.BLOCK", block)
+        monkeypatch.setattr("skpapers.attention._linear_attention_blocks.KEPT", kept)
+        monkeypatch.setattr("skpapers.attention._linear_attention_blocks.ROWS", (3, 512))
         tracked = [x.clone().requires_grad_() for x in inputs]
         gate = tracked[3] if kind == "gated" else None
         out = linear_attention(*tracked[:3], feature_map=phi, causal=causal, gate=gate, chunk_size=6)
         out.square().sum().backward()
         found.append([out, *(x.grad for x in tracked)])
-    problem = Pass(*inputs[:3], None, None, None, phi, True, None, False, causal)
+    problem = Pass(*inputs[:3], None, None, None, phi, phi.projection, True, None, False, causal)
     assert len(list(problem.groups())) > 1
     for other in found[1:]:
         for ours, theirs in zip(other, found[0], strict=True):
@@ -230,6 +260,92 @@ def test_two_backward_passes_of_one_graph():
     second = torch.autograd.grad(out.sum(), (q, k, v))
     for ours, theirs in zip(first, second, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["positive", "fourier"])
+@pytest.mark.parametrize("kept", [0, 2**21])
+def test_frequencies_that_are_drawn_between_the_passes(name, kept, monkeypatch):
+    """A layer that redraws may be called twice before its first backward pass, which needs the earlier frequencies."""
+    monkeypatch.setattr("skpapers.attention._linear_attention_blocks.KEPT", kept)
+    found = []
+    for redraw in (False, True):
+        phi = feature_map(name)
+        tracked = [*(x.requires_grad_() for x in data(9)), *phi.parameters()]
+        out = linear_attention(*tracked[:3], feature_map=phi, causal=True, chunk_size=4)
+        if redraw:
+            phi.draw(np.random.RandomState(8))
+        found.append(torch.autograd.grad(out.square().sum(), tracked))
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["positive", "fourier"])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_without_gradients_nothing_is_kept(name, causal, mode, monkeypatch):
+    """Although the map has a parameter that requires a gradient."""
+    phi = feature_map(name)
+    inputs = data(9)
+    q, k, v = (x.clone().requires_grad_() for x in inputs)
+    expected = linear_attention(q, k, v, feature_map=phi, causal=causal, chunk_size=4)
+    seen = []
+    keep = Trace.keep
+    monkeypatch.setattr(Trace, "keep", lambda self, *args: (seen.append(self.keeps), keep(self, *args)))
+    with mode():
+        found = linear_attention(*inputs, feature_map=phi, causal=causal, chunk_size=4)
+        problem = Pass(*inputs, None, None, None, phi, phi.projection, True, None, False, causal, training=False)
+    assert torch.equal(found, expected)
+    assert not any(seen)
+    assert not problem.keeps_features
+
+
+# Short dtypes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["none", "positive", "relu", "fourier"])
+@pytest.mark.parametrize(("causal", "gated"), [(False, False), (True, False), (True, True)])
+def test_short_dtypes_are_computed_in_float32(name, causal, gated, dtype):
+    """Under autocast as well, whose products would be short again; gradients are those of float32, then rounded."""
+    found = []
+    for inner in (torch.float32, dtype):
+        rounded = [x.to(dtype).to(inner).requires_grad_() for x in data(20)]
+        gate = gates(20).to(dtype).to(inner) if gated else None
+        phi = feature_map(name, torch.float32)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=inner == dtype):
+            out, state = linear_attention(
+                *rounded, feature_map=phi, causal=causal, gate=gate, normalizer="count", return_state=True
+            )
+            gradients = torch.autograd.grad(out.float().sum(), rounded)
+        assert out.dtype == inner
+        assert all(x.dtype == torch.float32 for x in state)
+        found.append([out, *gradients])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(theirs, ours.to(dtype), rtol=2 * torch.finfo(dtype).eps, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["positive", "fourier"])
+def test_long_streams_of_bfloat16(name):
+    """Sums of bfloat16 stop at 256 ones."""
+    q, k, v = data(400, B=1, dtype=torch.bfloat16)
+    phi = feature_map(name, torch.bfloat16)
+    kwargs = {"feature_map": phi, "causal": True, "normalizer": "count"}
+    whole = linear_attention(q, k, v, **kwargs)
+    state = None
+    for t in range(400):
+        rows = slice(t, t + 1)
+        out, state = linear_attention(*(x[:, :, rows] for x in (q, k, v)), state=state, return_state=True, **kwargs)
+    torch.testing.assert_close(out, whole[:, :, -1:])
+    assert float(state.n_keys) == 400.0
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_short_dtypes_are_right_for_long_queries_and_keys(dtype):
+    q, k, v = (x.to(dtype) for x in long_rows(70, 30.0))
+    found = linear_attention(q, k, v, feature_map=long_map(), causal=True)
+    expected = linear_attention(q.float(), k.float(), v.float(), feature_map=long_map(), causal=True)
+    torch.testing.assert_close(found, expected.to(dtype))
 
 
 # Long queries and keys ---------------------------------------------------------------------------------------------
@@ -316,6 +432,15 @@ def test_a_stream_whose_keys_become_long():
     torch.testing.assert_close(torch.cat(parts, dim=2), whole, rtol=0, atol=1e-5)
 
 
+def test_independent_frequencies_may_all_point_the_same_way():
+    """All features of a query and of the keys may then be tiny at once, and so must not be taken for small numbers."""
+    phi = PositiveFeatures(4, 4, orthogonal=False)
+    phi.projection.copy_(torch.tensor([3.0, 0.0, 0.0, 0.0]).expand(4, 4))
+    q = torch.tensor([-17.0, 0.0, 0.0, 0.0]).expand(1, 1, 3, 4)
+    v = torch.randn(1, 1, 3, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(linear_attention(q, q, v, feature_map=phi), v.mean(2, keepdim=True).expand_as(v))
+
+
 # Edge cases --------------------------------------------------------------------------------------------------------
 
 
@@ -398,8 +523,18 @@ def test_the_state_is_a_named_tuple():
         ({"key_padding_mask": torch.ones(3, 6)}, "key_padding_mask must be boolean"),
         ({"key_padding_mask": torch.ones(3, 5, dtype=torch.bool)}, r"of shape \(3, 6\)"),
         ({"chunk_size": 0}, "chunk_size must be"),
+        ({"chunk_size": 2.5}, "chunk_size must be"),
+        ({"v": torch.ones(3, HEADS, 6, 3)}, "one floating dtype, got torch.float64, torch.float64 and torch.float32"),
+        ({name: torch.ones(3, HEADS, 6, 3, dtype=torch.int64) for name in "qkv"}, "one floating dtype"),
+        ({"feature_map": PositiveFeatures(4, 7)}, "for heads of 4 dimensions; q has 2 of 5"),
+        ({"feature_map": FourierFeatures(DIMS, 6, 3)}, "for 3 heads of 5 dimensions; q has 2 of 5"),
+        ({"state": empty_state(1, HEADS, DIMS, 4, torch.float64, "cpu")}, r"state.S must have shape \(3, 2, 5, 4\)"),
+        ({"state": empty_state(3, HEADS, 7, 4, torch.float64, "cpu")}, r"state.S must have shape \(3, 2, 5, 4\)"),
         ({"q": torch.ones(3, 6, 5)}, "4 dimensions"),
-        ({"q": torch.ones(3, HEADS, 4, DIMS), "causal": True}, "as many keys as queries, got 6 and 4"),
+        (
+            {"q": torch.ones(3, HEADS, 4, DIMS, dtype=torch.float64), "causal": True},
+            "as many keys as queries, got 6 and 4",
+        ),
         ({"k": torch.ones(3, HEADS, 6, 3)}, r"k must have shape \(3, 2, S, 5\)"),
         ({"v": torch.ones(3, HEADS, 5, 3)}, "v must have shape"),
     ],

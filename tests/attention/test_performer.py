@@ -194,6 +194,10 @@ def test_the_default_number_of_features_and_the_size_of_a_row():
         ({"kernel": "relu", "hyperbolic": True}, "hyperbolic goes with 'softmax'"),
         ({"redraw_interval": 0}, "redraw_interval=0"),
         ({"n_features": 0}, "n_features=0"),
+        ({"n_features": 3.5}, "n_features=3.5"),
+        ({"n_heads": 3.0}, "n_heads=3.0"),
+        ({"redraw_interval": 1.5}, "redraw_interval=1.5"),
+        ({"random_state": "zero"}, "random_state='zero'"),
     ],
 )
 def test_wrong_parameters(kwargs, message):
@@ -206,5 +210,31 @@ def test_wrong_inputs():
         layer()(torch.zeros(3, 12, dtype=torch.float64))
     with pytest.raises(ValueError, match="key_padding_mask must be boolean"):
         layer()(windows(), torch.zeros(3, 20, dtype=torch.bool))
+    causal = layer(causal=True)
+    state = causal.init_state(2)
     with pytest.raises(ValueError, match="Only a causal layer has a state"):
         layer().init_state(2)
+    with pytest.raises(ValueError, match="Only a causal layer has a state"):
+        layer().step(windows()[:2, 0], state)
+    with pytest.raises(ValueError, match=r"x_t must have shape \(batch, 12\)"):
+        causal.step(windows()[:2], state)
+    with pytest.raises(ValueError, match=r"state.S must have shape \(3, 3, 8, 4\)"):
+        causal.step(windows()[:, 0], state)
+    with pytest.raises(ValueError, match="one position or more"):
+        layer().last(windows(0))
+
+
+def test_a_call_that_fails_is_not_counted():
+    ours = layer(redraw_interval=1)
+    for method in (ours.forward, ours.last):
+        with pytest.raises(ValueError, match="x must have shape"):
+            method(torch.zeros(3, 12, dtype=torch.float64))
+    assert int(ours.n_calls) == 0
+
+
+def test_weights_are_drawn_on_the_cpu_whatever_the_default_device():
+    expected = layer().state_dict()
+    with torch.device("meta"):
+        found = layer(device="cpu").state_dict()
+    for name, value in expected.items():
+        assert torch.equal(found[name], value)

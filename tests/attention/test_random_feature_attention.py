@@ -148,6 +148,26 @@ def test_where_gates_and_sigma_start():
         layer().gates(zeros)
 
 
+@pytest.mark.parametrize("bias", [30.0, -30.0])
+@pytest.mark.parametrize("normalizer", ["sum", None])
+def test_gates_that_reach_zero_or_one_are_the_same_at_the_last_position(bias, normalizer):
+    ours = layer(torch.float32, causal=True, gate=True, normalizer=normalizer, kernel="arccos", bias=False)
+    torch.nn.init.constant_(ours.gate.bias, bias)
+    torch.nn.init.zeros_(ours.gate.weight)
+    x = windows(dtype=torch.float32)
+    torch.testing.assert_close(ours.last(x), ours(x)[:, -1], rtol=1e-4, atol=0)
+
+
+def test_gates_of_bfloat16_are_not_rounded_to_one():
+    """A gate of 1 would never forget."""
+    ours = layer(torch.bfloat16, causal=True, gate=True)
+    torch.nn.init.constant_(ours.gate.bias, 8.0)
+    torch.nn.init.zeros_(ours.gate.weight)
+    gates = ours.gates(windows(dtype=torch.bfloat16))
+    torch.testing.assert_close(gates, torch.full_like(gates, 8.0).sigmoid())
+    assert (gates < 1.0).all()
+
+
 @pytest.mark.parametrize("kwargs", KINDS)
 def test_every_parameter_learns(kwargs):
     ours = layer(**kwargs)
@@ -166,6 +186,7 @@ def test_every_parameter_learns(kwargs):
         ({"gate": True}, "gate=True needs causal=True"),
         ({"normalizer": "mean"}, "normalizer='mean'"),
         ({"sigma": 0.0}, "sigma=0.0"),
+        ({"sigma": float("inf")}, "sigma=inf"),
         ({"n_features": 0}, "n_features=0"),
     ],
 )

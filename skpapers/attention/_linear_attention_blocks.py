@@ -14,19 +14,19 @@ e^{-M_i}`, where :math:`M_i` is the largest exponent of feature i so far, and gi
 the queries, from which each row then subtracts its largest one. The latter cancels in the quotient of weighted sums and
 sums of weights. The sum of weights is at least 1 by construction, whatever the lengths of the keys.
 
-The backward pass computes features again, unless they are few. This file has the pass over all keys and what both
-passes share; `_linear_attention_causal.py` has the causal one.
+The backward pass computes features again, unless they are few. `_linear_attention_full.py` has the pass over all keys,
+`_linear_attention_causal.py` the causal one, `_linear_attention_gradients.py` what both backward passes fill.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from skpapers.attention._feature_maps import FeatureMap
+from skpapers.attention._feature_maps import FeatureMap, of_rows
 
 KEPT = 2**21  # features of queries and keys: if there are no more in all, they are kept for the backward pass
 BLOCK = 2**18  # features in one block: with their rows and sums they stay in the cache
@@ -55,6 +55,9 @@ class Pass:
     feature_map : FeatureMap
         The map.
 
+    W : Tensor of shape (m, d) or (H, m, d)
+        Its scaled frequencies. In training it is a copy, so that both passes have the same.
+
     normalized : bool
         Whether weighted sums are divided by the sums of weights.
 
@@ -81,6 +84,7 @@ class Pass:
     log_gate: Tensor | None
     padding: Tensor | None
     feature_map: FeatureMap
+    W: Tensor
     normalized: bool
     share: Tensor | None
     scaled: bool
@@ -119,7 +123,7 @@ class Group:
         self.n = (batch.stop - batch.start) * of.q.shape[1]
         self.map = of.feature_map
         self.smallest = self.map.smallest_denominator / self.map.factor
-        self.W = self.map.of_heads(batch.stop - batch.start)
+        self.W = of_rows(of.W, batch.stop - batch.start)
         self.n_rows = max(ROWS[0], min(ROWS[1], BLOCK // (self.n * of.n_features)))
 
     def blocks(self, x: Tensor) -> Iterator[slice]:
@@ -216,148 +220,3 @@ def reciprocals(denominator: Tensor, smallest: float) -> Tensor:
     if smallest == 0.0:
         return torch.where(denominator == 0.0, 0.0, 1.0 / denominator)
     return 1.0 / torch.copysign(denominator.abs().clamp(min=smallest), denominator)
-
-
-@dataclass
-class Trace:
-    """What the backward pass needs of the forward pass of one group.
-
-    Parameters
-    ----------
-    S : Tensor of shape (n, m, e + 1) or (n, m, e)
-        The sums: at the end, or at the start of a causal pass.
-
-    M : Tensor of shape (n, m) or None
-        Scale of the exponents at the end.
-
-    chunks : list of slice
-        Rows of the causal chunks.
-
-    scales : list of Tensor of shape (n, m) or None
-        M of each chunk.
-
-    factors : list of Tensor of shape (n, m, 1) or (n, 1, 1), or None
-        What the sums are multiplied by before each chunk.
-
-    keeps : bool
-        Whether features are kept.
-
-    Q, K : dict of Tensor
-        Features by the first row of their block, if they are kept; if not, they are computed again.
-
-    sums, weights : dict of Tensor
-        Of causal chunks, kept likewise: the sums before the chunk, and the products of its queries and keys.
-    """
-
-    S: Tensor
-    M: Tensor | None
-    keeps: bool
-    chunks: list[slice] = field(default_factory=list)
-    scales: list[Tensor | None] = field(default_factory=list)
-    factors: list[Tensor | None] = field(default_factory=list)
-    Q: dict[int, Tensor] = field(default_factory=dict)
-    K: dict[int, Tensor] = field(default_factory=dict)
-    sums: dict[int, Tensor] = field(default_factory=dict)
-    weights: dict[int, Tensor] = field(default_factory=dict)
-
-    def keep(self, kept: dict[int, Tensor], rows: slice, x: Tensor) -> None:
-        """Keep what belongs to a block in one of the dicts, if features are kept."""
-        if self.keeps:
-            kept[rows.start] = x
-
-
-class Grads:
-    """The gradients of one call, filled block by block."""
-
-    def __init__(self, of: Pass) -> None:
-        self.of = of
-        self.q = torch.empty_like(of.q)
-        self.k = torch.empty_like(of.k)
-        self.v = torch.empty_like(of.v)
-        heads = (*of.k.shape[:3], 1)
-        self.weight = None if of.weight is None else of.k.new_empty(heads)
-        parameter = of.feature_map.parameter
-        self.parameter = None if parameter is None else torch.zeros_like(parameter)
-        # Row by row, what the gradient of the sums c of the logarithms of gates is.
-        self.c = None if of.log_gate is None else of.k.new_empty(heads)
-
-    def query(self, group: Group, rows: slice, phi: Tensor, gradient: Tensor) -> None:
-        x = group.tile(self.of.q, rows)
-        offset = not self.of.normalized
-        of_x = group.map.block_backward(x, group.W, phi, gradient, offset=offset, of_parameter=self.parameter)
-        group.put(self.q, rows, of_x)
-
-    def key(self, group: Group, rows: slice, phi: Tensor, gradient: Tensor) -> None:
-        x = group.tile(self.of.k, rows)
-        of_x = group.map.block_backward(x, group.W, phi, gradient, of_parameter=self.parameter)
-        group.put(self.k, rows, of_x)
-
-    def value(self, group: Group, rows: slice, gradient: Tensor, omega: Tensor | None, decay: Tensor | None) -> None:
-        v = group.tile(self.of.v, rows)
-        e = v.shape[-1]
-        of_value = gradient[..., :e]
-        group.put(self.v, rows, of_value if omega is None else of_value * omega)
-        if self.weight is None or omega is None:
-            return
-        of_omega = (of_value * v).sum(-1, keepdim=True)
-        if self.of.normalized:
-            of_omega += gradient[..., e:]
-        group.put(self.weight, rows, of_omega if decay is None else of_omega * torch.exp(-decay))
-        if self.c is not None:
-            self.c[group.batch, :, rows] -= (of_omega * omega).view(-1, self.of.q.shape[1], v.shape[1], 1)
-
-    def factor(self, group: Group, rows: slice, gradient: Tensor) -> None:
-        if self.c is not None:
-            group.put(self.c, rows, gradient)
-
-    def of_log_gate(self) -> Tensor | None:
-        """Return the gradient of the logarithms of gates: each is in all sums from its row on."""
-        return None if self.c is None else self.c[..., 0].flip(-1).cumsum(-1).flip(-1)
-
-    def of_weight(self) -> Tensor | None:
-        """Return the gradient of the factors of keys, summed over heads that share them."""
-        if self.weight is None or self.of.weight is None:
-            return None
-        gradient = self.weight[..., 0]
-        return gradient if self.of.weight.shape[1] > 1 else gradient.sum(1, keepdim=True)
-
-
-# All keys for all queries --------------------------------------------------------------------------------------------
-
-
-def full_forward(group: Group, S: Tensor, M: Tensor | None, out: Tensor, inverse: Tensor | None) -> Trace:
-    """Fill the outputs of a group, and return the sums over the keys and those of the state S, M."""
-    trace = Trace(S, M, group.of.keeps_features)
-    for rows in group.blocks(group.of.k):
-        if M is None:
-            K = group.keys(rows, None)
-            trace.keep(trace.K, rows, K)
-        else:
-            exponents = group.key_exponents(rows)
-            before = M
-            M = torch.maximum(M, exponents.amax(1))
-            S.mul_(torch.exp(before - M)[..., None])
-            K = exponents.sub_(M[:, None]).exp_()
-        v, _ = group.value_rows(rows)
-        S.baddbmm_(K.mT, v)
-    for rows in group.blocks(group.of.q):
-        Q = group.queries(rows, M)
-        trace.keep(trace.Q, rows, Q)
-        group.put_outputs(rows, torch.bmm(Q, S), out, inverse)
-    trace.M = M
-    return trace
-
-
-def full_backward(group: Group, trace: Trace, gradient: Tensor, out: Tensor, inverse: Tensor | None, to: Grads) -> None:
-    """Fill the gradients of a group."""
-    T = torch.zeros_like(trace.S)
-    for rows in group.blocks(group.of.q):
-        gamma, _ = group.output_gradients(rows, gradient, out, inverse, None)
-        Q = trace.Q[rows.start] if trace.keeps else group.queries(rows, trace.M)
-        T.baddbmm_(Q.mT, gamma)
-        to.query(group, rows, Q, torch.bmm(gamma, trace.S.mT))
-    for rows in group.blocks(group.of.k):
-        K = trace.K[rows.start] if trace.keeps else group.keys(rows, trace.M)
-        v, omega = group.value_rows(rows)
-        to.key(group, rows, K, torch.bmm(v, T.mT))
-        to.value(group, rows, torch.bmm(K, T), omega, None)
