@@ -9,6 +9,7 @@ import torch
 
 from skpapers._torch.fitted import Architecture
 from skpapers._validation import Interval, StrOptions
+from skpapers.attention._performer import GENERALIZED
 from skpapers.attention._performer_layer import FavorAttention
 from skpapers.attention._transformer_base import TransformerEstimator
 
@@ -19,7 +20,7 @@ class PerformerEstimator(TransformerEstimator):
     _parameter_constraints: ClassVar[dict] = {
         **TransformerEstimator._parameter_constraints,
         "n_features": [Interval(Integral, 1, None, closed="left"), None],
-        "kernel": [StrOptions({"softmax", "relu", "abs", "sigmoid"})],
+        "kernel": [StrOptions({"softmax", *GENERALIZED})],
     }
     _layer_parameters: ClassVar[tuple[str, ...]] = (*TransformerEstimator._layer_parameters, "n_features", "kernel")
 

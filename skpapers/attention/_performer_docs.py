@@ -5,22 +5,22 @@ from skpapers.attention._sequence_docs import SEQUENCE_PARTS
 PARTS: dict[str, str] = {
     **SEQUENCE_PARTS,
     "summary": """
-    For long windows, where exact attention is slow: from about 500 steps on. Shorter ones get exact softmax attention,
-    unless `attention="linear"`.
+    For long windows, where exact attention is slow: from 256 steps on, with `causal=True` from 1024 on. Shorter ones
+    get exact softmax attention, unless `attention="linear"`.
     """,
     "layer": """
     n_features : int or None, default=None
         Random features of a head (m in the paper). None: d ln d for heads of width d, at least 8.
 
-    kernel : {"softmax", "relu", "abs", "sigmoid"}, default="softmax"
+    kernel : {"softmax", "relu", "sigmoid", "softplus"}, default="softmax"
         What the features estimate: the softmax kernel (FAVOR+), or generalised attention with this function of W x.
 
     redraw_interval : int or None, default=None
         Steps of training after which the features are drawn anew. None: they are drawn once.
 
     attention : {"auto", "linear", "softmax"}, default="auto"
-        "linear" is the paper's, "softmax" the exact one. "auto" is "softmax" for fewer than 512 steps (or columns),
-        where it is faster.
+        "linear" is the paper's, "softmax" the exact one. "auto" is "softmax" for fewer than 256 steps (or columns),
+        with `causal=True` 1024, where it is faster.
     """,
     "see_also_classifier": """
     RFAClassifier : Sines and cosines as features, and a gate that forgets.

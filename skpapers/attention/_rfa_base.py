@@ -42,6 +42,8 @@ class RFAEstimator(TransformerEstimator):
         "normalizer",
     )
 
+    _break_even: ClassVar[tuple[int, int]] = (512, 1024)  # measured: 550 where all steps see each other
+
     n_features: int
     kernel: str
     gate: bool

@@ -30,7 +30,7 @@ PARTS: dict[str, str] = {
 
     attention : {"auto", "linear", "softmax"}, default="auto"
         "linear" is the paper's, "softmax" the exact one. "auto" is "linear" with `gate=True`; otherwise "softmax" for
-        fewer than 512 steps (or columns), where it is faster.
+        fewer than 512 steps (or columns), with `causal=True` 1024, where it is faster.
     """,
     "fitted_gates": """
     half_life_ : ndarray of shape (n_layers, n_heads)

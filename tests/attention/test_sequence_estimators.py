@@ -16,6 +16,7 @@ from skpapers.attention import (
     RFAClassifier,
     RFARegressor,
 )
+from skpapers.attention._performer import GENERALIZED
 
 TINY = {"d_model": 8, "n_layers": 2, "max_iter": 2, "random_state": 0, "device": "cpu"}
 RNG = np.random.default_rng(0)
@@ -293,6 +294,21 @@ class TestParameters:
         }
         assert_array_equal(found["auto"], found["softmax"])
         assert np.abs(found["linear"] - found["softmax"]).max() > 1e-4
+
+    @pytest.mark.parametrize(
+        ("Estimator", "causal", "break_even"),
+        [(PerformerRegressor, False, 256), (RFARegressor, False, 512), (PerformerRegressor, True, 1024)],
+    )
+    def test_attention_is_linear_from_the_break_even_on(self, Estimator, causal, break_even):
+        for n_steps, kind in ((break_even - 1, "softmax"), (break_even, "linear")):
+            X = RNG.normal(size=(3, n_steps))
+            model = Estimator(**{**TINY, "max_iter": 1, "n_layers": 1}, causal=causal).fit(X, X[:, 0])
+            assert model._fitted.architecture["attention"] == kind
+
+    @pytest.mark.parametrize("kernel", GENERALIZED)
+    def test_every_kernel_of_generalised_attention(self, kernel):
+        model = PerformerRegressor(**TINY, attention="linear", kernel=kernel).fit(WINDOWS, TARGET)
+        assert np.isfinite(model.predict(WINDOWS)).all()
 
     @pytest.mark.parametrize(
         ("more", "message"),
