@@ -169,7 +169,7 @@ class RandomFeatureLayer(nn.Module):
         """
         x = _checked(x, key_padding_mask, self.d_model)
         if x.shape[1] == 0:
-            raise ValueError("x must have one position or more: without any, none is the last.")
+            raise ValueError("x must have one position or more, got none.")
         self._count_call()
         newest = x[:, -1]
         if key_padding_mask is not None:

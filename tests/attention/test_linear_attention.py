@@ -496,6 +496,36 @@ def test_gates_of_exactly_zero_and_one():
     assert all(torch.isfinite(x.grad).all() for x in (q, k, v, gate))
 
 
+@pytest.mark.parametrize("name", ["none", "positive"])
+def test_small_gates_do_not_overflow(name):
+    """Their product over a chunk is below the smallest number of float32."""
+    q, k, v = data(40, B=1, dtype=torch.float32)
+    gate = torch.full((1, HEADS, 40), 0.02)
+    phi = feature_map(name, torch.float32)
+    found = linear_attention(q, k, v, feature_map=phi, causal=True, gate=gate)
+    expected = loop(q, k, v, feature_map(name), True, None, gate)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("kept", [0, 2**21])
+def test_gradients_where_the_sum_of_weights_is_kept_from_zero(gated, kept, monkeypatch):
+    """It is a constant there, and a gate changes the weighted sum alone."""
+    monkeypatch.setattr("skpapers.attention._linear_attention_blocks.KEPT", kept)
+    phi = FourierFeatures(2, 1, 1, dtype=torch.float64)
+    phi.projection.copy_(torch.tensor([[[np.pi / 2 + 2e-4, 0.0]]]))  # one weight is cos(w . (q - k)) = -2e-4
+    q, k = (torch.tensor(x, dtype=torch.float64).expand(1, 1, 3, 2) for x in ([1.0, 0.0], [0.0, 1.0]))
+    g = torch.Generator().manual_seed(0)
+    v = torch.randn(1, 1, 3, 2, generator=g, dtype=torch.float64)
+    gate = torch.full((1, 1, 3), 0.4, dtype=torch.float64).requires_grad_() if gated else None
+    q, k, v = (x.clone().requires_grad_() for x in (q, k, v))
+
+    def function(q, k, v, gate, log_sigma):
+        return linear_attention(q, k, v, feature_map=phi, causal=True, gate=gate, chunk_size=2)
+
+    assert torch.autograd.gradcheck(function, (q, k, v, gate, phi.log_sigma), atol=1e-6)
+
+
 def test_the_global_generator_and_the_inputs_are_untouched():
     state = torch.get_rng_state()
     inputs = data(20)

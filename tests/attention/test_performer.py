@@ -197,7 +197,7 @@ def test_the_default_number_of_features_and_the_size_of_a_row():
         ({"n_features": 3.5}, "n_features=3.5"),
         ({"n_heads": 3.0}, "n_heads=3.0"),
         ({"redraw_interval": 1.5}, "redraw_interval=1.5"),
-        ({"random_state": "zero"}, "random_state='zero'"),
+        ({"random_state": "zero"}, "random_state must be"),
     ],
 )
 def test_wrong_parameters(kwargs, message):
