@@ -295,16 +295,6 @@ class TestParameters:
         assert_array_equal(found["auto"], found["softmax"])
         assert np.abs(found["linear"] - found["softmax"]).max() > 1e-4
 
-    @pytest.mark.parametrize(
-        ("Estimator", "causal", "break_even"),
-        [(PerformerRegressor, False, 256), (RFARegressor, False, 512), (PerformerRegressor, True, 1024)],
-    )
-    def test_attention_is_linear_from_the_break_even_on(self, Estimator, causal, break_even):
-        for n_steps, kind in ((break_even - 1, "softmax"), (break_even, "linear")):
-            X = RNG.normal(size=(3, n_steps))
-            model = Estimator(**{**TINY, "max_iter": 1, "n_layers": 1}, causal=causal).fit(X, X[:, 0])
-            assert model._fitted.architecture["attention"] == kind
-
     @pytest.mark.parametrize("kernel", GENERALIZED)
     def test_every_kernel_of_generalised_attention(self, kernel):
         model = PerformerRegressor(**TINY, attention="linear", kernel=kernel).fit(WINDOWS, TARGET)
@@ -341,11 +331,18 @@ class TestParameters:
         assert_allclose(weighted.half_life_, expected.half_life_, rtol=1e-5)
         assert np.isnan(RFARegressor(**settings).fit(until(WINDOWS, 0), TARGET).half_life_).all()
 
-    @pytest.mark.parametrize(("n_steps", "same"), [(511, "softmax"), (512, "linear")])
-    @pytest.mark.parametrize("kind", [PerformerRegressor, RFARegressor])
-    def test_long_windows_get_linear_attention(self, kind, n_steps, same):
-        X = RNG.normal(size=(2, n_steps))
-        found = [kind(**{**TINY, "attention": a, "max_iter": 1}).fit(X, [0.0, 1.0]).predict(X) for a in ("auto", same)]
+    @pytest.mark.parametrize("longer", [False, True])
+    @pytest.mark.parametrize(
+        ("kind", "causal", "break_even"),
+        [(PerformerRegressor, False, 256), (RFARegressor, False, 512), (PerformerRegressor, True, 1024)],
+    )
+    def test_long_windows_get_linear_attention(self, kind, causal, break_even, longer):
+        X = RNG.normal(size=(2, break_even if longer else break_even - 1))
+        settings = {**TINY, "causal": causal, "max_iter": 1}
+        found = [
+            kind(**settings, attention=name).fit(X, [0.0, 1.0]).predict(X)
+            for name in ("auto", "linear" if longer else "softmax")
+        ]
         assert_array_equal(*found)
 
     @pytest.mark.parametrize("change", [{"tokenize": "features"}, {"mask_nan": True}])
