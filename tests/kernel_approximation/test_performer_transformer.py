@@ -201,6 +201,8 @@ def test_the_stabiliser_is_a_known_factor():
             assert plain.log_scale_ == 0.0
             assert_allclose(scaled.transform(Y) * np.exp(scaled.log_scale_), plain.transform(Y), rtol=1e-12)
             assert_allclose(scaled.transform(X).max(), 1 / 10.0)
+            if hyperbolic:  # w and -w change places
+                assert PositiveOrthogonalFeatures(**options, stabilize=True).fit(-X).log_scale_ == scaled.log_scale_
 
 
 def test_the_stabiliser_keeps_features_that_vanish():
@@ -215,18 +217,30 @@ def test_the_stabiliser_keeps_features_that_vanish():
 
 def test_the_stabiliser_passes_over_rows_of_infinite_exponents_and_refuses_rounding():
     options = {"gamma": 1.0, "stabilize": True, "random_state": 0}
-    heavy = np.vstack([X, 1e200 * X[:1]])
+    heavy = np.vstack([X, 1e200 * X[:1], [[1.7e308, -1.7e308, 0.0, 0.0, 0.0]]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fitted = PositiveOrthogonalFeatures(**options).fit(heavy)
         assert fitted.log_scale_ == PositiveOrthogonalFeatures(**options).fit(X).log_scale_
-        assert_array_equal(fitted.transform(heavy)[-1], 0.0)
+        assert_array_equal(fitted.transform(heavy)[-2:], 0.0)
     for factor in (1e8, 1e200):
         with (
             pytest.warns(UserWarning, match="gamma=1.0 is too large"),
             pytest.raises(ValueError, match="rows are too long for stabilize=True"),
         ):
             PositiveOrthogonalFeatures(**options).fit(factor * X)
+
+
+def test_the_warning_begins_where_the_relative_variance_of_typical_rows_is_1():
+    """Of two rows of the median length at a right angle: (exp(2 gamma length²) - 1) / m, by Lemma 2."""
+    edge = np.log1p(50) / (2 * np.median(np.linalg.norm(X, axis=1)) ** 2)
+    for kernel, share in (("softmax", 1.0), ("gaussian", 0.5)):
+        options = {"n_components": 50, "kernel": kernel}
+        with pytest.warns(UserWarning, match="is too large for these rows"):
+            PositiveOrthogonalFeatures(gamma=1.001 * share * edge, **options).fit(X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            PositiveOrthogonalFeatures(gamma=0.999 * share * edge, **options).fit(X)
 
 
 def test_there_is_no_warning_for_short_rows():
