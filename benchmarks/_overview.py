@@ -46,6 +46,15 @@ def _profile(summary: Summary) -> str:
     return f"median time of others: {', '.join(factors)}"
 
 
+def _learning(summary: Summary) -> str:
+    return f"adding: R² {summary['adding']:.3f} at worst; digits: {summary['digits']:.3f} accuracy at worst"
+
+
+def _series(summary: Summary) -> str:
+    peers = ", ".join(f"{name} {summary[name]:.1f}" for name in ("softmax", "MiniRocket", "DTW"))
+    return f"{summary['accuracy']:.1f} % of test windows; {peers}"
+
+
 HEADLINES: dict[str, Headline] = {
     "hs_test_score": Headline("Shrinkage improves held-out scores of trees and forests", _shrinkage),
     "hs_shap_variance": Headline(
@@ -128,6 +137,20 @@ HEADLINES: dict[str, Headline] = {
         "Better features than the teacher's, one shot",
         lambda s: f"{s['startup']:+.1f} points, {s['distillation']:+.1f} without self-supervision",
     ),
+    "performer_learning": Headline("Learns what softmax attention learns, in linear time", _learning),
+    "performer_series": Headline("Competitive on real series", _series),
+    "attention_tables": Headline(
+        "Columns as tokens serve plain tables (ours)",
+        lambda s: f"{s['best']:.3f}; SAMMLP {s['SAMMLP']:.3f}, boosting {s['HistGradientBoosting']:.3f}",
+    ),
+    "rfa_learning": Headline("As accurate as softmax attention; the gate prefers recent steps", _learning),
+    "rfa_series": Headline("As good as transformers on real series", _series),
+    "attention_market": Headline(
+        "The gate suits next-day volatility (ours)",
+        lambda s: f"{s['gain']:+.4f} R² over ridge on lags [{s['low']:+.4f}, {s['high']:+.4f}]",
+    ),
+    "flash_learning": Headline("The quality of a transformer, causal or not", _learning),
+    "flash_series": Headline("As good as transformers on real series", _series),
 }
 
 

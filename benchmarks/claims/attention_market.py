@@ -19,7 +19,7 @@ from benchmarks.claims._statistics import interval
 LAST_YEAR = 2022
 LENGTH = 64  # days of a window
 YEARS = 8  # of training before each test year
-STRIDE = 4  # days between the training windows of a stock
+STRIDE = 5  # days between the training windows of a stock
 PURGED = 5  # trading days before the test year from which no training target comes
 FLOOR = 1e-3  # added to the absolute return before the logarithm
 CAUSAL = {"pool": "last", "causal": True}
