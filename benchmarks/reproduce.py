@@ -60,7 +60,7 @@ def page() -> str:
         overview(results),
         "`python benchmarks/reproduce.py --write` measures everything again and writes this page; `python "
         "benchmarks/reproduce.py NAME` measures one claim. The tables come from the UCI Machine Learning Repository "
-        "and from scikit-learn (`benchmarks/data/README.md`).",
+        "and from scikit-learn (`benchmarks/data/README.md`), series from aeon and prices from skfolio.",
     ]
     parts += [section(*result) for result in results.values()]
     return "\n\n".join(parts) + "\n"

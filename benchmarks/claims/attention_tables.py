@@ -79,7 +79,7 @@ def attention_tables(seeds: int, jobs: int) -> Result:
     return Result(
         shows,
         "Mean score over the tables: " + ", ".join(f"{n} {mean[m]:.3f}" for n, m in zip(names, methods, strict=True))
-        + f". The best of the three, {METHODS[best]}, loses more than {NEAR} to "
+        + f". {METHODS[best]}, the best of the three by these scores, loses more than {NEAR} to "
         + "; to ".join(f"{peer} on {', '.join(tables)}" for peer, tables in loses.items())
         + ".",
         f"{', '.join(REGRESSION)} (R²); {', '.join(CLASSIFICATION)} (accuracy); at most {MAX_ROWS} rows of each",
