@@ -139,18 +139,12 @@ HEADLINES: dict[str, Headline] = {
     ),
     "performer_learning": Headline("Learns what softmax attention learns, in linear time", _learning),
     "performer_series": Headline("Competitive on real series", _series),
-    "attention_tables": Headline(
-        "Columns as tokens serve plain tables (ours)",
-        lambda s: f"{s['best']:.3f}; SAMMLP {s['SAMMLP']:.3f}, boosting {s['HistGradientBoosting']:.3f}",
-    ),
     "rfa_learning": Headline("As accurate as softmax attention; the gate prefers recent steps", _learning),
-    "rfa_series": Headline("As good as transformers on real series", _series),
     "attention_market": Headline(
         "The gate suits next-day volatility (ours)",
         lambda s: f"{s['gain']:+.4f} R² over ridge on lags [{s['low']:+.4f}, {s['high']:+.4f}]",
     ),
     "flash_learning": Headline("The quality of a transformer, causal or not", _learning),
-    "flash_series": Headline("As good as transformers on real series", _series),
 }
 
 

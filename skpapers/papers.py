@@ -429,7 +429,11 @@ PAPERS: tuple[Paper, ...] = (
         ),
         # features alone: the networks take exact attention at the lengths of most tables
         contests=tuple(_positive_feature_contests()),
-        reproduction={"performer_kernel_error": "mixed"},
+        reproduction={
+            "performer_kernel_error": "mixed",
+            "performer_learning": "mixed",
+            "performer_series": "mixed",
+        },
         use="a transformer on long windows of series, in a time that is linear in their length",
     ),
     Paper(
@@ -447,7 +451,10 @@ PAPERS: tuple[Paper, ...] = (
             "kernel_approximation.ArcCosineFeatures",
         ),
         contests=(),  # exact attention at the lengths of most tables
-        reproduction={},
+        reproduction={
+            "rfa_learning": "shows",
+            "attention_market": "does not show",
+        },
         use="windows of series in which recent steps count most, by a rate that is learned",
         functions=("attention.linear_attention",),
     ),
@@ -461,7 +468,9 @@ PAPERS: tuple[Paper, ...] = (
         algorithm="skpapers/attention/_flash.py",
         estimators=("attention.FLASHClassifier", "attention.FLASHRegressor"),
         contests=(),  # a table has a chunk of columns at most
-        reproduction={},
+        reproduction={
+            "flash_learning": "shows",
+        },
         use="long windows of series, in chunks that are seen exactly",
     ),
     Paper(

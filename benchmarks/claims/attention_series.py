@@ -16,12 +16,6 @@ from benchmarks.series import CLASSIFICATION, REGRESSION, UNEQUAL, Series, load_
 TABLES = (*CLASSIFICATION, *REGRESSION)
 CLOSE = 5.0  # points of accuracy below MiniRocket's
 LEVEL = 2.0  # points of accuracy below softmax attention's
-DONE: dict[tuple[str, str, int], Run] = {}  # the three claims share the runs of the other methods
-STATEMENTS = {
-    "performer": "Linear attention is competitive with other efficient sequence models on real data.",
-    "rfa": "Random feature attention classifies sequences as well as strong transformers do.",
-    "flash": "Gated attention in linear time has the quality of strong transformers.",
-}
 
 
 def fitted_series(name: str, method: str, seed: int) -> Run:
@@ -81,11 +75,10 @@ def measure(key: str, seeds: int, jobs: int) -> dict[tuple[str, str], list[Run]]
     """Return the runs by table and method; DTW has one, as no seed changes it."""
     repeats = {key: seeds, "softmax": seeds, "MiniRocket": seeds, "DTW": 1}
     tasks = [(name, method, seed) for name in TABLES for method, n in repeats.items() for seed in range(n)]
-    new = [task for task in tasks if task not in DONE]
-    DONE.update(zip(new, Parallel(n_jobs=jobs)(delayed(fitted_series)(*task) for task in new), strict=True))
+    done = Parallel(n_jobs=jobs)(delayed(fitted_series)(*task) for task in tasks)
     found: dict[tuple[str, str], list[Run]] = {}
-    for name, method, seed in tasks:
-        found.setdefault((name, method), []).append(DONE[name, method, seed])
+    for (name, method, _), one in zip(tasks, done, strict=True):
+        found.setdefault((name, method), []).append(one)
     return found
 
 
@@ -126,16 +119,12 @@ def series(key: str, seeds: int, jobs: int) -> Result:
     )
 
 
-@claim("performer_series", paper="performer", statement=STATEMENTS["performer"], seeds=3, packages=("torch", "aeon"))
+@claim(
+    "performer_series",
+    paper="performer",
+    statement="Linear attention is competitive with other efficient sequence models on real data.",
+    seeds=3,
+    packages=("torch", "aeon"),
+)
 def performer_series(seeds: int, jobs: int) -> Result:
     return series("performer", seeds, jobs)
-
-
-@claim("rfa_series", paper="rfa", statement=STATEMENTS["rfa"], seeds=3, packages=("torch", "aeon"))
-def rfa_series(seeds: int, jobs: int) -> Result:
-    return series("rfa", seeds, jobs)
-
-
-@claim("flash_series", paper="flash", statement=STATEMENTS["flash"], seeds=3, packages=("torch", "aeon"))
-def flash_series(seeds: int, jobs: int) -> Result:
-    return series("flash", seeds, jobs)
