@@ -81,6 +81,11 @@ class RandomFeatureLayer(nn.Module):
         ----------
         generator : torch.Generator
             On the CPU. Weights on any device are the same for one generator.
+
+        Returns
+        -------
+        self : object
+            The layer.
         """
         bound = sqrt(1.5 / self.d_model)
         for linear in (self.in_projection, self.out_projection):
@@ -202,6 +207,11 @@ class RandomFeatureLayer(nn.Module):
         batch_size : int
             B.
 
+        Returns
+        -------
+        state : LinearAttentionState
+            Of no keys.
+
         Raises
         ------
         ValueError
@@ -259,7 +269,18 @@ class RandomFeatureLayer(nn.Module):
             raise ValueError(f"Only a causal layer has a state; this {type(self).__name__} has causal=False.")
 
     def row_size(self, length: int) -> int:
-        """Return how many numbers a row of this length needs at once in a forward pass without gradients."""
+        """Return how many numbers a row of this length needs at once in a forward pass without gradients.
+
+        Parameters
+        ----------
+        length : int
+            L.
+
+        Returns
+        -------
+        n : int
+            An estimate.
+        """
         m = self.feature_map.n_features
         of_state = self.n_heads * m * (self.d_model // self.n_heads + 2)
         return 6 * length * self.d_model + 2 * self.n_heads * m * min(length, 256) + of_state

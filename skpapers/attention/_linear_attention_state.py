@@ -27,9 +27,24 @@ class LinearAttentionState(NamedTuple):
     n_keys : Tensor of shape (B,)
         Number of keys that counted.
 
+    See Also
+    --------
+    linear_attention : Returns a state, and continues from one.
+    FavorAttention : Its `step` takes and returns a state.
+
     Notes
     -----
     All are float32 for inputs of float16 or bfloat16, in which long sums would stop growing.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skpapers.attention import RandomFeatureAttention
+    >>> layer = RandomFeatureAttention(8, n_features=4, causal=True, random_state=0)
+    >>> state = layer.init_state(batch_size=3)
+    >>> _, state = layer.step(torch.zeros(3, 8), state)
+    >>> state.n_keys.tolist()
+    [1.0, 1.0, 1.0]
     """
 
     S: Tensor

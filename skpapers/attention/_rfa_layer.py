@@ -174,6 +174,18 @@ class RandomFeatureAttention(RandomFeatureLayer):
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator) -> Self:
+        """Draw all weights and frequencies anew; sigma, the bias of the gate and the norm start as in a new layer.
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            On the CPU. Weights on any device are the same for one generator.
+
+        Returns
+        -------
+        self : object
+            The layer.
+        """
         super().draw(generator)
         if isinstance(self.feature_map, FourierFeatures):
             self.feature_map.reset_parameters()
@@ -185,7 +197,17 @@ class RandomFeatureAttention(RandomFeatureLayer):
         return self
 
     def gates(self, x: Tensor) -> Tensor:
-        """Return the gates g_t of shape (B, H, L) of inputs of shape (B, L, D), each between 0 and 1.
+        """Return the gates.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, L, D)
+            The input.
+
+        Returns
+        -------
+        g : Tensor of shape (B, H, L)
+            Numbers between 0 and 1.
 
         Raises
         ------
