@@ -5,7 +5,7 @@ A method adds only what is its own. `tests/_torch/_toys.py` has two complete exa
 ==================================  ==================================================================================
 The method's own                    Where it goes
 ==================================  ==================================================================================
-what a row is                       `_inputs`: `Columns`, `Windows` or `Images` of `inputs.py`
+what a row is                       `_inputs`: `Columns`, `Windows`, `Images` of `inputs.py`, or `ImageRows`
 what is predicted                   `_target`: a `Target` of `targets.py`
 the network                         `_build`: a module with the members of `Network` in `networks.py`
 more arrays for each row            `fit` gives them to `_fit` as `extra` of `Given`; a step finds them in `batch.extra`
