@@ -1,11 +1,14 @@
 """Docstrings: numpydoc, complete, in the order the design sets."""
 
 import inspect
+import io
 import re
 from importlib import import_module
 
 import pytest
+from docutils.core import publish_doctree
 from numpydoc.docscrape import NumpyDocString
+from numpydoc.docscrape_sphinx import get_doc_object
 from numpydoc.validate import validate
 
 import skpapers
@@ -23,6 +26,8 @@ METHODS = [
 # Not asked for: a one-line summary may be followed by what numpydoc calls an extended one, and the rest is style of the
 # numpydoc authors that scikit-learn does not follow either.
 IGNORED = {"GL01", "SS06", "ES01", "EX01", "SA01", "SA04", "RT03", "PR08", "PR09", "YD01", "RT02"}
+# docutils alone does not know what Sphinx adds.
+ADDED_BY_SPHINX = ("Unknown interpreted text", "No role entry", "Unknown directive type", "No directive entry")
 SECTIONS = ["Parameters", "Attributes", "See Also", "Notes", "References", "Examples"]
 
 
@@ -30,6 +35,15 @@ SECTIONS = ["Parameters", "Attributes", "See Also", "Notes", "References", "Exam
 def test_numpydoc_finds_nothing_wrong(name):
     errors = [error for error in validate(name)["errors"] if error[0] not in IGNORED]
     assert errors == []
+
+
+@pytest.mark.parametrize("name", [*PUBLIC, *METHODS])
+def test_docutils_finds_nothing_wrong(name):
+    text = str(get_doc_object(eval(name, {"skpapers": skpapers})))
+    messages = io.StringIO()
+    publish_doctree(text, settings_overrides={"report_level": 2, "halt_level": 5, "warning_stream": messages})
+    faults = re.findall(r"\((?:WARNING|ERROR|SEVERE)/\d\) (.*)", messages.getvalue())
+    assert [fault for fault in faults if not fault.startswith(ADDED_BY_SPHINX)] == []
 
 
 @pytest.mark.parametrize("name", PUBLIC)

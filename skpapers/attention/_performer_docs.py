@@ -48,8 +48,8 @@ PARTS: dict[str, str] = {
     lets causal attention see later keys through a maximum; here it does not.
     """,
     "references": """
-    .. [1] K. Choromanski, V. Likhosherstov, D. Dohan, X. Song, A. Gane, T. Sarlos, P. Hawkins, J. Davis, A. Mohiuddin,
-       L. Kaiser, D. Belanger, L. Colwell, A. Weller, "Rethinking Attention with Performers", ICLR 2021.
+    .. [1] K. Choromanski, V. Likhosherstov, D. Dohan, X. Song, A. Gane, T. Sarlos, P. Hawkins, J. Davis,
+       A. Mohiuddin, L. Kaiser, D. Belanger, L. Colwell, A. Weller, "Rethinking Attention with Performers", ICLR 2021.
        https://arxiv.org/abs/2009.14794. Official code:
        https://github.com/google-research/google-research/tree/master/performer
     """,

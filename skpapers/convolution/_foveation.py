@@ -332,7 +332,7 @@ def feature_map_bias(
     value : float, default=1.0
         The constant, in the units of the network's input.
 
-    X : array-like of shape (n_samples, C, *sizes) or None, default=None
+    X : array-like of shape (n_samples, C, ...) or None, default=None
         Inputs over which responses are averaged, instead of a constant. What the data have at some positions only
         shows as well.
 
