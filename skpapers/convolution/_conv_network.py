@@ -5,16 +5,16 @@ have height 1.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skpapers._torch.modules import ACTIVATIONS, BatchNorm, Dropout, Linear
 from skpapers._torch.networks import Generators
-from skpapers.convolution._padding import PaddedConvolution, axis_sizes, draw_all, even_size, fits, is_even
+from skpapers.convolution._mind_the_pad import AxisPadding, even_size, is_even, layers_along_axis
+from skpapers.convolution._padding import PaddedConvolution, draw_all, fits
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ class Axis:
 
     strides : tuple of int
         One for each layer.
+
+    lines : tuple of int
+        Further padding of the first layer, before and after the image.
     """
 
     size: int
@@ -41,25 +44,40 @@ class Axis:
     padding: int
     padding_mode: str
     strides: tuple[int, ...]
+    lines: tuple[int, int] = (0, 0)
+
+    @property
+    def layers(self) -> list[AxisPadding]:
+        """What each layer reads."""
+        return layers_along_axis(self.size, self.kernel, self.strides, self.padding, self.lines)
 
     @property
     def sizes(self) -> list[int]:
         """The sizes before the first layer and after each."""
-        return axis_sizes(self.size, self.kernel, self.strides, self.padding)
+        return [self.size, *(layer.n_outputs for layer in self.layers)]
 
     @property
     def is_even(self) -> bool:
-        """Whether no end of the axis is read less than the other."""
-        return is_even(self.size, self.kernel, self.strides, self.padding, self.padding_mode)
+        """Whether no end of the axis, further lines included, is read less than the other."""
+        return is_even(self.size + sum(self.lines), self.kernel, self.strides, self.padding, self.padding_mode)
 
     @property
     def even_size(self) -> int:
         """The smallest size, this one or a larger one, that is even."""
         return even_size(self.size, self.kernel, self.strides, self.padding, self.padding_mode)
 
+    def fixed(self) -> "Axis":
+        """Return the axis with lines up to its even size: half on each side, and an odd one after the image."""
+        missing = self.even_size - self.size
+        return replace(self, lines=(missing // 2, missing - missing // 2))
 
-def axes_of(row_shape: tuple[int, ...], kernel_size: int, strides: Sequence[int], padding_mode: str) -> list[Axis]:
+
+def axes_of(
+    row_shape: tuple[int, ...], kernel_size: int, strides: Sequence[int], padding_mode: str, *, fix: bool = False
+) -> list[Axis]:
     """Return height and width; an axis of size 1, such as the height of a series, is left as it is.
+
+    With `fix` they have further lines, so that every layer uses its padding evenly.
 
     Raises
     ------
@@ -71,12 +89,15 @@ def axes_of(row_shape: tuple[int, ...], kernel_size: int, strides: Sequence[int]
         kernel = 1 if size == 1 else kernel_size
         padding = 0 if padding_mode == "valid" else kernel // 2
         axis = Axis(size, kernel, padding, padding_mode, tuple(1 if size == 1 else stride for stride in strides))
-        for layer, before in enumerate(axis.sizes[:-1]):
-            if not fits(before, kernel, padding, padding_mode):
+        if fix:
+            axis = axis.fixed()
+        for number, layer in enumerate(axis.layers, start=1):
+            if not fits(layer.size, kernel, (layer.before, layer.after), padding_mode):
+                lines = ' and even_padding="fix"' if any(axis.lines) else ""
                 raise ValueError(
-                    f"kernel_size={kernel_size} with padding_mode={padding_mode!r} does not fit layer {layer + 1}: its "
-                    f"input has {max(before, 0)} values along an axis. Use fewer layers, a smaller kernel or stride, "
-                    'or padding_mode="zeros".'
+                    f"kernel_size={kernel_size} with padding_mode={padding_mode!r}{lines} does not fit layer {number}: "
+                    f"its input has {max(layer.size, 0)} values along an axis. Use fewer layers, a smaller kernel or "
+                    'stride, or padding_mode="zeros".'
                 )
         axes.append(axis)
     return axes
@@ -105,8 +126,8 @@ class ConvNetwork(nn.Module):
     padding_mode : str
         One of `PADDING_MODES`.
 
-    resize : bool
-        Whether images are first resized, linearly, to a size at which every layer uses its padding evenly.
+    fix_padding : bool
+        Whether the first layer pads up to the next size at which every layer uses its padding evenly.
 
     activation : str
         A key of `ACTIVATIONS`.
@@ -134,7 +155,7 @@ class ConvNetwork(nn.Module):
         kernel_size: int,
         pooling: str,
         padding_mode: str,
-        resize: bool,
+        fix_padding: bool,
         activation: str,
         batch_norm: bool,
         dropout: float,
@@ -146,25 +167,24 @@ class ConvNetwork(nn.Module):
         self.row_shape = row_shape
         self.pooling = pooling
         self.activation = ACTIVATIONS[activation]
-        axes = axes_of(row_shape, kernel_size, strides, padding_mode)
-        self.resized = tuple(axis.even_size for axis in axes) if resize and not all(a.is_even for a in axes) else None
-        if self.resized is not None:
-            axes = axes_of((row_shape[0], *self.resized), kernel_size, strides, padding_mode)
+        axes = axes_of(row_shape, kernel_size, strides, padding_mode, fix=fix_padding)
+        self.lines = tuple(axis.lines for axis in axes)
+        layers = list(zip(*(axis.layers for axis in axes), strict=True))
         sizes = list(zip(*(axis.sizes for axis in axes), strict=True))
         channels = (row_shape[0], *hidden_channels)
         self.convolutions = nn.ModuleList(
             PaddedConvolution(
                 channels[i],
                 channels[i + 1],
-                kernel_size=(axes[0].kernel, axes[1].kernel),
-                stride=(axes[0].strides[i], axes[1].strides[i]),
-                padding=(axes[0].padding, axes[1].padding),
+                kernel_size=(high.kernel, wide.kernel),
+                stride=(high.stride, wide.stride),
+                padding=((high.before, high.after), (wide.before, wide.after)),
                 padding_mode=padding_mode,
-                input_size=sizes[i],
+                input_size=(high.size, wide.size),
                 n_members=n_members,
                 dtype=dtype,
             )
-            for i in range(len(hidden_channels))
+            for i, (high, wide) in enumerate(layers)
         )
         self.norms = nn.ModuleList(BatchNorm(c, n_members, dtype) for c in hidden_channels if batch_norm)
         self.dropout = Dropout(dropout, n_members) if dropout > 0 else None
@@ -204,8 +224,6 @@ class ConvNetwork(nn.Module):
             x = x.repeat(1, self.n_members, *[1] * (len(self.row_shape) - 1))
         if len(self.row_shape) == 2:
             x = x.unsqueeze(-2)
-        if self.resized is not None:
-            x = F.interpolate(x, self.resized, mode="bilinear", align_corners=True)
         for i, convolution in enumerate(self.convolutions):
             x = convolution(x)
             if len(self.norms):

@@ -22,7 +22,7 @@ from skpapers._torch.supervised_base import SupervisedNetwork
 from skpapers._torch.targets import Target
 from skpapers._validation import Interval, StrOptions
 from skpapers._warnings import warn_user
-from skpapers.convolution._conv_network import ConvNetwork, axes_of
+from skpapers.convolution._conv_network import Axis, ConvNetwork, axes_of
 from skpapers.convolution._padding import PADDING_MODES
 
 
@@ -81,7 +81,7 @@ class ConvNetEstimator(SupervisedNetwork):
             "kernel_size": int(self.kernel_size),
             "pooling": self.pooling,
             "padding_mode": self.padding_mode,
-            "resize": self.even_padding == "fix",
+            "fix_padding": self.even_padding == "fix",
             "activation": self.activation,
             "batch_norm": self.batch_norm,
             "dropout": self.dropout,
@@ -103,6 +103,12 @@ class ConvNetEstimator(SupervisedNetwork):
         *,
         one_of_many: bool = False,
     ) -> tuple[Setup, Rows[NDArray]]:
+        shape = checked_shape(self.image_shape)
+        if before is not None and shape not in (None, before.setup.inputs.known_shape):
+            raise ValueError(
+                f"The network was fitted with image_shape={before.setup.inputs.known_shape} and cannot continue with "
+                f"{shape}: set it back, or fit anew with warm_start=False."
+            )
         setup, rows = super()._read(blank, before, target, given, one_of_many=one_of_many)
         if before is None:
             self._check_padding(setup.inputs.known_shape)
@@ -117,19 +123,28 @@ class ConvNetEstimator(SupervisedNetwork):
                 'an odd one, or padding_mode="valid".'
             )
         strides = checked_strides(self.strides, len(channels))
-        axes = axes_of(row_shape, int(self.kernel_size), strides, self.padding_mode)
-        if self.even_padding == "fix" or all(axis.is_even for axis in axes):
+        is_fixed = self.even_padding == "fix"
+        axes = axes_of(row_shape, int(self.kernel_size), strides, self.padding_mode, fix=is_fixed)
+        if is_fixed or all(axis.is_even for axis in axes):
             return
-        size = " x ".join(str(axis.size) for axis in axes)
-        better = " x ".join(str(axis.even_size) for axis in axes)
-        message = (
-            f"At images of {size} the strides leave the last rows or columns unread, and padding counts less there: "
-            f'the network is blinder on that side. Use images of {better}, even_padding="fix", which resizes them, '
-            "or strides=1."
-        )
+        message = _uneven(axes[3 - len(row_shape) :], self.padding_mode)
         if self.even_padding == "raise":
             raise ValueError(message)
         warn_user(message)
+
+
+def _uneven(axes: list[Axis], padding_mode: str) -> str:
+    """Return what uneven strides do to images or series, and what helps."""
+    rows = "series" if len(axes) == 1 else "images"
+    size = " x ".join(str(axis.size) for axis in axes)
+    better = " x ".join(str(axis.even_size) for axis in axes)
+    cause = "leave the last values of some layer's padded input unread, so that the network is blinder on that side"
+    if padding_mode == "circular":
+        cause = "do not divide the size, so that places on the circle are not read alike"
+    return (
+        f"For {rows} of size {size} the strides {cause}. Use {rows} of size {better}, strides=1, or "
+        'even_padding="fix", which adds lines to the padding of the first layer.'
+    )
 
 
 def _checked_channels(hidden_channels: Any) -> tuple[int, ...]:

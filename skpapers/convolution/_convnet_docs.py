@@ -14,7 +14,8 @@ PARTS: dict[str, str] = {
 
     image_shape : tuple of int, default=None
         (C, H, W) or (C, L). None takes it from arrays of more than two dimensions. Flat rows without it are one
-        channel: a square image if their number of columns is a square, and otherwise a series.
+        channel: a square image if their number of columns is a square, and otherwise an image of height 1. Images
+        (n_samples, H, W) of one channel need (1, H, W): without it they are series of H channels.
 
     kernel_size : int, default=3
         Height and width of the kernels; odd, unless `padding_mode="valid"`. An axis of size 1 has kernels of size 1.
@@ -32,8 +33,8 @@ PARTS: dict[str, str] = {
 
     even_padding : {"warn", "raise", "fix"}, default="warn"
         What to do if strides leave the last rows or columns of some layer's padded input unread: the network is then
-        blinder on that side. "fix" resizes the images by linear interpolation to the next size without that, which is
-        2^d a + 1 for d strides of 2.
+        blinder on that side. "fix" adds lines to the padding of the first layer, up to the next size without that,
+        which is 2^d a + 1 for d strides of 2. Half of the lines lie on each side; an odd one lies at the end.
 
     activation : {"identity", "logistic", "tanh", "relu", "silu", "softplus"}, default="relu"
         Activation after each convolution.
@@ -177,8 +178,8 @@ PARTS: dict[str, str] = {
     """,
     "differences": """
     **Differences from the paper.** The paper on sample efficiency trains two layers, without batch normalisation and
-    by stochastic gradient descent. The other one trains deep networks on large images; it resizes its images before
-    the network, and `even_padding="fix"` does so in its first layer.
+    by stochastic gradient descent. The other one trains deep networks on large images and resizes these;
+    `even_padding="fix"` adds lines instead, since an interpolation blurs small objects.
     """,
     "references": """
     .. [1] Z. Li, Y. Zhang, S. Arora, "Why Are Convolutional Nets More Sample-Efficient than Fully-Connected Nets?",

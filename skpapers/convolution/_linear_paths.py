@@ -48,7 +48,7 @@ from skpapers.convolution._operations import (
     read_window,
     tensors_in,
 )
-from skpapers.convolution._padding_recorder import Call, Trace
+from skpapers.convolution._padding_trace import Call, Trace
 
 TOLERANCE = 1e-8  # relative, of f(a + b) = f(a) + f(b)
 CANCELLED = 1e-10  # relative to the largest value of the linear map

@@ -17,7 +17,8 @@ a after it: output i reads the cells i s + j D of the padded input, j = 0, ..., 
 | the paper's step                              | function                                             |
 |-----------------------------------------------|------------------------------------------------------|
 | padding that each layer really uses           | `AxisPadding`, Eqs. 1 to 3                           |
-| image sizes that use it evenly                | `valid_image_sizes`, by Eq. 2; Eq. 4 is its test     |
+| what a stack of layers reads along an axis    | `layers_along_axis`, `is_even`, Eq. 1                |
+| image sizes that use it evenly                | `even_size`, Eq. 4; `valid_image_sizes`, by Eq. 2    |
 | foveation: paths from each input to the end   | `path_counts` of `_linear_paths.LinearPaths`, Eq. 5  |
 | how lopsided a map of paths is                | `flip_asymmetry`, Eq. 6                              |
 | asymmetric mean kernels                       | `kernel_flip_distance`, Eq. 7                        |
@@ -28,8 +29,9 @@ Which layers a network has, and with which padding, `_padding_recorder` reads of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -73,8 +75,8 @@ class AxisPadding:
     @property
     def leftover(self) -> int:
         """Cells at the end of the padded input that no window reaches (r in Eq. 1)."""
-        padded = self.before + self.size + self.after
-        return max(0, padded - 1 - int(self.cells_read[-1]))
+        last = self.stride * (self.n_outputs - 1) + self.dilation * (self.kernel - 1)
+        return max(0, self.before + self.size + self.after - 1 - last)
 
     @property
     def used_before(self) -> int:
@@ -90,6 +92,64 @@ class AxisPadding:
     def dropped(self) -> int:
         """Values at the end of the input that no window reaches (Eq. 3)."""
         return max(0, self.leftover - self.after)
+
+
+def layers_along_axis(
+    size: int, kernel: int, strides: Sequence[int], padding: int, lines: tuple[int, int] = (0, 0)
+) -> list[AxisPadding]:
+    """Return what each layer of a stack reads along one axis; `n_outputs` is below 1 if a kernel does not fit.
+
+    Parameters
+    ----------
+    size : int
+        Values of the stack's input.
+
+    kernel, padding : int
+        Of every layer; the padding is the one at either end.
+
+    strides : sequence of int
+        One for each layer.
+
+    lines : tuple of int, default=(0, 0)
+        Further padding of the first layer, before and after the input.
+    """
+    layers: list[AxisPadding] = []
+    for i, stride in enumerate(strides):
+        before = padding + (lines[0] if i == 0 else 0)
+        after = padding + (lines[1] if i == 0 else 0)
+        n_outputs = (size + before + after - kernel) // stride + 1
+        layers.append(AxisPadding(size, kernel, stride, 1, before, after, n_outputs))
+        size = n_outputs
+    return layers
+
+
+def is_even(size: int, kernel: int, strides: Sequence[int], padding: int, padding_mode: str) -> bool:
+    """Return whether no end of an axis is read less than the other.
+
+    Every layer reads the padded axis to its end (r = 0 in Eq. 1), or, if the axis is a circle, the strides divide it.
+    """
+    if padding_mode == "circular":
+        return size % prod(strides) == 0
+    return not any(layer.leftover for layer in layers_along_axis(size, kernel, strides, padding))
+
+
+def even_size(size: int, kernel: int, strides: Sequence[int], padding: int, padding_mode: str) -> int:
+    """Return the smallest size, this one or a larger one, that is even.
+
+    An axis of m positions after a layer has size s (m - 1) + k - 2 p before it, the only one that is read to its end.
+    From the last layer to the first one this gives the even sizes, those of Eq. 4 for strides of 2. On a circle they
+    are the multiples of the strides' product.
+    """
+    if padding_mode == "circular":
+        return -(-size // prod(strides)) * prod(strides)
+    positions = max(1, layers_along_axis(size, kernel, strides, padding)[-1].n_outputs)
+    while True:
+        found = positions
+        for stride in reversed(strides):
+            found = stride * (found - 1) + kernel - 2 * padding
+        if found >= size:
+            return found
+        positions += 1
 
 
 def path_counts(

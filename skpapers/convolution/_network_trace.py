@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from skpapers._torch.state import own_modes, own_precision
 from skpapers.convolution._operations import tensors_in
-from skpapers.convolution._padding_recorder import Recorder, Trace
+from skpapers.convolution._padding_recorder import Recorder
+from skpapers.convolution._padding_trace import Trace
 
 
 class LayerReachedError(Exception):

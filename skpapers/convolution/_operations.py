@@ -33,6 +33,7 @@ QUOTIENTS = _names("div divide")
 VIEWS = _names("view reshape _unsafe_view squeeze unsqueeze expand expand_as flatten unflatten view_as")
 EXPANSIONS = _names("expand expand_as")
 MOVES = _names("permute transpose")
+CUTS = _names("unfold as_strided")  # windows as further axes: im2col is a layer of its own
 TEMPLATED = _names("view_as expand_as type_as")  # the second tensor gives a shape or a type alone
 # Factors that often are gates, by how surely: the other factor of a product counts.
 GATES = {"hardtanh": 1, "relu6": 1, "clamp": 1, "sigmoid": 2, "hardsigmoid": 2, "softmax": 2, "_softmax": 2}

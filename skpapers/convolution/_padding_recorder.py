@@ -6,15 +6,15 @@ located by its values. What cannot be read off is listed, at the latest when a l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skpapers.convolution._mind_the_pad import AxisPadding
 from skpapers.convolution._operations import (
+    CUTS,
     EXPANSIONS,
     MOVES,
     POINTWISE,
@@ -31,92 +31,11 @@ from skpapers.convolution._operations import (
     tensors_in,
 )
 from skpapers.convolution._padding_of_values import locate
+from skpapers.convolution._padding_trace import Call, LayerWindow, Padded, Trace, Unread
 
+CUTS_WINDOWS = "cuts windows out of its input, which are no layer in the table"
 LEAVES_OUT = "leaves values out, or moves them"
 OTHER_AXES = "works on a value that does not have the axes of the input"
-
-
-@dataclass(frozen=True)
-class LayerWindow:
-    """A convolution or pooling that was called, axis by axis; `output` is kept if it was asked for."""
-
-    module: str
-    operation: str
-    mode: str
-    axes: tuple[AxisPadding, ...]
-    output: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Unread:
-    """An operation whose effect on the padding could not be read off.
-
-    Parameters
-    ----------
-    module : str
-        Name of the module that called it; empty for the outermost one.
-
-    operation : str
-        Its name in torch.
-
-    reason : str
-        What it does.
-    """
-
-    module: str
-    operation: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Call:
-    """One operation: what was called, with what, and what it returned."""
-
-    function: Any
-    args: tuple
-    kwargs: dict[str, Any]
-    outputs: Any
-    module: str
-
-
-@dataclass(frozen=True)
-class Padded:
-    """How a tensor was made from a smaller one. `before` is None until the values have been compared."""
-
-    source: Tensor
-    module: str
-    operation: str
-    mode: str = ""
-    before: tuple[int, ...] | None = None
-    after: tuple[int, ...] | None = None
-
-
-@dataclass
-class Trace:
-    """A recorded forward pass.
-
-    Parameters
-    ----------
-    module : nn.Module
-        A copy of the module, in evaluation mode.
-
-    inputs : Tensor of shape (1, C, *sizes)
-        What it was called with.
-    """
-
-    module: nn.Module
-    inputs: Tensor
-    calls: list[Call] = field(default_factory=list)
-    windows: list[LayerWindow] = field(default_factory=list)
-    unread: list[Unread] = field(default_factory=list)
-    target: Tensor | None = None
-    target_index: int = 0  # the call that returned it
-    layer: str | None = None  # the one after which the pass ended
-
-    @property
-    def n_axes(self) -> int:
-        """Number of spatial axes."""
-        return self.inputs.ndim - 2
 
 
 class Recorder(TorchDispatchMode):
@@ -261,6 +180,8 @@ class Recorder(TorchDispatchMode):
             # what becomes of it cannot be followed from here
             for source in sources:
                 self._note_doubt(source)
+            if name in CUTS and not _is_along_channels(name, arguments, sources[0], n_axes):
+                self._note(call, CUTS_WINDOWS)
             return
         sizes = sources[0].shape[-n_axes:]
         new = output.shape[-n_axes:]
@@ -323,6 +244,10 @@ class Recorder(TorchDispatchMode):
             if key not in self.read:
                 reason = "enlarges its input, and no convolution or pooling reads the result"
                 self.trace.unread.append(Unread(padded.module, padded.operation, reason))
+
+
+def _is_along_channels(name: str, arguments: dict[str, Any], source: Tensor, n_axes: int) -> bool:
+    return name == "unfold" and arguments["dimension"] % source.ndim < source.ndim - n_axes
 
 
 def _storage(tensor: Tensor) -> int:

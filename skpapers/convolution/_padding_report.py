@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
 from numbers import Integral
 from typing import Any
 
@@ -15,213 +13,8 @@ from torch import nn
 from skpapers.convolution._foveation import map_of_paths
 from skpapers.convolution._mind_the_pad import flip_asymmetry
 from skpapers.convolution._network_trace import network_of, record
-from skpapers.convolution._padding_recorder import LayerWindow, Trace, Unread
-
-# Larger asymmetries than those of rounding in float64.
-ROUNDING = 1e-9
-COLUMNS = ("module", "operation", "size", "kernel", "stride", "mode", "padding", "used", "dropped", "even")
-
-
-@dataclass(frozen=True)
-class LayerPadding:
-    """A row of a :class:`PaddingReport`: one call of a convolution or pooling.
-
-    Parameters
-    ----------
-    module : str
-        Name of the module that made the call; empty for the outermost one, which then called a function.
-
-    operation : {"convolution", "max pooling", "average pooling", "unfold"}
-        What was called.
-
-    mode : str
-        What the padded cells contain: "zeros", "reflect", "replicate", "circular", "symmetric", "ignored" if a pooling
-        leaves them out, several of them joined by "+", or "none".
-
-    size, kernel, stride, dilation : tuple of int
-        Size of the input without padding, and the window, for each axis.
-
-    padding : tuple of (int, int)
-        Padding before and after the input, for each axis.
-
-    used : tuple of (int, int)
-        How much of it is read, for each axis.
-
-    leftover : tuple of int
-        Cells at the end of the padded input that no window reaches.
-
-    dropped : tuple of int
-        How many of these are values of the input.
-
-    See Also
-    --------
-    padding_report : Makes the rows.
-
-    Examples
-    --------
-    >>> from torch import nn
-    >>> from skpapers.convolution import padding_report
-    >>> (row,) = padding_report(nn.Conv1d(1, 1, 3, stride=2, padding=1), (1, 8), foveation=False).layers
-    >>> row.used, row.even
-    (((1, 0),), False)
-    """
-
-    module: str
-    operation: str
-    mode: str
-    size: tuple[int, ...]
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    used: tuple[tuple[int, int], ...]
-    leftover: tuple[int, ...]
-    dropped: tuple[int, ...]
-
-    @classmethod
-    def _of(cls, window: LayerWindow) -> LayerPadding:
-        axes = window.axes
-        return cls(
-            module=window.module,
-            operation=window.operation,
-            mode=window.mode,
-            size=tuple(axis.size for axis in axes),
-            kernel=tuple(axis.kernel for axis in axes),
-            stride=tuple(axis.stride for axis in axes),
-            dilation=tuple(axis.dilation for axis in axes),
-            padding=tuple((axis.before, axis.after) for axis in axes),
-            used=tuple((axis.used_before, axis.used_after) for axis in axes),
-            leftover=tuple(axis.leftover for axis in axes),
-            dropped=tuple(axis.dropped for axis in axes),
-        )
-
-    @property
-    def even(self) -> bool:
-        """Whether as much padding is used before the input as after it, on every axis."""
-        return all(before == after for before, after in self.used)
-
-    @property
-    def strided(self) -> bool:
-        """Whether the layer has a stride above 1."""
-        return max(self.stride) > 1
-
-    @property
-    def _cells(self) -> tuple[str, ...]:
-        def written(values: tuple) -> str:
-            return "x".join(map(str, values))
-
-        def pairs(values: tuple[tuple[int, int], ...]) -> str:
-            return " ".join(f"{before}+{after}" for before, after in dict.fromkeys(values))
-
-        return (
-            self.module or "(outermost)",
-            self.operation,
-            written(self.size),
-            written(self.kernel),
-            written(self.stride),
-            self.mode,
-            pairs(self.padding),
-            pairs(self.used),
-            written(self.dropped) if any(self.dropped) else "",
-            "yes" if self.even else "NO",
-        )
-
-
-@dataclass(frozen=True, repr=False)
-class PaddingReport:
-    """What padding the layers of a network use: printed as a table, in notebooks as HTML.
-
-    Use :func:`padding_report` rather than the constructor. `pandas.DataFrame(report.layers)` is a frame of the rows.
-
-    Parameters
-    ----------
-    name : str
-        Class of the network.
-
-    input_shape : tuple of int
-        Channels and sizes of its input.
-
-    layers : tuple of LayerPadding
-        One row for each call of a convolution or pooling, in the order of the calls.
-
-    unread : tuple
-        Operations whose effect on the padding could not be read off, each with `module`, `operation` and `reason`.
-
-    asymmetry : tuple of float
-        Asymmetry of the map of paths along each axis, from 0 to 1. NaN if the map was not made.
-
-    asymmetry_error : str
-        Why it could not be made; empty otherwise.
-
-    See Also
-    --------
-    padding_report : Makes the report.
-    foveation_map : The map whose asymmetry is reported.
-
-    Examples
-    --------
-    >>> from torch import nn
-    >>> from skpapers.convolution import padding_report
-    >>> report = padding_report(nn.Sequential(nn.Conv2d(1, 4, 3, stride=2, padding=1), nn.ReLU()), (1, 16, 16))
-    >>> report.is_even, report.is_complete
-    (False, True)
-    """
-
-    name: str
-    input_shape: tuple[int, ...]
-    layers: tuple[LayerPadding, ...]
-    unread: tuple[Unread, ...]
-    asymmetry: tuple[float, ...]
-    asymmetry_error: str = ""
-
-    @property
-    def is_even(self) -> bool:
-        """Whether every layer in the table uses its padding evenly and drops no values."""
-        return all(layer.even and not any(layer.dropped) for layer in self.layers)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the padding of every operation could be read off."""
-        return not self.unread
-
-    def _summary(self) -> list[str]:
-        strided = [layer for layer in self.layers if layer.strided]
-        uneven = sum(not layer.even for layer in strided)
-        others = sum(not layer.even for layer in self.layers) - uneven
-        lines = [f"{uneven} of {len(strided)} strided layers use their padding unevenly"]
-        if others:
-            lines[0] += f", and {others} of {len(self.layers) - len(strided)} others"
-        if dropping := sum(any(layer.dropped) for layer in self.layers):
-            lines.append(f"layers that drop values at the end of their input: {dropping}")
-        for unread in self.unread:
-            lines.append(f"not read: {unread.operation} in {unread.module or '(outermost)'}: {unread.reason}")
-        if self.asymmetry_error:
-            lines.append(f"no map of paths: {self.asymmetry_error}")
-        elif not np.isnan(self.asymmetry).any():
-            shown = ", ".join(f"{value:.3f}" for value in self.asymmetry)
-            lines.append(f"asymmetry of the map of paths by axis, 0 if the input is seen evenly: {shown}")
-            if self.is_even and max(self.asymmetry) > ROUNDING:
-                lines.append("the layers in the table are even, so that something else makes the map asymmetric")
-        return lines
-
-    def __repr__(self) -> str:
-        rows = [COLUMNS, *(layer._cells for layer in self.layers)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([f"Padding of {self.name}, input {self.input_shape}", *table, *self._summary()])
-
-    def _repr_html_(self) -> str:
-        head = "".join(f"<th>{column}</th>" for column in COLUMNS)
-        body = ""
-        for layer in self.layers:
-            style = "" if layer.even and not any(layer.dropped) else ' style="background: #f7d9d0; color: #000"'
-            body += f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in layer._cells)}</tr>"
-        title = escape(f"Padding of {self.name}, input {self.input_shape}")
-        notes = "".join(f"<li>{escape(line)}</li>" for line in self._summary())
-        return (
-            f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-            f"<ul>{notes}</ul>"
-        )
+from skpapers.convolution._padding_table import ROUNDING, LayerPadding, PaddingReport
+from skpapers.convolution._padding_trace import Trace
 
 
 def padding_report(
@@ -272,6 +65,11 @@ def padding_report(
     ends: at sizes that the strides divide, it treats all places alike, though what it uses is uneven. Cost: that pass,
     and three more in float64 for the map.
 
+    A convolution that is written as a product of matrices is not a row of the table. A call of
+    :func:`torch.nn.functional.unfold` has a row. Windows that `Tensor.unfold`, strides or indices cut out are listed in
+    `unread`. So is a product along an axis of positions, and one whose result gets these axes back. A product with
+    flattened positions that never gets them back is taken for a fully connected layer: the report ends before it.
+
     References
     ----------
     .. [1] B. Alsallakh, N. Kokhlikyan, V. Miglani, J. Yuan, O. Reblitz-Richardson, "Mind the Pad: CNNs Can Develop
@@ -301,7 +99,7 @@ def padding_report(
             asymmetry = _asymmetry(trace)
         except (ValueError, RuntimeError, NotImplementedError, TypeError) as raised:
             error = str(raised).splitlines()[0]
-    layers = tuple(LayerPadding._of(window) for window in trace.windows)
+    layers = tuple(LayerPadding.of(window) for window in trace.windows)
     return PaddingReport(type(network).__name__, shape, layers, tuple(trace.unread), asymmetry, error)
 
 
@@ -329,10 +127,10 @@ def valid_image_sizes(
         Smallest and largest size to try. All axes of the input have this size.
 
     n_channels : int or None, default=None
-        Channels of the input. None: those of the first convolution.
+        Channels of the input. None: those of the first convolution. An estimator has those that it was fitted on.
 
     n_axes : {1, 2, 3} or None, default=None
-        Number of axes: 1 for series, 2 for images. None: those of the first convolution.
+        Number of axes: 1 for series, 2 for images. None: as for `n_channels`.
 
     layer : str or None, default=None
         As for :func:`padding_report`: give the last layer before a part that accepts one size only.
@@ -347,8 +145,8 @@ def valid_image_sizes(
     Raises
     ------
     ValueError
-        If the sizes are not whole numbers in ascending order, if channels or axes are needed, or if the network accepts
-        none of the sizes.
+        If the sizes are not whole numbers in ascending order, if channels or axes are needed or out of range, or if the
+        network accepts none of the sizes.
 
     See Also
     --------
@@ -374,6 +172,10 @@ def valid_image_sizes(
     """
     if not (isinstance(low, Integral) and isinstance(high, Integral) and 1 <= low <= high):
         raise ValueError(f"low and high must be whole numbers with 1 <= low <= high, got {low!r} and {high!r}.")
+    if n_channels is not None and not (isinstance(n_channels, Integral) and n_channels >= 1):
+        raise ValueError(f"n_channels must be a positive whole number or None, got {n_channels!r}.")
+    if n_axes is not None and n_axes not in (1, 2, 3):
+        raise ValueError(f"n_axes must be 1, 2, 3 or None, got {n_axes!r}.")
     network, channels, axes = _channels_and_axes(module, n_channels, n_axes)
     valid = []
     failed: ValueError | None = None
@@ -397,14 +199,23 @@ def valid_image_sizes(
 
 def _channels_and_axes(module: Any, n_channels: int | None, n_axes: int | None) -> tuple[nn.Module, int, int]:
     """Return the network, and the channels and the number of axes of its input."""
-    if not isinstance(module, nn.Module):
+    network = module
+    known: tuple[int | None, int | None] = (None, None)
+    if isinstance(module, nn.Module):
+        parts: list[Any] = list(module.modules())
+        first = next((part for part in parts if hasattr(part, "in_channels") and hasattr(part, "kernel_size")), None)
+        if first is not None:
+            known = (first.in_channels, len(first.kernel_size))
+    else:
         network, shape = network_of(module, None)
-        return network, shape[0], len(shape) - 1
-    parts: list[Any] = list(module.modules())
-    first = next((part for part in parts if hasattr(part, "in_channels") and hasattr(part, "kernel_size")), None)
-    if first is not None:
-        n_channels = first.in_channels if n_channels is None else n_channels
-        n_axes = len(first.kernel_size) if n_axes is None else n_axes
-    if n_channels is None or n_axes is None:
+        known = (shape[0], len(shape) - 1)
+        if n_channels not in (None, known[0]) or n_axes not in (None, known[1]):
+            raise ValueError(
+                f"The estimator was fitted on rows with n_channels={known[0]} and n_axes={known[1]}, got "
+                f"n_channels={n_channels} and n_axes={n_axes}."
+            )
+    channels = known[0] if n_channels is None else n_channels
+    axes = known[1] if n_axes is None else n_axes
+    if channels is None or axes is None:
         raise ValueError("The network has no convolution that shows its input: n_channels and n_axes are needed.")
-    return module, n_channels, n_axes
+    return network, channels, axes

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from skpapers._torch.networks import check_network
 from skpapers.convolution._conv_network import ConvNetwork, axes_of
+from skpapers.convolution._padding import PADDING_MODES
 
 OPTIONS = {
     "hidden_channels": (4, 6),
@@ -13,7 +15,7 @@ OPTIONS = {
     "kernel_size": 3,
     "pooling": "average",
     "padding_mode": "zeros",
-    "resize": False,
+    "fix_padding": False,
     "activation": "relu",
     "batch_norm": True,
     "dropout": 0.0,
@@ -60,7 +62,8 @@ def test_it_is_the_sequence_of_the_layers_of_torch(pooling, training):
 
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize(
-    "options", [{}, {"pooling": "flatten", "padding_mode": "partial"}, {"padding_mode": "symmetric", "resize": True}]
+    "options",
+    [{}, {"pooling": "flatten", "padding_mode": "partial"}, {"padding_mode": "symmetric", "fix_padding": True}],
 )
 def test_members_are_the_networks_they_are_made_of(options, own):
     made = network((2, 6, 7), n_members=3, **options)
@@ -95,19 +98,39 @@ def test_a_series_is_an_image_of_height_one():
     assert made(x).shape == (5, 3)
 
 
-def test_resized_images_are_seen_alike_from_both_sides():
-    generator = torch.Generator().manual_seed(0)
+@pytest.mark.parametrize(("size", "missing"), [((8, 10), (1, 3)), ((11, 13), (2, 0)), ((7, 9), (2, 0))])
+@pytest.mark.parametrize("mode", ["zeros", "replicate"])
+def test_a_fixed_network_is_that_of_images_with_further_lines(size, missing, mode):
+    lines = tuple((n // 2, n - n // 2) for n in missing)
+    fixed = network((2, *size), strides=(2, 2), fix_padding=True, padding_mode=mode)
+    assert fixed.lines == lines
+    plain = network((2, size[0] + missing[0], size[1] + missing[1]), strides=(2, 2), padding_mode=mode)
+    x = images(4, 2, *size)
+    larger = F.pad(x, (*lines[1], *lines[0]), "constant" if mode == "zeros" else mode)
+    assert torch.allclose(fixed(x), plain(larger), rtol=1e-12)
 
-    def flipped_difference(resize):
-        made = network((1, 8, 8), strides=(2, 2), resize=resize, batch_norm=False)
-        for convolution in made.convolutions:
-            weight = convolution.weight.data
-            weight.copy_(weight + weight.flip(-1))  # kernels that are their own mirror image
-        x = torch.randn(20, 1, 8, 8, dtype=torch.float64, generator=generator)
-        return (made(x) - made(x.flip(-1))).abs().max().item()
 
-    assert flipped_difference(resize=True) < 1e-12
-    assert flipped_difference(resize=False) > 1e-3
+@pytest.mark.parametrize("strides", [(2, 2), (1, 3), (2, 1, 2), (3, 2)])
+@pytest.mark.parametrize("mode", PADDING_MODES)
+def test_fixed_axes_are_even(mode, strides):
+    for size in range(24, 40):
+        (axis, _) = axes_of((1, size, size), 3, strides, mode, fix=True)
+        before, after = axis.lines
+        assert axis.is_even
+        assert after - before in (0, 1)
+        assert size + before + after == axes_of((1, size, size), 3, strides, mode)[0].even_size
+        if mode != "circular":
+            assert [layer.leftover for layer in axis.layers] == [0] * len(strides)
+
+
+def test_a_fix_makes_layers_fit_that_do_not_fit_without_it():
+    with pytest.raises(ValueError, match="with padding_mode='reflect' does not fit layer 4: its input has 1"):
+        network((1, 8, 8), hidden_channels=(2,) * 4, strides=(2,) * 4, padding_mode="reflect")
+    fixed = network((1, 8, 8), hidden_channels=(2,) * 4, strides=(2,) * 4, padding_mode="reflect", fix_padding=True)
+    assert fixed.lines == ((4, 5), (4, 5))
+    assert fixed(images(3, 1, 8, 8)).shape == (3, 3)
+    with pytest.raises(ValueError, match="'reflect' and even_padding=\"fix\" does not fit layer 1: its input has 6"):
+        network((1, 6, 6), hidden_channels=(2,) * 4, strides=(2,) * 4, padding_mode="reflect", fix_padding=True)
 
 
 def test_axes_name_the_layer_that_does_not_fit():

@@ -74,7 +74,11 @@ def test_shapes_of_rows_without_an_image_shape():
         ({"strides": (1, 0)}, X, "strides must be an integer from 1, or 2 of them, one a layer"),
         ({"kernel_size": 4}, X, "kernel_size=4 is even and has no centre"),
         ({"kernel_size": 9, "padding_mode": "valid"}, X, "does not fit layer 1: its input has 8 values"),
-        ({"strides": 2, "even_padding": "raise"}, X, "At images of 8 x 8 the strides .* Use images of 9 x 9"),
+        (
+            {"strides": 2, "even_padding": "raise"},
+            X,
+            "For images of size 8 x 8 the strides leave .* Use images of size 9 x 9",
+        ),
     ],
 )
 def test_bad_input_gets_one_clear_line_and_changes_nothing(options, rows, message):
@@ -94,15 +98,25 @@ def test_predictions_of_another_shape_are_refused():
 
 
 def test_uneven_padding_is_warned_of_once_raised_or_fixed():
-    with pytest.warns(UserWarning, match="Use images of 9 x 9") as caught:
+    with pytest.warns(UserWarning, match="Use images of size 9 x 9") as caught:
         few(strides=2, calibration="temperature").fit(X, LABELS)
     assert len(caught) == 1
     assert caught[0].filename == __file__
     fixed = few(strides=2, even_padding="fix").fit(X, LABELS)
-    network = fixed.to_torch().network
-    assert network.resized == (9, 9)
+    assert fixed.to_torch().network.lines == ((0, 1), (0, 1))
+    larger = few(strides=2, padding_mode="replicate", even_padding="fix").fit(X, LABELS)
+    with_lines = np.pad(IMAGES, ((0, 0), (0, 0), (0, 1), (0, 1)), mode="edge")
+    same = few(strides=2, padding_mode="replicate", scaling=None)
+    scaled = (IMAGES - X.mean()) / X.std()
+    same.fit(np.pad(scaled, ((0, 0), (0, 0), (0, 1), (0, 1)), mode="edge"), LABELS)
+    scaled_lines = (with_lines - X.mean()) / X.std()
+    assert_allclose(larger.predict_proba(IMAGES), same.predict_proba(scaled_lines), rtol=1e-4, atol=1e-5)
     even = few(strides=2).fit(np.pad(IMAGES, ((0, 0), (0, 0), (0, 1), (0, 1))), LABELS)
-    assert even.to_torch().network.resized is None
+    assert even.to_torch().network.lines == ((0, 0), (0, 0))
+    with pytest.warns(UserWarning, match="For series of size 31 the strides leave .* Use series of size 33, strides=1"):
+        few(strides=2).fit(X[:, :62].reshape(-1, 2, 31), LABELS)
+    with pytest.warns(UserWarning, match="do not divide the size, so that places on the circle are not read alike"):
+        few(strides=2, padding_mode="circular").fit(X[:, :62].reshape(-1, 2, 31), LABELS)
     few(strides=2, padding_mode="circular", even_padding="raise").fit(X, LABELS)
 
 
@@ -177,6 +191,13 @@ def test_partial_fit_and_warm_start_continue():
     assert warm.fit(IMAGES, LABELS).loss_ < first
     with pytest.raises(ValueError, match=r"another shape than the fitted one \(hidden_channels=\(4,\)"):
         warm.set_params(hidden_channels=(4,)).fit(IMAGES, LABELS)
+    changed = few(warm_start=True, image_shape=(4, 4, 4), max_iter=1).fit(X, LABELS).set_params(image_shape=(1, 8, 8))
+    for continued in (changed.fit, changed.partial_fit):
+        with pytest.raises(
+            ValueError, match=r"fitted with image_shape=\(4, 4, 4\) and cannot continue with \(1, 8, 8\)"
+        ):
+            continued(X, LABELS)
+    assert changed.image_shape_ == (4, 4, 4)
 
 
 def test_weights_are_repeated_rows():

@@ -10,13 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 from torch.nn.utils import weight_norm
 
-from skpapers.convolution import (
-    effective_receptive_field,
-    feature_map_bias,
-    foveation_map,
-    kernel_asymmetry,
-    padding_report,
-)
+from skpapers.convolution import effective_receptive_field, foveation_map, padding_report
 from skpapers.convolution._mind_the_pad import flip_asymmetry
 from tests.convolution._networks import (
     BasicBlock,
@@ -344,7 +338,7 @@ def test_modes_of_the_caller_change_nothing():
         assert_array_equal(foveation_map(module, (1, 12, 12)), expected)
 
 
-# Receptive fields, kernels, responses -----------------------------------------------------------------------------
+# Receptive fields ---------------------------------------------------------------------------------------------------
 
 
 def test_receptive_fields():
@@ -375,43 +369,3 @@ def test_trained_weights_take_the_scale_of_batch_normalisation():
     # 3 / 2 for each window of the first channel, 1 / 4 for each of the second
     found = foveation_map(module, (2, 3), weights="trained")
     assert_allclose(found, np.array([1.5, 1.75, 0.25]) / 1.75, rtol=1e-6)
-
-
-def test_kernel_asymmetry():
-    module = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Conv2d(3, 3, 1), Functional())
-    with torch.no_grad():
-        module[0].weight.copy_(torch.tensor([[1.0, 0, 0], [1, 0, 0], [1, 0, 0]]).expand(3, 2, 3, 3))
-    found = kernel_asymmetry(module)
-    assert [kernel.module for kernel in found] == ["0", "2.kernel", "2.conv1"]
-    assert_allclose(found[0].asymmetry, [0, np.sqrt(2)], rtol=1e-6)
-    mean = module[2].kernel.detach().double().mean(dim=(0, 1)).numpy()
-    assert_allclose(found[1].mean_kernel, mean)
-    expected = np.linalg.norm(mean - mean[::-1]) / np.linalg.norm(mean)
-    assert_allclose(found[1].asymmetry[0], expected)
-
-
-def test_the_response_to_a_constant_shows_padding_as_far_as_it_reaches():
-    def lines(mode):
-        layers = [nn.Conv2d(1, 3, 3, padding=1, padding_mode=mode), nn.ReLU(inplace=True)]
-        layers += [nn.Conv2d(3, 3, 3, padding=1, padding_mode=mode), nn.ReLU(inplace=True)]
-        return feature_map_bias(nn.Sequential(*layers), (1, 12, 12), value=2.0)
-
-    first, second = lines("zeros")
-    assert (first.module, second.module) == ("0", "2")
-    assert first.deviation[0].min() > 1e-3
-    assert first.deviation[1:-1, 1:-1].max() < 1e-6
-    assert second.deviation[1, 5] > 1e-4
-    assert second.deviation[2:-2, 2:-2].max() < 1e-6
-    for mode in ("circular", "replicate", "reflect"):
-        assert max(bias.deviation.max() for bias in lines(mode)) < 1e-6
-
-
-def test_responses_are_averaged_over_data():
-    module = nn.Conv1d(1, 1, 1)
-    X = np.zeros((4, 1, 5))
-    X[:, 0, 4] = [1, 2, 3, 4]
-    (bias,) = feature_map_bias(module, (1, 5), X=X)
-    weight = abs(float(module.weight.detach()))
-    assert_allclose(bias.deviation[4], 2.5 * weight / abs(float(module.bias.detach())), rtol=1e-5)
-    with pytest.raises(ValueError, match=r"X must have the shape \(n_samples, 1, 5\)"):
-        feature_map_bias(module, (1, 5), X=X[0])

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from numpy.testing import assert_allclose
 from torch import nn
 
-from skpapers.convolution._padding import PADDING_MODES, PaddedConvolution, even_size, is_even, output_size, unread
+from skpapers.convolution._mind_the_pad import even_size, is_even, layers_along_axis
+from skpapers.convolution._padding import PADDING_MODES, PaddedConvolution, fits
 
 NUMPY_MODES = {
     "zeros": "constant",
@@ -16,11 +17,14 @@ NUMPY_MODES = {
     "reflect": "reflect",
     "replicate": "edge",
     "symmetric": "symmetric",
+    "valid": "constant",
 }
+NONE = ((0, 0), (0, 0))
 
 
-def layer(mode, kernel=(3, 5), stride=(1, 2), n_members=1, size=(6, 9)):
-    padding = (0, 0) if mode == "valid" else (kernel[0] // 2, kernel[1] // 2)
+def layer(mode, kernel=(3, 5), stride=(1, 2), n_members=1, size=(6, 9), lines=NONE):
+    own = (0, 0) if mode == "valid" else (kernel[0] // 2, kernel[1] // 2)
+    padding = tuple((own[i] + lines[i][0], own[i] + lines[i][1]) for i in range(2))
     made = PaddedConvolution(
         2, 3, kernel_size=kernel, stride=stride, padding=padding, padding_mode=mode, input_size=size,
         n_members=n_members, dtype=torch.float64,
@@ -31,11 +35,11 @@ def layer(mode, kernel=(3, 5), stride=(1, 2), n_members=1, size=(6, 9)):
     return made
 
 
-def by_hand(x, weight, bias, mode, stride):
+def by_hand(x, weight, bias, mode, stride, lines=NONE):
     """Return the outputs of one image by four nested loops."""
-    high, wide = (k // 2 if mode != "valid" else 0 for k in weight.shape[2:])
-    edges = ((0, 0), (high, high), (wide, wide))
-    padded = x if mode == "valid" else np.pad(x, edges, mode=NUMPY_MODES[mode])
+    own = [k // 2 if mode != "valid" else 0 for k in weight.shape[2:]]
+    edges = ((0, 0), *((own[i] + lines[i][0], own[i] + lines[i][1]) for i in range(2)))
+    padded = np.pad(x, edges, mode=NUMPY_MODES[mode])
     inside = np.pad(np.ones(x.shape[1:]), edges[1:])
     rows = (padded.shape[1] - weight.shape[2]) // stride[0] + 1
     columns = (padded.shape[2] - weight.shape[3]) // stride[1] + 1
@@ -47,7 +51,7 @@ def by_hand(x, weight, bias, mode, stride):
                         slice(c * stride[1], c * stride[1] + weight.shape[3]))  # fmt: skip
                 found[f, r, c] = np.sum(padded[:, *here] * weight[f])
                 if mode == "partial":
-                    found[f, r, c] /= inside[here].mean()
+                    found[f, r, c] /= max(inside[here].mean(), 1 / inside[here].size)
     return found + bias[:, None, None]
 
 
@@ -60,6 +64,33 @@ def test_every_mode_is_the_written_out_sum(mode, stride):
     weight = made.weight.detach().numpy()
     bias = made.bias.detach().numpy()
     assert_allclose(found, [by_hand(x, weight, bias, mode, stride) for x in X], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", PADDING_MODES)
+@pytest.mark.parametrize("lines", [((0, 1), (0, 0)), ((1, 2), (2, 3)), ((3, 4), (0, 1))])
+def test_further_lines_continue_the_padding(mode, lines):
+    made = layer(mode, lines=lines)
+    X = np.random.default_rng(0).normal(size=(2, 2, 6, 9))
+    found = made(torch.from_numpy(X)).detach().numpy()
+    weight = made.weight.detach().numpy()
+    bias = made.bias.detach().numpy()
+    assert_allclose(found, [by_hand(x, weight, bias, mode, (1, 2), lines) for x in X], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", PADDING_MODES)
+def test_a_padding_fits_where_numpy_and_torch_have_values_for_it(mode):
+    for size in range(1, 6):
+        for padding in ((0, 0), (1, 1), (1, 2), (3, 0)):
+            x = torch.ones(1, 2, size, 4)
+            try:
+                made = PaddedConvolution(
+                    2, 1, kernel_size=(3, 1), stride=(1, 1), padding=(padding, (0, 0)), padding_mode=mode,
+                    input_size=(size, 4), n_members=1, dtype=torch.float32,
+                )  # fmt: skip
+                is_right = made(x).shape[2] == size + sum(padding) - 2
+            except RuntimeError:
+                is_right = False
+            assert fits(size, 3, padding, mode) == is_right, (size, padding)
 
 
 @pytest.mark.parametrize("mode", PADDING_MODES)
@@ -133,9 +164,12 @@ def test_even_sizes_of_layers_with_stride_two():
     for n_layers in (1, 2, 3):
         even = [size for size in range(2, 70) if even_size(size, 3, (2,) * n_layers, 1, "zeros") == size]
         assert even == list(range(2**n_layers + 1, 70, 2**n_layers))
-    assert output_size(224, 7, 2, 3) == 112
-    assert unread(224, 7, 2, 3) == 1
-    assert unread(225, 7, 2, 3) == 0
+    assert [layer.n_outputs for layer in layers_along_axis(224, 7, (2, 2), 3)] == [112, 56]
+    assert [layer.leftover for layer in layers_along_axis(224, 7, (2, 2), 3)] == [1, 1]
+    assert [layer.leftover for layer in layers_along_axis(225, 7, (2, 2), 3)] == [0, 0]
+    first, second = layers_along_axis(9, 3, (2, 1), 1, (2, 3))
+    assert (first.before, first.after, first.n_outputs) == (3, 4, 7)
+    assert (second.size, second.before, second.after) == (7, 1, 1)
 
 
 def test_a_circle_is_even_where_the_strides_divide_it():

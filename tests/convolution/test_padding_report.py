@@ -208,6 +208,45 @@ class TestWhatCannotBeReadIsNamed:
         assert [entry.operation for entry in report.unread] == ["aten.avg_pool1d", "aten.view"]
         assert [layer.module for layer in report.layers] == ["1"]
 
+    @pytest.mark.parametrize(
+        ("cut", "operation"),
+        [
+            (lambda x: x.unfold(2, 3, 2).unfold(3, 3, 2).flatten(4).mean(4).flatten(1).sum(1), "aten.unfold"),
+            (lambda x: x.as_strided((1, 1, 3, 3, 3), (64, 64, 16, 2, 1)).flatten(1).sum(1), "aten.as_strided"),
+        ],
+    )
+    def test_windows_that_are_cut_out_and_never_put_back(self, cut, operation):
+        class Cut(nn.Module):
+            def forward(self, x):
+                return cut(x)
+
+        report = padding_report(nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), Cut()), (1, 8, 8))
+        assert (report.unread[0].module, report.unread[0].operation) == ("1", operation)
+        assert "cuts windows out" in report.unread[0].reason
+
+    def test_windows_of_channels_leave_positions_alone(self):
+        class Groups(nn.Module):
+            def forward(self, x):
+                return x.unfold(1, 2, 2).mean(-1)
+
+        report = padding_report(nn.Sequential(nn.Conv2d(1, 4, 3), Groups()), (1, 8, 8), foveation=False)
+        assert "cuts windows out" not in repr(report)
+
+    def test_products_with_flattened_positions(self):
+        class Product(nn.Module):
+            def __init__(self, shape):
+                super().__init__()
+                self.matrix = nn.Parameter(torch.ones(64, 16))
+                self.shape = shape
+
+            def forward(self, x):
+                return (x.flatten(2) @ self.matrix).view(self.shape)
+
+        report = padding_report(nn.Sequential(nn.Conv2d(1, 1, 1), Product((1, 1, 4, 4))), (1, 8, 8))
+        assert [entry.operation for entry in report.unread] == ["aten.view"]
+        # as a fully connected layer does it
+        assert padding_report(nn.Sequential(nn.Conv2d(1, 1, 1), Product((1, 16))), (1, 8, 8)).is_complete
+
     def test_a_crop_in_a_branch_that_ends_early(self):
         class TwoHeads(nn.Module):
             def forward(self, x):
@@ -324,17 +363,26 @@ class TestEstimators:
         assert report.is_complete
         assert min(report.asymmetry) > 0.3
 
-    def test_resized_images_are_even(self):
-        report = padding_report(self.fitted())
-        assert [layer.size for layer in report.layers] == [(13, 13), (7, 7)]
-        assert report.is_even
+    @pytest.mark.parametrize("mode", ["zeros", "circular", "reflect", "replicate", "symmetric", "partial", "valid"])
+    def test_further_lines_are_padding_of_the_first_layer(self, mode):
+        report = padding_report(self.fitted(padding_mode=mode))
+        lines = {"circular": 0, "valid": 3}.get(mode, 1)
+        own = 0 if mode == "valid" else 1
+        assert report.layers[0].padding == ((own + lines // 2, own + lines - lines // 2),) * 2
+        assert report.layers[1].padding == ((own, own),) * 2
         assert report.is_complete
-        assert max(report.asymmetry) < 1e-9
+        if mode != "circular":
+            assert [layer.leftover for layer in report.layers] == [(0, 0), (0, 0)]
+            assert report.layers[0].used == report.layers[0].padding
 
     def test_ensembles_and_sizes(self):
         model = self.fitted(n_ensemble=2, padding_mode="zeros", even_padding="warn", strides=1)
         assert padding_report(model).is_even
         assert valid_image_sizes(model, 10, 12).tolist() == [10, 11, 12]
+        assert valid_image_sizes(model, 10, 12, n_channels=1, n_axes=2).tolist() == [10, 11, 12]
+        for other in ({"n_channels": 3}, {"n_axes": 1}):
+            with pytest.raises(ValueError, match="fitted on rows with n_channels=1 and n_axes=2, got"):
+                valid_image_sizes(model, 10, 12, **other)
         assert [kernel.mean_kernel.shape for kernel in kernel_asymmetry(model)] == [(3, 3), (3, 3)]
         assert [bias.deviation.shape for bias in feature_map_bias(model)] == [(12, 12), (12, 12)]
 
@@ -357,6 +405,15 @@ class TestEstimators:
 def test_wrong_ranges(low, high):
     with pytest.raises(ValueError, match="1 <= low <= high"):
         valid_image_sizes(nn.Conv1d(1, 1, 1), low, high)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"n_channels": 0}, "n_channels must be"), ({"n_channels": 1.5}, "n_channels must be"), ({"n_axes": 4}, "n_axes")],
+)
+def test_wrong_channels_and_axes(given, message):
+    with pytest.raises(ValueError, match=message):
+        valid_image_sizes(nn.Conv1d(1, 1, 1), 3, 5, **given)
 
 
 def test_sizes_that_no_network_accepts():
