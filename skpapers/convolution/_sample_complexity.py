@@ -15,7 +15,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state, indexable
 
 from skpapers._validation import safe_indexing
-from skpapers.convolution._sample_efficiency import mean_interval, rows_needed
+from skpapers.convolution._rows_needed import mean_interval, rows_needed
 
 MakeData = Callable[..., tuple[Any, Any]]
 
@@ -87,7 +87,7 @@ class SampleComplexityCurve:
 
     @property
     def rows_needed_of_repeats(self) -> NDArray[np.float64]:
-        """Rows needed in each repeat; infinity where the target was not reached."""
+        """Rows needed in each repeat: infinity if more than the most rows, the fewest rows if these or fewer."""
         return np.array([rows_needed(self.n_samples, scores, self.target_score) for scores in self.scores])
 
     @property
@@ -98,7 +98,7 @@ class SampleComplexityCurve:
         return "left" if self.mean_scores[0] >= self.target_score else None
 
     def gains(self) -> NDArray[np.float64]:
-        """Return what the last step in the number of rows added to the score, with its interval.
+        """Return what each step in the number of rows adds to the score, with its interval.
 
         With ``order="most_recent"`` the rows that are added are the older ones.
 
@@ -192,7 +192,8 @@ def sample_complexity_curve(
     Raises
     ------
     ValueError
-        If a table has too few rows for the repeats, or if an argument is out of its range.
+        If a table has too few rows for the repeats, if an argument is out of its range, if `make_data` returns another
+        number of rows than it was asked for, or if a score is NaN.
 
     See Also
     --------
@@ -224,7 +225,11 @@ def sample_complexity_curve(
     seeds = rng.randint(np.iinfo(np.int32).max, size=(n_repeats, 3))
     n_rows = longest + gap + n_test
     made: list[tuple[Any, Any, NDArray[np.intp]]] | None = None
+    if isinstance(scoring, list | tuple | set | dict):
+        raise ValueError(f"scoring must be one metric, not {scoring!r}.")
     if not callable(make_data):
+        if not isinstance(make_data, list | tuple) or len(make_data) != 2:
+            raise ValueError(f"make_data must be a function or a tuple (X, y), not {type(make_data).__name__}.")
         X, y = indexable(*make_data)
         starts = _starts(len(y), n_rows, n_test, n_repeats, order)
         made = [(X, y, np.arange(start, start + n_rows)) for start in starts]
@@ -259,8 +264,11 @@ def _score(
     """Return the score of one fit on n rows: the last ones before the gap and the test rows, in the order of rows."""
     longest, gap, n_test, order = layout
     if callable(data):
-        X, y = data(n_samples=longest + gap + n_test, random_state=seeds[0])
-        rows = np.arange(len(y))
+        asked = longest + gap + n_test
+        X, y = indexable(*data(n_samples=asked, random_state=seeds[0]))
+        if len(y) != asked:
+            raise ValueError(f"make_data returned {len(y)} rows where n_samples={asked} was asked for.")
+        rows = np.arange(asked)
         if order == "random":
             rows = np.random.RandomState(seeds[1]).permutation(rows)
     else:
@@ -268,7 +276,10 @@ def _score(
     train = rows[longest - n : longest]
     test = rows[longest + gap :]
     model = _seeded(estimator, seeds[2]).fit(safe_indexing(X, train), safe_indexing(y, train))
-    return float(scorer(model, safe_indexing(X, test), safe_indexing(y, test)))
+    score = float(scorer(model, safe_indexing(X, test), safe_indexing(y, test)))
+    if np.isnan(score):
+        raise ValueError(f"The score of a fit on {n} rows is NaN on {n_test} test rows; take more of them.")
+    return score
 
 
 def _seeded(estimator: Any, seed: int) -> Any:

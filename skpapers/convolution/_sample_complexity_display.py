@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from skpapers.convolution._rows_needed import exponent_of_dimension
 from skpapers.convolution._sample_complexity import SampleComplexityCurve, sample_complexity_curve
-from skpapers.convolution._sample_efficiency import exponent_of_dimension
 
 
 class SampleComplexityDisplay:
@@ -97,7 +97,8 @@ class SampleComplexityDisplay:
         Returns
         -------
         exponents : dict of str to tuple of float
-            Slope and ends of its t interval over the repeats. NaN where a target was not reached in some repeat.
+            Slope and ends of its t interval over the repeats. NaN if in some repeat the target was not reached, or was
+            reached by the fewest rows already: the rows needed are not known then.
         """
         return {name: _exponent(by_dim) for name, by_dim in self._by_dimension().items()}
 
@@ -108,8 +109,9 @@ class SampleComplexityDisplay:
         ----------
         kind : {"curve", "scaling", "collapse"}, default="curve"
             "curve": mean scores with their intervals by the number of rows. "scaling": rows needed by the number of
-            columns; an arrow marks a target that was not reached. "collapse": mean scores by the number of rows over
-            the squared number of columns, which lie on one line where the rows needed grow as that square.
+            columns; an arrow marks an interval that goes on beyond the most rows, or below the fewest rows, that were
+            tried. "collapse": mean scores by the number of rows over the squared number of columns, which lie on one
+            line where the rows needed grow as that square.
 
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
@@ -173,6 +175,7 @@ class SampleComplexityDisplay:
             dims = np.array(sorted(by_dim))
             curves = [by_dim[d] for d in dims]
             most = np.array([curve.n_samples[-1] for curve in curves])
+            fewest = np.array([curve.n_samples[0] for curve in curves])
             rows = np.array([curve.rows_needed for curve in curves])
             ends = np.array([curve.rows_interval for curve in curves])
             missed = np.isinf(rows)
@@ -182,8 +185,11 @@ class SampleComplexityDisplay:
             slope, slope_low, slope_high = _exponent(by_dim)
             label = name if np.isnan(slope) else f"{name}: d^{slope:.2f} [{slope_low:.2f}, {slope_high:.2f}]"
             points = ax.errorbar(dims, shown, yerr=(low, high), marker="o", capsize=3, label=label)
-            open_ended = np.isinf(ends[:, 1])  # an arrow: the interval, or the value itself, lies beyond the most rows
-            ax.scatter(dims[open_ended], 1.1 * most[open_ended], marker="^", color=points.lines[0].get_color())
+            color = points.lines[0].get_color()
+            above = np.isinf(ends[:, 1])
+            ax.scatter(dims[above], 1.1 * most[above], marker="^", color=color)
+            below = ends[:, 0] <= fewest
+            ax.scatter(dims[below], fewest[below] / 1.1, marker="v", color=color)
         ax.set(xscale="log", yscale="log", xlabel="columns d", ylabel="rows needed")
 
     def _draw_collapse(self, ax: Any) -> None:
@@ -197,5 +203,6 @@ def _exponent(by_dim: Mapping[int, SampleComplexityCurve]) -> tuple[float, float
     dims = sorted(by_dim)
     if len({len(curve.scores) for curve in by_dim.values()}) != 1:
         return np.nan, np.nan, np.nan
-    rows = np.column_stack([by_dim[d].rows_needed_of_repeats for d in dims])
+    known = [np.where(by_dim[d].scores[:, 0] < by_dim[d].target_score, 1.0, np.nan) for d in dims]
+    rows = np.column_stack([by_dim[d].rows_needed_of_repeats * mask for d, mask in zip(dims, known, strict=True)])
     return exponent_of_dimension(dims, rows, by_dim[dims[0]].confidence)

@@ -12,8 +12,8 @@ times that at X and W, so that
 .. math:: W_t(X U, U^\top W_0) = U^\top W_t(X, W_0), \qquad t = 0, 1, \dots    (2)
 
 with momentum and weight decay as well. A rule that treats coordinates one by one, such as Adam's, keeps (2) for
-permutations only. An algorithm with (1) cannot tell a task from its rotations, of which there are so many that it needs
-a number of rows of the order of :math:`d^2` to learn
+permutations only. An algorithm with (1) learns every rotation of a task from the same number of rows. There are so many
+rotations that this number is at least of the order of :math:`d^2` for the task
 
 .. math:: y = \mathrm{sign}\Bigl(\sum_{i \le d/2} x_i^2 - \sum_{i > d/2} x_i^2\Bigr), \qquad x \sim N(0, I_d),    (3)
 
@@ -25,8 +25,8 @@ The paper's step                               Function
 Task (3)                                       :func:`skpapers.datasets.make_quadratic_halves`
 Training that starts from turned weights, (2)  :func:`fit_perceptron`
 Equivariance (1), by the difference it leaves  :func:`equivariance_gap`
-Rows needed for a score, with an interval      :func:`rows_needed`
-Exponent of d                                  :func:`exponent_of_dimension`
+Rows needed for a score, with an interval      :func:`_rows_needed.rows_needed`
+Exponent of d                                  :func:`_rows_needed.exponent_of_dimension`
 =============================================  =============================================================
 """
 
@@ -34,12 +34,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 from torch import nn
 
 from skpapers._torch.losses import log_odds
@@ -49,6 +49,7 @@ from skpapers._torch.state import own_precision
 from skpapers._torch.steps import supervised
 from skpapers._torch.training import Trainer
 
+SOLVERS = ("sgd", "adam", "adamw")
 Predictor = Callable[[NDArray], NDArray]
 Fit = Callable[[NDArray, NDArray, NDArray], Predictor]
 
@@ -78,7 +79,7 @@ def fit_perceptron(
         Rows.
 
     y : array-like of shape (n_samples,)
-        Labels 0 and 1.
+        Labels 0 and 1, or False and True.
 
     rotation : array-like of shape (n_features, n_features), default=None
         Orthogonal matrix U: the first layer starts at :math:`U^\top W_0`. None starts at :math:`W_0`.
@@ -112,6 +113,14 @@ def fit_perceptron(
     predict : callable
         ``predict(X)`` returns the log-odds of label 1, of shape (n_samples,).
 
+    Raises
+    ------
+    ValueError
+        If rows, labels, rotation or settings are not as described.
+
+    FloatingPointError
+        If the loss becomes NaN or infinite, as for a learning rate that is too large for the scale of the rows.
+
     See Also
     --------
     equivariance_gap : The difference that a rotation of the rows makes.
@@ -125,14 +134,21 @@ def fit_perceptron(
     >>> bool(((predict(X) > 0) == y).mean() > 0.9)
     True
     """
-    rows = torch.from_numpy(np.array(X, dtype=np.float64, order="C"))
-    labels = torch.from_numpy(np.array(y, dtype=np.float64))
+    table = _checked_rows(X)
+    for name, value, least in (("width", width, 1), ("n_epochs", n_epochs, 0), ("batch_size", batch_size, 1)):
+        if not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{name} must be an integer from {least}, not {value!r}.")
+    if solver not in SOLVERS:
+        raise ValueError(f'solver must be "sgd", "adam" or "adamw", not {solver!r}.')
+    rows = torch.from_numpy(table)
+    labels = torch.from_numpy(_checked_labels(y, len(table)))
     start = torch.Generator().manual_seed(random_state)
     network = MLP(rows.shape[1], (width,), 1, dtype=torch.float64).draw((start,))
     matrix = network.linears[0].weight.data
     matrix.normal_(0.0, rows.shape[1] ** -0.5, generator=start)  # type: ignore[operator]
     if rotation is not None:
-        matrix.copy_(torch.from_numpy(np.array(rotation, dtype=np.float64)).T @ matrix)  # type: ignore[operator]
+        turn = torch.from_numpy(_checked_rotation(rotation, rows.shape[1]))
+        matrix.copy_(turn.T @ matrix)  # type: ignore[operator]
     trainer = Trainer(
         network,
         supervised(log_odds),
@@ -168,8 +184,8 @@ def equivariance_gap(fit: Fit | Any, X: ArrayLike, y: ArrayLike, rotation: Array
     fit : callable or estimator
         ``fit(X, y, rotation)`` trains and returns a function of rows. What it draws for the columns at its start must
         be turned by the rotation, as :func:`fit_perceptron` does. A copy of an estimator is fitted; its predictions
-        are those of `decision_function`, `predict_proba` or `predict`. Its start must not be random, or not depend
-        on the columns.
+        are those of `decision_function`, `predict_proba` or `predict`. Give it a `random_state` if it draws numbers;
+        weights that it draws for the columns are not turned, so that the gap contains what this changes.
 
     X : array-like of shape (n_samples, n_features)
         Rows, to train on and to predict.
@@ -188,7 +204,10 @@ def equivariance_gap(fit: Fit | Any, X: ArrayLike, y: ArrayLike, rotation: Array
     Raises
     ------
     ValueError
-        If the rotation is not an orthogonal matrix of the size of a row.
+        If X is not a table of finite numbers, or the rotation not an orthogonal matrix of the size of a row.
+
+    TypeError
+        If `fit` is neither a function nor an estimator.
 
     See Also
     --------
@@ -213,14 +232,13 @@ def equivariance_gap(fit: Fit | Any, X: ArrayLike, y: ArrayLike, rotation: Array
     >>> equivariance_gap(DecisionTreeRegressor(max_depth=3, random_state=0), X, y, U) > 0.1
     True
     """
-    X = np.asarray(X, dtype=np.float64)
-    U = np.asarray(rotation, dtype=np.float64)
-    d = X.shape[1]
-    if U.shape != (d, d) or not np.allclose(U @ U.T, np.eye(d), atol=1e-8):
-        raise ValueError(f"rotation must be an orthogonal matrix of shape ({d}, {d}); this one has shape {U.shape}.")
+    X = _checked_rows(X)
+    U = _checked_rotation(rotation, X.shape[1])
+    if isinstance(fit, type) or not (callable(fit) or hasattr(fit, "fit")):
+        raise TypeError(f"fit must be a function fit(X, y, rotation) or an estimator, not {fit!r}.")
     train = fit if callable(fit) else _fit_of(fit)
     y = np.asarray(y)
-    plain = train(X, y, np.eye(d))
+    plain = train(X, y, np.eye(len(U)))
     turned = train(X @ U, y, U)
     return float(np.abs(turned(X @ U) - plain(X)).max())
 
@@ -236,73 +254,30 @@ def _fit_of(estimator: Any) -> Fit:
     return fit
 
 
-def rows_needed(n_samples: ArrayLike, scores: ArrayLike, target: float) -> float:
-    """Return the smallest number of rows with a score of the target or more.
-
-    Between two numbers of rows the score is taken to be linear in the logarithm of the number.
-
-    Parameters
-    ----------
-    n_samples : array-like of shape (n_sizes,)
-        Numbers of rows, increasing.
-
-    scores : array-like of shape (n_sizes,)
-        A score for each.
-
-    target : float
-        The score to reach.
-
-    Returns
-    -------
-    n : float
-        Infinity if no number of rows reaches the target, since the curve is not extrapolated; the smallest number if
-        that reaches it already, and the rows needed may then be fewer.
-    """
-    sizes = np.log(np.asarray(n_samples, dtype=np.float64))
-    values = np.asarray(scores, dtype=np.float64)
-    reached = np.flatnonzero(values >= target)
-    if len(reached) == 0:
-        return np.inf
-    i = reached[0]
-    if i == 0 or np.isneginf(values[i - 1]):
-        return float(np.asarray(n_samples)[i])
-    share = (target - values[i - 1]) / (values[i] - values[i - 1])
-    return float(np.exp(sizes[i - 1] + share * (sizes[i] - sizes[i - 1])))
+def _checked_rows(X: ArrayLike) -> NDArray[np.float64]:
+    rows = np.array(X, dtype=np.float64, order="C")
+    if rows.ndim != 2 or rows.size == 0 or not np.isfinite(rows).all():
+        raise ValueError(
+            f"X must be a table of finite numbers, (n_samples, n_features); this one has shape {rows.shape}."
+        )
+    return rows
 
 
-def mean_interval(values: NDArray, confidence: float) -> tuple[NDArray, NDArray, NDArray]:
-    """Return the means over the first axis with the ends of their t intervals, infinite for a single value."""
-    n = len(values)
-    mean = values.mean(axis=0)
-    if n == 1:
-        return mean, np.full_like(mean, -np.inf), np.full_like(mean, np.inf)
-    half = stats.t.ppf(0.5 + confidence / 2.0, n - 1) * values.std(axis=0, ddof=1) / np.sqrt(n)
-    return mean, mean - half, mean + half
+def _checked_labels(y: ArrayLike, n: int) -> NDArray[np.float64]:
+    labels = np.asarray(y)
+    if labels.shape != (n,) or not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"y must hold a label 0 or 1 for each of the {n} rows.")
+    return labels.astype(np.float64)
 
 
-def exponent_of_dimension(dims: ArrayLike, rows: NDArray, confidence: float) -> tuple[float, float, float]:
-    """Return the slope of the logarithm of the rows needed on that of the dimension, with its t interval.
-
-    Parameters
-    ----------
-    dims : array-like of shape (n_dims,)
-        Numbers of columns.
-
-    rows : ndarray of shape (n_repeats, n_dims)
-        Rows needed in each repeat.
-
-    confidence : float
-        Of the interval over repeats.
-
-    Returns
-    -------
-    slope, low, high : float
-        NaN if the target was not reached somewhere, or if there is only one dimension.
-    """
-    if len(np.unique(dims)) < 2 or not np.isfinite(rows).all():
-        return np.nan, np.nan, np.nan
-    logs = np.log(np.asarray(dims, dtype=np.float64))
-    logs = logs - logs.mean()
-    slopes = np.log(rows) @ logs / np.sum(logs**2)
-    mean, low, high = mean_interval(slopes[:, np.newaxis], confidence)
-    return float(mean[0]), float(low[0]), float(high[0])
+def _checked_rotation(rotation: ArrayLike, d: int) -> NDArray[np.float64]:
+    U = np.array(rotation, dtype=np.float64)
+    if U.shape != (d, d):
+        raise ValueError(f"rotation must be an orthogonal matrix of shape ({d}, {d}); this one has shape {U.shape}.")
+    error = float(np.abs(U @ U.T - np.eye(d)).max())
+    if not error <= 1e-8:
+        raise ValueError(
+            f"rotation must be an orthogonal matrix of shape ({d}, {d}); U U^T differs from the identity by "
+            f"{error:.2g}."
+        )
+    return U

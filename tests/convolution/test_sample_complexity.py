@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,6 +175,30 @@ def test_bad_arguments_are_refused(change, message):
         sample_complexity_curve(Ridge(), (PLACES, PLACES[:, 0]), **arguments)
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (PLACES, "make_data must be a function or a tuple .X, y., not ndarray"),
+        (None, "make_data must be a function or a tuple .X, y., not NoneType"),
+        ((PLACES,), "make_data must be a function or a tuple .X, y., not tuple"),
+        ((PLACES, PLACES[1:, 0]), "inconsistent numbers of samples"),
+        (lambda n_samples, random_state: (PLACES, PLACES[:, 0]), "returned 100 rows where n_samples=15 was asked for"),
+        (lambda n_samples, random_state: (PLACES[:9], PLACES[:9, 0]), "returned 9 rows where n_samples=15"),
+    ],
+)
+def test_other_data_is_refused(data, message):
+    with pytest.raises(ValueError, match=message):
+        sample_complexity_curve(Ridge(), data, [5], 0.5, n_test=10, n_repeats=2)
+
+
+def test_scores_that_are_no_number_are_refused():
+    data = (PLACES, PLACES[:, 0])
+    with pytest.warns(UserWarning, match="R.2"), pytest.raises(ValueError, match="fit on 5 rows is NaN on 1 test rows"):
+        sample_complexity_curve(Ridge(), data, [5], 0.5, n_test=1, n_repeats=2)
+    with pytest.raises(ValueError, match="scoring must be one metric"):
+        sample_complexity_curve(Ridge(), data, [5], 0.5, n_test=10, scoring=["r2"])
+
+
 class Oracle(ClassifierMixin, BaseEstimator):
     """A learner whose accuracy is known: the share of test rows min(1, n / columns^2) is right."""
 
@@ -223,3 +248,13 @@ def test_targets_that_are_not_reached_are_marked_and_give_no_exponent():
     assert np.isnan(display.exponents()["oracle"]).all()
     (arrows,) = [c for c in display.ax_.collections if len(c.get_offsets()) == 2 and c.get_label().startswith("_")][:1]
     assert np.allclose(arrows.get_offsets()[:, 0], [16, 32])
+
+
+def test_targets_that_the_fewest_rows_reach_are_marked_and_give_no_exponent():
+    curves = quadratic_curves()
+    easy = {d: SampleComplexityCurve(c.n_samples[2:], c.scores[:, 2:], 1.0, 0.95) for d, c in curves.items()}
+    display = SampleComplexityDisplay({"oracle": easy}).plot(kind="scaling")
+    assert np.isnan(display.exponents()["oracle"]).all()
+    arrows = display.ax_.collections[-1].get_offsets()
+    assert np.allclose(arrows, [[4, 64 / 1.1], [8, 64 / 1.1]])
+    plt.close(display.figure_)

@@ -1,11 +1,10 @@
-"""Rotations: what gradient descent keeps and Adam does not; rows needed, by hand."""
+"""Rotations: what gradient descent keeps and Adam does not."""
 
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from scipy.stats import ortho_group
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -13,7 +12,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skpapers.convolution import ConvNetClassifier, equivariance_gap, fit_perceptron
-from skpapers.convolution._sample_efficiency import exponent_of_dimension, mean_interval, rows_needed
 from skpapers.datasets import make_quadratic_halves
 
 X, Y = make_quadratic_halves(150, 12, random_state=0)
@@ -58,39 +56,48 @@ def test_estimators_with_and_without_directions_of_their_own():
     assert equivariance_gap(convolution, X, Y, U) > 1e-2
 
 
-@pytest.mark.parametrize("rotation", [2 * np.eye(12), np.eye(11), np.ones(12)])
-def test_other_matrices_are_refused(rotation):
-    with pytest.raises(ValueError, match=r"rotation must be an orthogonal matrix of shape \(12, 12\)"):
+@pytest.mark.parametrize(
+    ("rotation", "reason"),
+    [
+        (2 * np.eye(12), "U U\\^T differs from the identity by 3"),
+        (np.full((12, 12), np.nan), "U U\\^T differs from the identity by nan"),
+        (np.eye(11), r"this one has shape \(11, 11\)"),
+        (np.ones(12), r"this one has shape \(12,\)"),
+    ],
+)
+def test_other_matrices_are_refused(rotation, reason):
+    message = r"rotation must be an orthogonal matrix of shape \(12, 12\); " + reason
+    with pytest.raises(ValueError, match=message):
         equivariance_gap(Ridge(), X, Y, rotation)
+    with pytest.raises(ValueError, match=message):
+        fit_perceptron(X, Y, rotation)
 
 
-def test_rows_needed_by_hand():
-    sizes = [10, 100, 1000]
-    assert rows_needed(sizes, [0.5, 0.7, 0.9], 0.8) == pytest.approx(np.sqrt(100 * 1000))
-    assert rows_needed(sizes, [0.5, 0.7, 0.9], 0.7) == pytest.approx(100)
-    assert rows_needed(sizes, [0.5, 0.7, 0.9], 0.75) == pytest.approx(100 * 10**0.25)
-    assert rows_needed(sizes, [0.5, 0.9, 0.6], 0.7) == pytest.approx(10 * 10**0.5)  # the first time
-    assert rows_needed(sizes, [0.8, 0.7, 0.9], 0.7) == 10
-    assert rows_needed(sizes, [0.5, 0.7, 0.9], 0.91) == np.inf
-    assert rows_needed(sizes, [-np.inf, 0.7, 0.9], 0.7) == pytest.approx(100)
+@pytest.mark.parametrize("rows", [X[:, 0], X[:0], np.where(X > 1, np.nan, X), X.reshape(-1, 2, 6)])
+def test_rows_that_are_no_table_are_refused(rows):
+    with pytest.raises(ValueError, match="X must be a table of finite numbers"):
+        fit_perceptron(rows, Y)
+    with pytest.raises(ValueError, match="X must be a table of finite numbers"):
+        equivariance_gap(Ridge(), rows, Y, U)
 
 
-def test_intervals_are_those_of_student():
-    values = np.random.default_rng(0).normal(size=(6, 3))
-    mean, low, high = mean_interval(values, 0.9)
-    expected = stats.t.interval(0.9, 5, loc=values.mean(axis=0), scale=stats.sem(values))
-    assert np.allclose([low, high], expected)
-    assert np.allclose(mean, values.mean(axis=0))
-    assert np.isinf(mean_interval(values[:1], 0.9)[1:]).all()
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y": 2 * Y - 1}, "y must hold a label 0 or 1 for each of the 150 rows"),
+        ({"y": Y[1:]}, "y must hold a label 0 or 1 for each of the 150 rows"),
+        ({"solver": "lbfgs"}, 'solver must be "sgd", "adam" or "adamw", not \'lbfgs\''),
+        ({"width": 0}, "width must be an integer from 1, not 0"),
+        ({"n_epochs": -1}, "n_epochs must be an integer from 0, not -1"),
+        ({"batch_size": 2.5}, "batch_size must be an integer from 1, not 2.5"),
+    ],
+)
+def test_wrong_settings_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        fit_perceptron(**{"X": X, "y": Y, **change})
 
 
-def test_exponents_of_power_laws():
-    dims = np.array([10, 20, 40])
-    rows = np.array([dims**2.0, 3 * dims**2.0])
-    assert np.allclose(exponent_of_dimension(dims, rows, 0.95), 2.0)
-    slope, low, high = exponent_of_dimension(dims, np.array([dims**1.0, dims**2.0]), 0.95)
-    assert slope == pytest.approx(1.5)
-    assert low < 1 < 2 < high
-    censored = np.where(rows == rows.max(), np.inf, rows)
-    assert np.isnan(exponent_of_dimension(dims, censored, 0.95)).all()
-    assert np.isnan(exponent_of_dimension([5], rows[:, :1], 0.95)).all()
+@pytest.mark.parametrize("fit", [Ridge, 3, "sgd"])
+def test_what_cannot_be_fitted_is_refused(fit):
+    with pytest.raises(TypeError, match=r"fit must be a function fit\(X, y, rotation\) or an estimator, not"):
+        equivariance_gap(fit, X, Y, U)
