@@ -105,7 +105,7 @@ def sample_efficiency_scaling(seeds: int, jobs: int) -> Result:
     curves: dict[str, dict] = {"fully connected": {}, "convolution": {}}
     for d in DIMS:
         make = partial(make_quadratic_halves, n_features=d)
-        sizes = [d * d // 2, d * d, 2 * d * d]
+        sizes = [3 * d * d // 4, 3 * d * d // 2]  # on both sides of the target
         curves["fully connected"][d] = sample_complexity_curve(dense(), make, sizes, TARGET, **options)
         curves["convolution"][d] = sample_complexity_curve(convolution(d), make, [12, 25, 50, 100], TARGET, **options)
     exponents = SampleComplexityDisplay(curves).exponents()

@@ -138,7 +138,7 @@ def _uneven(axes: list[Axis], padding_mode: str) -> str:
     rows = "series" if len(axes) == 1 else "images"
     size = " x ".join(str(axis.size) for axis in axes)
     better = " x ".join(str(axis.even_size) for axis in axes)
-    cause = "leave the last values of some layer's padded input unread, so that the network is blinder on that side"
+    cause = "leave the last values of some layer's padded input unread, so that the network sees that side less"
     if padding_mode == "circular":
         cause = "do not divide the size, so that places on the circle are not read alike"
     return (

@@ -29,12 +29,13 @@ PARTS: dict[str, str] = {
     padding_mode : {"zeros", "circular", "reflect", "replicate", "symmetric", "partial", "valid"}, default="zeros"
         What lies beyond the edge: zeros, the opposite edge, the mirror image without the edge, the edge repeated, the
         mirror image with the edge. "partial" is zeros, with the result divided by the share of the kernel inside the
-        image. "valid" is no padding: each layer makes the image smaller.
+        image. "valid" does not pad: each layer makes the image smaller.
 
     even_padding : {"warn", "raise", "fix"}, default="warn"
-        What to do if strides leave the last rows or columns of some layer's padded input unread: the network is then
-        blinder on that side. "fix" adds lines to the padding of the first layer, up to the next size without that,
-        which is 2^d a + 1 for d strides of 2. Half of the lines lie on each side; an odd one lies at the end.
+        What to do if strides leave the last rows or columns of some layer's padded input unread: the network then sees
+        that side less. "fix" adds lines to the padding of the first layer, up to the next size without that. For d
+        strides of 2 it is 2^d a + 1, or 2^d a with a circular padding. Half of the lines lie on each side; an odd one
+        lies at the end.
 
     activation : {"identity", "logistic", "tanh", "relu", "silu", "softplus"}, default="relu"
         Activation after each convolution.
@@ -48,8 +49,8 @@ PARTS: dict[str, str] = {
     """,
     "dropout_numbers": """
     dropout : float, default=0.0
-        Probability of zeroing, in training, each value that enters the linear layer: it blurs sums, and is of little
-        use to regression.
+        Probability of zeroing, in training, each value that enters the linear layer. It blurs sums, and rarely helps
+        regression.
     """,
     "steps": """
     solver : {"adamw", "adam", "sgd"}, default="adamw"
@@ -95,7 +96,7 @@ PARTS: dict[str, str] = {
         Start `fit` from the weights of the last one; scaling and classes stay as they are.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of weights, orders, dropout and mixup.
+        Seed of weights, orders of rows, dropout and mixup.
 
     verbose : bool or int, default=False
         Print a line for each epoch.
@@ -153,7 +154,7 @@ PARTS: dict[str, str] = {
     """,
     "best_score": """
     best_validation_score_ : float or None
-        The best of them.
+        The best of `validation_scores_`; None without `early_stopping`.
     """,
     "notes": r"""
     Each layer is a convolution, a batch normalisation and an activation; a pooling and a linear layer follow. The

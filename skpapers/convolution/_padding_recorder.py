@@ -33,7 +33,7 @@ from skpapers.convolution._operations import (
 from skpapers.convolution._padding_of_values import locate
 from skpapers.convolution._padding_trace import Call, LayerWindow, Padded, Trace, Unread
 
-CUTS_WINDOWS = "cuts windows out of its input, which are no layer in the table"
+CUTS_WINDOWS = "cuts windows out of its input, which have no row in the table"
 LEAVES_OUT = "leaves values out, or moves them"
 OTHER_AXES = "works on a value that does not have the axes of the input"
 

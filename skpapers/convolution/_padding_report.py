@@ -62,8 +62,8 @@ def padding_report(
     -----
     The operations of one forward pass of a copy in evaluation mode are recorded where torch dispatches them, so that
     functional calls are seen as layers are. Forward hooks of the module run as well. A circular padding joins both
-    ends: at sizes that the strides divide, it treats all places alike, though what it uses is uneven. Cost: that pass,
-    and three more in float64 for the map.
+    ends: at sizes that the strides divide, it treats all places alike, though it uses its padding unevenly. Cost: that
+    pass, and three more in float64 for the map.
 
     A convolution that is written as a product of matrices is not a row of the table. A call of
     :func:`torch.nn.functional.unfold` has a row. Windows that `Tensor.unfold`, strides or indices cut out are listed in

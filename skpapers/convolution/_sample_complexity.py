@@ -198,7 +198,7 @@ def sample_complexity_curve(
     See Also
     --------
     SampleComplexityDisplay : Draws it.
-    skpapers.datasets.make_quadratic_halves : Rows of which a convolution needs few.
+    skpapers.datasets.make_quadratic_halves : A task that a convolution learns from few rows.
     sklearn.model_selection.learning_curve : Scores by the number of rows, by cross-validation.
 
     Notes
@@ -231,10 +231,7 @@ def sample_complexity_curve(
         if not isinstance(make_data, list | tuple) or len(make_data) != 2:
             raise ValueError(f"make_data must be a function or a tuple (X, y), not {type(make_data).__name__}.")
         X, y = indexable(*make_data)
-        starts = _starts(len(y), n_rows, n_test, n_repeats, order)
-        made = [(X, y, np.arange(start, start + n_rows)) for start in starts]
-        if order == "random":
-            made = [(X, y, np.random.RandomState(s[0]).permutation(len(y))[:n_rows]) for s in seeds]
+        made = [(X, y, rows) for rows in _rows_of_repeats(len(y), n_rows, n_test, order, seeds[:, 0])]
     scorer = check_scoring(estimator, scoring=scoring)
     tasks = [(repeat, int(n)) for repeat in range(n_repeats) for n in sizes]
     scores = Parallel(n_jobs=n_jobs)(
@@ -289,15 +286,22 @@ def _seeded(estimator: Any, seed: int) -> Any:
     return model.set_params(**dict.fromkeys(names, seed))
 
 
-def _starts(n: int, n_rows: int, n_test: int, n_repeats: int, order: str) -> list[int]:
-    """Return where the rows of each repeat begin in a table in the order of time."""
-    needed = n_rows if order == "random" else n_rows + (n_repeats - 1) * n_test
+def _rows_of_repeats(
+    n: int, n_rows: int, n_test: int, order: str, seeds: NDArray[np.integer]
+) -> list[NDArray[np.intp]]:
+    """Return the rows of a table of n rows that each repeat takes: training rows, gap and test rows, in this order."""
+    is_random = order == "random"
+    n_repeats = len(seeds)
+    needed = n_rows if is_random else n_rows + (n_repeats - 1) * n_test
     if n < needed:
         raise ValueError(
             f"The table has {n} rows; {n_repeats} repeats of {n_test} test rows with the largest of n_samples need "
             f"{needed}. Take fewer test rows, repeats or training rows."
         )
-    return [n - n_rows - repeat * n_test for repeat in reversed(range(n_repeats))] if order == "most_recent" else [0]
+    if is_random:
+        return [np.random.RandomState(seed).permutation(n)[:n_rows] for seed in seeds]
+    ends = [n - n_test * later for later in reversed(range(n_repeats))]
+    return [np.arange(end - n_rows, end) for end in ends]
 
 
 def _checked_sizes(

@@ -175,7 +175,7 @@ def _log_odds_of(network: nn.Module) -> Predictor:
 def equivariance_gap(fit: Fit | Any, X: ArrayLike, y: ArrayLike, rotation: ArrayLike) -> float:
     r"""Return by how much the predictions change if rows are turned before training and before prediction.
 
-    An algorithm with a gap of 0 for every rotation cannot use that some columns belong together; on tasks such as
+    An algorithm with a gap of 0 for every rotation cannot use that some columns belong together. On tasks such as
     :func:`skpapers.datasets.make_quadratic_halves` it needs a number of rows that grows with the square of the number
     of columns.
 

@@ -1,4 +1,4 @@
-"""Made images and rows that a convolution learns from few samples, and a fully connected network only from many."""
+"""Generators of images and rows that a convolution learns from few samples, and a dense network only from many."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def make_quadratic_halves(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     r"""Make rows whose label says which half of the columns has the larger sum of squares.
 
-    A network with kernels shared over the columns of a half learns it from a few rows, whatever their number. Any
-    algorithm that is equivariant to rotations, such as gradient descent on a fully connected network, needs a number
-    of rows that grows as the square of the number of columns [1]_.
+    A network with kernels shared over the columns of a half learns it from a few rows, however many columns there are.
+    Any algorithm that is equivariant to rotations, such as gradient descent on a fully connected network, needs a
+    number of rows that grows as the square of the number of columns [1]_.
 
     Parameters
     ----------

@@ -84,6 +84,21 @@ def test_drawn_members_are_those_of_their_generators():
         assert torch.equal(alone.convolutions[1].weight, made.convolutions[1].weight[k])
         assert torch.equal(alone.head.weight, made.head.weight[k])
     assert made.convolutions[1].weight.var().item() == pytest.approx(2 / 36, rel=0.15)
+    head = network(pooling="flatten", hidden_channels=(4, 64)).head.weight
+    assert head.var().item() == pytest.approx(1 / (4 * len(head)), rel=0.1)
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_kernels_and_matrices_decay_alone(n_members):
+    made = network(n_members=n_members)
+    decaying, others = made.parameter_groups()
+    names = {id(parameter): name for name, parameter in made.named_parameters()}
+    assert [names[id(p)] for p in decaying["params"]] == [
+        "convolutions.0.weight", "convolutions.1.weight", "head.weight",
+    ]  # fmt: skip
+    assert all(names[id(p)].endswith("bias") or names[id(p)].startswith("norms") for p in others["params"])
+    assert len(decaying["params"]) + len(others["params"]) == len(names)
+    assert (decaying["decay"], others["decay"]) == (1.0, 0.0)
 
 
 def test_a_series_is_an_image_of_height_one():

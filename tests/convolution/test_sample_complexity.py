@@ -146,6 +146,26 @@ def test_the_curve_repeats_itself_and_seeds_every_part():
     assert not hasattr(model[-1], "estimators_")
 
 
+class Seeds(RowsSeen):
+    """Its score is the seed of a part of it."""
+
+    def __init__(self, random_state=None, part=None):
+        self.random_state = random_state
+        self.part = part
+
+    def score(self, X, y):
+        assert self.part is None or self.part.random_state == self.random_state
+        return self.random_state
+
+
+def test_each_repeat_has_a_seed_that_its_fits_share():
+    data = (PLACES, PLACES[:, 0])
+    options = {"n_test": 10, "n_repeats": 3, "random_state": 0}
+    scores = sample_complexity_curve(Seeds(part=Seeds()), data, [5, 20], 1, **options).scores
+    assert np.array_equal(scores[:, 0], scores[:, 1])
+    assert len(np.unique(scores)) == 3
+
+
 def test_a_scorer_is_used():
     X, y = make_classification(400, random_state=0)
     options = {"n_test": 100, "n_repeats": 2, "random_state": 0}
@@ -191,7 +211,7 @@ def test_other_data_is_refused(data, message):
         sample_complexity_curve(Ridge(), data, [5], 0.5, n_test=10, n_repeats=2)
 
 
-def test_scores_that_are_no_number_are_refused():
+def test_scores_that_are_nan_are_refused():
     data = (PLACES, PLACES[:, 0])
     with pytest.warns(UserWarning, match="R.2"), pytest.raises(ValueError, match="fit on 5 rows is NaN on 1 test rows"):
         sample_complexity_curve(Ridge(), data, [5], 0.5, n_test=1, n_repeats=2)
