@@ -58,7 +58,7 @@ def read_rows(
     """
     inputs, X = inputs.read(given.X)
     y = target.check(given.y)
-    of_y = {"ensure_2d": False, "dtype": target.dtype, "order": "C"}
+    of_y = {"ensure_2d": False, "dtype": target.dtype, "order": "C", "ensure_all_finite": target.finite}
     # in C order, since sums of columns round by the layout
     of_X = {"dtype": np.float64, "order": "C", "ensure_all_finite": inputs.finite}
     X, y = validate_data(blank, X, y, reset=reset, validate_separately=(of_X, of_y))

@@ -140,10 +140,11 @@ class SupervisedNetwork(NetworkEstimator):
         """
         return self._fit(Given(X, y, sample_weight), X_val, y_val)
 
-    def _fit(self, given: Given, X_val: Any = None, y_val: Any = None) -> Any:
+    def _fit(self, given: Given, X_val: Any = None, y_val: Any = None, target: Target | None = None) -> Any:
+        """Train; `target` has what a method knows of y before it is read."""
         before = self._model_to_continue() if self.warm_start else None
         fitting = Fitting(self, resume=before is not None)
-        setup, rows = self._read(fitting.blank, before, self._target(), given)
+        setup, rows = self._read(fitting.blank, before, target or self._target(), given)
         held = self._read_validation(fitting.blank, setup, X_val, y_val)
         rng = check_random_state(self.random_state)
         seeds = draw_seeds(rng, 2, self.n_ensemble)

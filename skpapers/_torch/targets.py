@@ -32,6 +32,7 @@ class Target(ABC):
     """Reading, encoding, loss and predictions of y."""
 
     dtype: ClassVar[type | None]  # y is converted to it
+    finite: ClassVar[bool | str] = True  # what scikit-learn's validation of y takes as `ensure_all_finite`
     combine: ClassVar[str]  # how members' outputs become one: see `Predictor`
 
     @property

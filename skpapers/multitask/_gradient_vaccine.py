@@ -120,9 +120,9 @@ def vaccinate(
 
 
 def weights_of_gradients(C: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return w of shape (n_groups, m) such that the sum of all g_i' is sum_k w_k g_k; 0 for a gradient of length 0."""
+    """Return w of shape (n_groups, m) such that the sum of all g_i' is sum_k w_k g_k; 1 for a gradient of length 0."""
     totals = np.einsum("gi,gik->gk", lengths, C)
-    return np.divide(totals, lengths, out=np.zeros_like(totals), where=lengths > 0.0)
+    return np.divide(totals, lengths, out=np.ones_like(totals), where=lengths > 0.0)
 
 
 def combine(

@@ -7,13 +7,13 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from skpapers._torch.chunks import GRAPH_BYTES, chunk_length
+from skpapers._torch.mlp_base import MLPEstimator
 from skpapers._torch.sam import sharpness_aware
 from skpapers._torch.setup import Run
 from skpapers._torch.state import own_modes
 from skpapers._torch.steps import Gradient, backward, switched
 from skpapers._validation import Interval, StrOptions
 from skpapers.neural_network._automatic import SAMSettings, automatic_settings
-from skpapers.neural_network._mlp_base import MLPEstimator
 from skpapers.neural_network._sharpness import top_eigenvalues
 
 

@@ -1,6 +1,6 @@
 """Texts that the docstrings of both perceptrons trained by sharpness-aware minimisation share."""
 
-from skpapers.neural_network._mlp_docs import MLP_PARTS
+from skpapers._torch.mlp_docs import MLP_PARTS
 
 PARTS: dict[str, str] = {
     **MLP_PARTS,

@@ -1,0 +1,125 @@
+"""What a network learns of several tasks: one column for each task, with missing entries."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skpapers._torch import losses
+from skpapers._torch.rows import Rows
+from skpapers._torch.targets import Target
+
+Losses = Callable[[Tensor, Tensor], Tensor]  # outputs (b, n_outputs) and y (b, m) to (b, m)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskTarget(Target):
+    """What both kinds have in common. Read rows hold numbers of shape (n, m), and NaN where a label is missing.
+
+    Parameters
+    ----------
+    tasks : ndarray of shape (m,) or None
+        Identifiers of the tasks. None: they are numbered.
+
+    stacked : bool
+        Whether the rows of training came with a task each.
+
+    task_weights : tuple of float or None
+        Factors of the tasks' losses. None: all are 1.
+    """
+
+    tasks: NDArray | None = None
+    stacked: bool = False
+    task_weights: tuple[float, ...] | None = None
+
+    finite = "allow-nan"
+
+    @property
+    def known_tasks(self) -> NDArray:
+        """The identifiers, once they are known."""
+        assert self.tasks is not None
+        return self.tasks
+
+    @property
+    @abstractmethod
+    def widths(self) -> list[int]:
+        """Number of outputs of each task."""
+
+    @property
+    def columns(self) -> NDArray[np.bool_]:
+        """Which outputs belong to a task, of shape (m, n_outputs)."""
+        owner = np.repeat(np.arange(len(self.widths)), self.widths)
+        return owner == np.arange(len(self.widths))[:, np.newaxis]
+
+    def with_tasks(self, m: int) -> Self:
+        """Return the target for m columns.
+
+        Raises
+        ------
+        ValueError
+            If another number of tasks is known, or another number of weights was given.
+        """
+        tasks = np.arange(m) if self.tasks is None else self.tasks
+        if len(tasks) != m:
+            raise ValueError(f"y has {m} columns, and the model has {len(tasks)} tasks.")
+        weights = self.task_weights
+        if weights is not None and len(weights) != m:
+            raise ValueError(f"task_weights has {len(weights)} entries, and there are {m} tasks.")
+        return replace(self, tasks=tasks)
+
+    def check_missing(self, y: NDArray, *, all_tasks: bool) -> None:
+        """Raise an error if labels of a single task are missing, or for `all_tasks` those of some task in every row."""
+        missing = np.isnan(y)
+        if y.shape[1] == 1 and missing.any():
+            raise ValueError("Input y contains NaN; labels may be missing only where there are several tasks.")
+        empty = np.flatnonzero(missing.all(axis=0))
+        if all_tasks and len(empty):
+            raise ValueError(f"Task {self.known_tasks[empty[0]]!s} has no label.")
+
+    def weigh(self, y: NDArray, weight: NDArray | None, *, allow_all_zero: bool = False) -> NDArray | None:
+        """Return the row weights; a row without any label weighs nothing."""
+        useful = ~np.isnan(y).all(axis=1)
+        return weight if useful.all() else useful * (1.0 if weight is None else weight)
+
+    def label_weights(self, y: NDArray, weight: NDArray | None) -> NDArray[np.float64]:
+        """Return the weight of each label in its task's loss, of shape (n, m); its mean is the weight of the task.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n, m)
+            All rows of this training.
+
+        weight : ndarray of shape (n,) or None
+            Their weights.
+        """
+        known = ~np.isnan(y)
+        found = self._weights_of_labels(y, known, np.ones(len(y)) if weight is None else weight)
+        means = found.mean(axis=0)
+        factors = np.ones(y.shape[1]) if self.task_weights is None else np.asarray(self.task_weights)
+        return found * np.divide(factors, means, out=np.zeros_like(means), where=means > 0.0)
+
+    def _weights_of_labels(self, y: NDArray, known: NDArray[np.bool_], weight: NDArray) -> NDArray[np.float64]:
+        return known * weight[:, np.newaxis]
+
+    @abstractmethod
+    def task_losses(self) -> Losses:
+        """Return the loss of each label, a function of outputs and encoded rows."""
+
+    def loss(self) -> losses.Loss:
+        """Return the loss of each row: the sum over the tasks."""
+        of_labels = self.task_losses()
+        return lambda outputs, y: of_labels(outputs, y).sum(dim=-1)
+
+    def _mean_over_tasks(self, of_labels: NDArray, rows: Rows[NDArray]) -> float:
+        """Return the mean over the tasks, with their weights, of the mean over the known labels of a task."""
+        known = ~np.isnan(rows.y)
+        weight = known if rows.weight is None else known * rows.weight[:, np.newaxis]
+        totals = weight.sum(axis=0)
+        means = np.divide((weight * of_labels).sum(axis=0), totals, out=np.zeros(len(totals)), where=totals > 0)
+        factors = np.ones(len(totals)) if self.task_weights is None else np.asarray(self.task_weights)
+        factors = factors * (totals > 0)
+        return float(np.average(means, weights=factors)) if factors.any() else 0.0
