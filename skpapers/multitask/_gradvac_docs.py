@@ -69,7 +69,7 @@ PARTS: dict[str, str] = {
         Targets of the cosines after training; the second shape for `granularity` "layer" and "matrix". Row i belongs to
         the corrected gradient of task i. The diagonal is unused. None for "sum", and for one task.
 
-    similarity_history_ : ndarray of shape (n_iter_, n_tasks, n_tasks), or None
+    similarity_history_ : ndarray of shape (n_epochs, n_tasks, n_tasks), or None
         Mean cosines of the tasks' gradients of all shared parameters in each epoch, before their correction; NaN where
         two tasks never met in a batch. None for "sum", and for one task.
     """,

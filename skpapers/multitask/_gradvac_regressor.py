@@ -35,10 +35,10 @@ class GradVacRegressor(RegressorMixin, GradVacEstimator):
 
     {vaccine}
 
-    loss : {"squared_error", "absolute_error", "huber", "quantile", "log_loss"} or list of them, \
-            default="squared_error"
-        Of the standardised targets, one for all tasks or one for each. "log_loss" is for targets from 0 to 1, such as
-        events: `predict` returns their probability.
+    loss : str or list of str, default="squared_error"
+        "squared_error", "absolute_error", "huber", "quantile" or "log_loss", of the standardised targets; one for all
+        tasks or one for each. "log_loss" is for targets from 0 to 1, such as events: `predict` returns their
+        probability.
 
     quantile : float, default=0.5
         The quantile predicted, for "quantile".

@@ -63,7 +63,7 @@ def stacked_labels(y: Any, numbers: NDArray[np.intp], m: int, dtype: type) -> ND
     values = column_or_1d(label_values(y))
     if len(values) != len(numbers):
         raise ValueError(f"y has {len(values)} entries and task has {len(numbers)}.")
-    Y = np.full((len(values), m), np.nan if dtype is float else None, dtype=dtype)
+    Y: NDArray = np.full((len(values), m), np.nan if dtype is float else None, dtype=dtype)
     Y[np.arange(len(values)), numbers] = values
     return Y
 
