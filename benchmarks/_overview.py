@@ -119,6 +119,22 @@ HEADLINES: dict[str, Headline] = {
     "sample_efficiency_equivariance": Headline(
         "SGD keeps rotations, Adam does not", lambda s: f"gap {s['sgd']:.0e}; Adam {s['adam']:.2f}"
     ),
+    "dimension_known": Headline(
+        "Neighbours estimate known dimensions, and order data sets",
+        lambda s: f"{s['at 10']:+.0%} at dimension 10, {s['at 40']:+.0%} at 40 (GeoMLE {s['GeoMLE at 40']:+.0%})",
+    ),
+    "dimension_images": Headline(
+        "Images have few dimensions, and keep them when resized",
+        lambda s: f"digits {s['digits']:.1f} of 64 pixels; {s['change']:.1%} at most by resizing",
+    ),
+    "dimension_rows_needed": Headline(
+        "Fewer dimensions need fewer rows, whatever the columns",
+        lambda s: f"{s['2']:.0f} rows at dimension 2, {s['4']:.0f} at 4; x {s['columns']:.1f} between columns",
+    ),
+    "dimension_steps": Headline(
+        "Fewer dimensions are learned in fewer steps",
+        lambda s: f"{s['2']:.0f}, {s['4']:.0f} and {s['8']:.0f} epochs at dimensions 2, 4 and 8",
+    ),
     "mixup_tree_r2": Headline(
         "Mixtures of rows regularise a tree", lambda s: f"{s['gain']:+.2f} R² [{s['low']:+.2f}, {s['high']:+.2f}]"
     ),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from skpapers import convex as convex
     from skpapers import convolution as convolution
     from skpapers import datasets as datasets
+    from skpapers import dimension as dimension
     from skpapers import few_shot as few_shot
     from skpapers import kernel_approximation as kernel_approximation
     from skpapers import neural_network as neural_network
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from skpapers.convolution import position_accuracy as position_accuracy
     from skpapers.convolution import sample_complexity_curve as sample_complexity_curve
     from skpapers.convolution import valid_image_sizes as valid_image_sizes
+    from skpapers.dimension import IntrinsicDimension as IntrinsicDimension
+    from skpapers.dimension import dimension_curve as dimension_curve
     from skpapers.few_shot import DistributionCalibratedFewShot as DistributionCalibratedFewShot
     from skpapers.few_shot import STARTUPClassifier as STARTUPClassifier
     from skpapers.kernel_approximation import ArcCosineFeatures as ArcCosineFeatures

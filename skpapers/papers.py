@@ -571,6 +571,25 @@ PAPERS: tuple[Paper, ...] = (
             "convolution.position_accuracy",
         ),
     ),
+    Paper(
+        key="intrinsic_dimension",
+        title="The Intrinsic Dimension of Images and Its Impact on Learning",
+        authors="Phillip Pope, Chen Zhu, Ahmed Abdelkader, Micah Goldblum, Tom Goldstein",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2104.08894",
+        code="https://github.com/ppope/dimensions",
+        algorithm="skpapers/dimension/_maximum_likelihood.py",
+        estimators=("dimension.IntrinsicDimension",),
+        contests=(),  # it predicts no target
+        reproduction={
+            "dimension_known": "mixed",
+            "dimension_images": "shows",
+            "dimension_rows_needed": "shows",
+            "dimension_steps": "shows",
+        },
+        use="how many numbers the rows of a table hardly need, whatever its columns; which rows lie elsewhere",
+        functions=("dimension.dimension_curve",),
+    ),
 )
 
 
