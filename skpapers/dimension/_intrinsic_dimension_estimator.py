@@ -317,8 +317,10 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         return positive_neighbors(self._rows, k, X, metric=self._metric, n_jobs=self.n_jobs)[0]
 
     def _validated(self, estimator: Any, X: Any, **options: Any) -> Any:
-        sparse = "csr" if self.metric in SPARSE_METRICS else False
-        return validate_data(estimator, X, accept_sparse=sparse, dtype=(np.float64, np.float32), order="C", **options)
+        options["accept_sparse"] = "csr" if self.metric in SPARSE_METRICS else False
+        # scikit-learn's other distances of sparse rows need 32-bit indices
+        options["accept_large_sparse"] = self.metric in ("euclidean", "l2")
+        return validate_data(estimator, X, dtype=(np.float64, np.float32), order="C", **options)
 
     def _numbers_of_neighbors(self) -> Rows:
         """Return `n_neighbors` as an array, after a look at its values."""

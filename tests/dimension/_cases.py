@@ -8,7 +8,7 @@ CASES = {
         small={"n_neighbors": 4, "random_state": 0},
         further=(
             {"method": "twonn", "metric": "manhattan"},
-            {"method": "geomle", "n_neighbors": 3},
+            {"method": "geomle", "n_neighbors": 2},
             {"max_anchors": 10, "normalization": "k-2", "aggregation": "median"},
         ),
         # 20 neighbours need 21 rows, of which some checks have fewer
