@@ -110,7 +110,7 @@ def dimension_curve(
     >>> curve
     k = 3: 8.8 ± 0.3, k = 5: 8.1 ± 0.2, k = 10: 7.4 ± 0.1, k = 20: 6.8 ± 0.1
     >>> curve.classes[1]
-    k = 3: 6.1 ± 0.6, k = 5: 6.0 ± 0.5, k = 10: 5.7 ± 0.3, k = 20: 5.5 ± 0.3
+    k = 3: 7.6 ± 0.8, k = 5: 6.8 ± 0.5, k = 10: 5.7 ± 0.3, k = 20: 4.8 ± 0.3
     """
     ks = np.unique(np.asarray(n_neighbors))
     rows = check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", input_name="X")

@@ -1,5 +1,7 @@
 """The intrinsic dimension of rows, as an estimator."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from numbers import Integral
 from typing import Any, ClassVar, Literal
@@ -97,7 +99,7 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if all are strings.
 
     See Also
@@ -210,7 +212,7 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> "IntrinsicDimension":
+    def fit(self, X: Any, y: Any = None) -> IntrinsicDimension:
         """Estimate the dimension.
 
         Parameters
