@@ -44,7 +44,7 @@ TABLES = {
     "constant column": np.column_stack([RNG.normal(size=(200, 2)), np.full(200, 5.0)]),
     "equal rows": np.ones((60, 3)),
     "two rows": np.array([[0.0, 1.0], [2.0, 3.0]]),
-    "near the largest": np.array([[1e308, 0.0], [-1e308, 1.0], [1e308, 2.0], [0.0, 0.0]]),
+    "near the largest": np.array([[4e307, 0.0], [-4e307, 1.0], [4e307, 2.0], [1e307, 0.0]]),
 }
 
 
