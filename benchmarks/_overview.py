@@ -153,6 +153,14 @@ HEADLINES: dict[str, Headline] = {
         "Better features than the teacher's, one shot",
         lambda s: f"{s['startup']:+.1f} points, {s['distillation']:+.1f} without self-supervision",
     ),
+    "gradvac_update": Headline(
+        "Cosines reach their targets; equal to another implementation",
+        lambda s: f"differences at most {max(s['torchjd'], s['pcgrad'], s['target']):.0e}",
+    ),
+    "gradvac_accuracy": Headline(
+        "Better than the sum of the gradients",
+        lambda s: f"{s['gain']:+.4f} R² in the mean; better on {s['better']:g} of {s['tables']:g} tables",
+    ),
     "performer_learning": Headline("Learns what softmax attention learns, in linear time", _learning),
     "performer_series": Headline("Competitive on real series", _series),
     "rfa_learning": Headline("As accurate as softmax attention; the gate prefers recent steps", _learning),

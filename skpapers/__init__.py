@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from skpapers import dimension as dimension
     from skpapers import few_shot as few_shot
     from skpapers import kernel_approximation as kernel_approximation
+    from skpapers import multitask as multitask
     from skpapers import neural_network as neural_network
     from skpapers import papers as papers
     from skpapers import tree as tree
@@ -59,6 +60,9 @@ if TYPE_CHECKING:
     from skpapers.kernel_approximation import ArcCosineFeatures as ArcCosineFeatures
     from skpapers.kernel_approximation import PositiveOrthogonalFeatures as PositiveOrthogonalFeatures
     from skpapers.kernel_approximation import RandomFourierAttentionFeatures as RandomFourierAttentionFeatures
+    from skpapers.multitask import GradVacClassifier as GradVacClassifier
+    from skpapers.multitask import GradVacRegressor as GradVacRegressor
+    from skpapers.multitask import combine_gradients as combine_gradients
     from skpapers.neural_network import MonarchMLPClassifier as MonarchMLPClassifier
     from skpapers.neural_network import MonarchMLPRegressor as MonarchMLPRegressor
     from skpapers.neural_network import SAMMLPClassifier as SAMMLPClassifier

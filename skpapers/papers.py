@@ -590,6 +590,23 @@ PAPERS: tuple[Paper, ...] = (
         use="how many numbers the rows of a table hardly need, whatever its columns; which rows lie elsewhere",
         functions=("dimension.dimension_curve",),
     ),
+    Paper(
+        key="gradient_vaccine",
+        title="Gradient Vaccine: Investigating and Improving Multi-task Optimization in Massively Multilingual Models",
+        authors="Zirui Wang, Yulia Tsvetkov, Orhan Firat, Yuan Cao",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2010.05874",
+        code=None,
+        algorithm="skpapers/multitask/_gradient_vaccine.py",
+        estimators=("multitask.GradVacClassifier", "multitask.GradVacRegressor"),
+        contests=(),
+        reproduction={
+            "gradvac_update": "shows",
+            "gradvac_accuracy": "does not show",
+        },
+        use="several targets or tasks in one network, with labels that some rows lack; which tasks agree",
+        functions=("multitask.combine_gradients",),
+    ),
 )
 
 
