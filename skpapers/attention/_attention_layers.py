@@ -136,7 +136,8 @@ class RandomFeatureLayer(nn.Module):
         Returns
         -------
         y : Tensor of shape (B, L, D)
-            The output; at padded positions the bias of the last projection.
+            The output; at padded positions the bias of the last projection. If an input of a causal layer is NaN or
+            infinite, the outputs from there on are NaN, and those before are not changed.
         """
         x = _checked(x, key_padding_mask, self.d_model)
         self._count_call()

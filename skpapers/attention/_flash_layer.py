@@ -190,6 +190,9 @@ class FLASH(GatedUnit):
         if self.position_bias is not None:
             self.position_bias.copy_(0.02 * normal(self.position_bias, generator))
 
+    def _lost(self, x: Tensor) -> Tensor | None:
+        return None if bool(torch.isfinite(x.sum())) else super()._lost(x)
+
     def _branch(self, x: Tensor, valid: Tensor | None) -> Tensor:
         """Return the outputs without the residual, from normalised inputs and where they are valid."""
         length = x.shape[1]

@@ -58,6 +58,11 @@ def without_padding(x: Tensor, valid: Tensor | None) -> Tensor:
     return x if valid is None else x.masked_fill(~valid[..., None], 0.0)
 
 
+def from_first_not_finite(x: Tensor) -> Tensor:
+    """Return where a position of (..., L, d), or one before it, has an entry that is NaN or infinite."""
+    return torch.isnan((0.0 * x.detach()).sum(-1)).cumsum(-1) > 0
+
+
 def valid_first(valid: Tensor) -> Tensor | None:
     """Return the order (B, L) that moves valid positions before padding; None if they already are."""
     if not bool((valid[:, 1:] & ~valid[:, :-1]).any()):

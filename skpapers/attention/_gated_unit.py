@@ -17,7 +17,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skpapers.attention._draws import draw_uniform, normal
-from skpapers.attention._gated_functions import moved, valid_first, valid_positions, without_padding
+from skpapers.attention._gated_functions import (
+    from_first_not_finite,
+    moved,
+    valid_first,
+    valid_positions,
+    without_padding,
+)
 
 ACTIVATIONS = ("relu2", "laplace")
 
@@ -131,18 +137,31 @@ class GatedUnit(nn.Module):
         Returns
         -------
         y : Tensor of shape (B, L, d_model)
-            Outputs. At padding, the gated attention is zero.
+            Outputs. At padding, the gated attention is zero. If an input of a causal layer is NaN or infinite, the
+            outputs from there on are NaN, and those before are not changed.
         """
         valid = valid_positions(x, key_padding_mask, self.d_model)
         if not x.numel():
             return x
         order = None if valid is None else valid_first(valid)
-        normed = without_padding(self.norm(x), valid)
+        # Before the normalisation, whose gradients would be NaN otherwise.
+        known = without_padding(x, valid)
+        lost = self._lost(known) if self.causal else None
+        if lost is not None:
+            known = known.masked_fill(lost[..., None], 0.0)
+        normed = self.norm(known)
         if valid is None or order is None:
             y = self._branch(normed, valid)
         else:
             y = moved(self._branch(moved(normed, order), valid.gather(1, order)), order.argsort(1))
-        return self._added(x, y)
+        y = self._added(x, y)
+        if lost is None:
+            return y
+        return y.masked_fill((lost if valid is None else lost & valid)[..., None], torch.nan)
+
+    def _lost(self, x: Tensor) -> Tensor | None:
+        """Return where outputs of a causal layer depend on an input that is not finite, (B, L); None if nowhere."""
+        return from_first_not_finite(x)
 
     def last(self, x: Tensor, key_padding_mask: Tensor | None = None) -> Tensor:
         """Return the output at the last position that is not padding, without computing the others.
@@ -169,7 +188,7 @@ class GatedUnit(nn.Module):
             valid = valid.gather(1, order)
         rows = torch.arange(len(x), device=x.device)
         last = rows.new_full((len(x),), x.shape[1] - 1) if valid is None else (valid.sum(1) - 1).clamp(min=0)
-        normed = without_padding(self.norm(x), valid)
+        normed = self.norm(without_padding(x, valid))
         e = self.d_inner
         v, z = F.silu(F.linear(normed, self.in_weight[e:], self.in_bias[e:])).split((e, self.d_query), -1)
         u = F.silu(F.linear(normed[rows, last], self.in_weight[:e], self.in_bias[:e]))

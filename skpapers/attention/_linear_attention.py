@@ -107,7 +107,8 @@ def linear_attention(
 
     For inputs of float16 and bfloat16, all is computed in float32, under autocast too. Exponential features are scaled
     where the dtype would overflow or a sum of weights vanish: results are right for queries and keys of any length. A
-    later key changes earlier causal outputs by rounding only.
+    later key changes earlier causal outputs by rounding only. If one is NaN or infinite, or its value or gate, causal
+    outputs from there on are NaN, and so are those of a pass that continues from the state.
 
     **Differences from the papers.** Their code adds a small number to exponential features, and scales keys by a
     maximum over the whole sequence, through which a causal output depends on later keys. Here nothing is added, and
@@ -133,6 +134,11 @@ def linear_attention(
     """
     _check(q, k, v, causal, key_padding_mask, gate, normalizer, chunk_size)
     _check_map(feature_map, q)
+    lost = None
+    if causal and not _is_finite(k, v, gate):
+        lost = _from_first_not_finite(k, v, gate)
+        k, v = (x.masked_fill(lost[..., None], 0.0) for x in (k, v))
+        gate = None if gate is None else gate.masked_fill(lost, 0.5)
     weight = None
     log_gate = None
     if gate is not None:
@@ -150,7 +156,27 @@ def linear_attention(
         state=state,
         chunk_size=chunk_size,
     )
+    if lost is not None:
+        out = out.masked_fill(lost[..., None], torch.nan)
+        ended = lost[:, :, -1, None]
+        state = state._replace(
+            S=state.S.masked_fill(ended[..., None], torch.nan), z=state.z.masked_fill(ended, torch.nan)
+        )
     return (out, state) if return_state else out
+
+
+def _is_finite(k: Tensor, v: Tensor, gate: Tensor | None) -> bool:
+    """Return whether no number is NaN or infinite; sums that overflow count as infinite."""
+    total = k.sum() + v.sum()
+    return bool(torch.isfinite(total if gate is None else total + gate.sum()))
+
+
+def _from_first_not_finite(k: Tensor, v: Tensor, gate: Tensor | None) -> Tensor:
+    """Return where outputs (B, H, L) depend on a key, value or gate that is not finite."""
+    finite = torch.isfinite(k).all(-1) & torch.isfinite(v).all(-1)
+    if gate is not None:
+        finite &= torch.isfinite(gate)
+    return (~finite).cumsum(-1) > 0
 
 
 def gate_terms(gate: Tensor, key_padding_mask: Tensor | None) -> tuple[Tensor, Tensor]:

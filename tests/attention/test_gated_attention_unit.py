@@ -23,7 +23,8 @@ KINDS = [
 def layer(name, causal=False, activation="relu2", dtype=torch.float64, **kwargs):
     """Return a layer none of whose parameters is at a special value."""
     kind, settings = LAYERS[name]
-    made = kind(6, d_query=4, causal=causal, activation=activation, dtype=dtype, random_state=0, **settings, **kwargs)
+    settings = {**settings, **kwargs}
+    made = kind(6, d_query=4, causal=causal, activation=activation, dtype=dtype, random_state=0, **settings)
     generator = torch.Generator().manual_seed(6)
     with torch.no_grad():
         for parameter in made.parameters():
@@ -173,6 +174,67 @@ def test_later_positions_do_not_move_earlier_ones(name, activation):
     assert torch.equal(ours(changed)[:, :12], y[:, :12])
     for length in (1, 5, 6, 12):
         torch.testing.assert_close(ours(x[:, :length]), y[:, :length], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("activation", ["relu2", "laplace"])
+@pytest.mark.parametrize("more", [{}, {"norm": False}])
+@pytest.mark.parametrize("name", LAYERS)
+def test_later_positions_that_are_not_finite_do_not_reach_earlier_ones(name, more, activation, masked, value):
+    """Neither outputs nor gradients: training goes on if the loss takes the earlier outputs only."""
+    ours = layer(name, True, activation, **more)
+    x = inputs(3, 13, 6).requires_grad_()
+    mask = None
+    if masked:
+        mask = torch.zeros(3, 13, dtype=torch.bool)
+        mask[0, 2] = True
+        mask[1, 8:] = True
+
+    def computed(x):
+        y = ours(x, mask)
+        return y, *torch.autograd.grad(y[:, :6].square().sum() + y[2].square().sum(), (x, *ours.parameters()))
+
+    expected, *gradients = computed(x)
+    changed = x.detach().clone()
+    changed[0, 7] = value
+    changed[1, 6, 2] = value
+    found, *others = computed(changed.requires_grad_())
+    torch.testing.assert_close(found[:, :6], expected[:, :6])
+    torch.testing.assert_close(found[2], expected[2])
+    assert found[0, 7:].isnan().all()
+    assert found[1, 6:8].isnan().all()
+    for other, gradient in zip(others, gradients, strict=True):
+        torch.testing.assert_close(other, gradient)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_padding_that_is_not_finite_leaves_gradients_alone(name):
+    ours = layer(name)
+    x = inputs(2, 9, 6)
+    mask = torch.zeros(2, 9, dtype=torch.bool)
+    mask[0, [1, 8]] = True
+
+    def gradients():
+        return torch.autograd.grad(ours(x, mask)[~mask].square().sum(), tuple(ours.parameters()))
+
+    expected = gradients()
+    x[0, [1, 8]] = torch.tensor([torch.nan, torch.inf], dtype=x.dtype)[:, None]
+    for gradient, other in zip(gradients(), expected, strict=True):
+        torch.testing.assert_close(gradient, other)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_unit_works_within_transforms_of_torch(causal):
+    ours = layer("gau", causal)
+    x = inputs(3, 7, 6)
+
+    def loss(row):
+        return ours(row[None]).square().sum()
+
+    found = torch.func.vmap(torch.func.grad(loss))(x)
+    expected = torch.stack([torch.autograd.grad(loss(row), row)[0] for row in x.requires_grad_()])
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("name", LAYERS)

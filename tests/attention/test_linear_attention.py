@@ -415,6 +415,37 @@ def test_the_last_key_moves_no_earlier_output(length, last, L):
     torch.testing.assert_close(after[:, :, :-1], before[:, :, :-1], rtol=0, atol=limit)
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("name", MAPS)
+def test_later_keys_that_are_not_finite_do_not_reach_earlier_outputs(name, gated, value):
+    """Nor do other heads see them; outputs of the head are NaN from there on, and so is its state."""
+    L = 70
+    q, k, v = data(L)
+    gate = gates(L) if gated else None
+    phi = feature_map(name)
+    options = {"feature_map": phi, "causal": True, "return_state": True, "chunk_size": 32}
+    expected, at_the_end = linear_attention(q, k, v, gate=gate, **options)
+    k[0, 0, 40, 2] = value
+    v[1, 1, 69, 0] = value
+    q[2, 0, 50, 1] = torch.nan
+    if gated:
+        gate[0, 1, 60] = torch.nan
+    found, state = linear_attention(q, k, v, gate=gate, **options)
+    lost = torch.zeros(found.shape[:3], dtype=torch.bool)
+    lost[0, 0, 40:] = True
+    lost[1, 1, 69] = True
+    lost[2, 0, 50] = True
+    lost[0, 1, 60:] = gated
+    torch.testing.assert_close(found[~lost], expected[~lost])
+    assert found[lost].isnan().all()
+    ended = torch.tensor([[True, gated], [False, True], [False, False]])
+    more = {"feature_map": phi, "causal": True, "gate": gates(3) if gated else None}
+    again = linear_attention(*data(3), state=state, **more)
+    assert again[ended].isnan().all()
+    torch.testing.assert_close(again[~ended], linear_attention(*data(3), state=at_the_end, **more)[~ended])
+
+
 def test_a_chunk_whose_keys_differ_too_much_is_halved():
     """Short keys after long ones: with one scale for the chunk the first outputs would be 0 / 0."""
     q, k, v = long_rows(64, 1.0)

@@ -125,6 +125,19 @@ def test_steps_are_the_causal_pass(kwargs):
     torch.testing.assert_close(torch.stack(steps, dim=1), ours(x), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("kwargs", [kwargs for kwargs in KINDS if "causal" in kwargs])
+def test_later_positions_that_are_not_finite_do_not_reach_earlier_ones(kwargs, value):
+    ours = layer(**kwargs)
+    x = windows()
+    expected = ours(x)
+    x[1, 13] = value
+    found = ours(x)
+    assert found[1, 13:].isnan().all()
+    found[1, 13:] = expected[1, 13:]
+    torch.testing.assert_close(found, expected)
+
+
 @pytest.mark.parametrize("kwargs", KINDS)
 def test_a_window_alone_and_in_a_padded_batch(kwargs):
     ours = layer(torch.float32, **kwargs)
