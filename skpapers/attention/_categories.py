@@ -1,7 +1,8 @@
 """Columns of a table, some of which hold the codes of categories."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -28,6 +29,23 @@ class CodedColumns(Columns):
 
     categorical: tuple[int, ...] = ()
     codes: tuple[NDArray, ...] | None = None
+
+    def read(self, X: Any) -> tuple[Self, Any]:
+        """Return the columns, and the rows as they are.
+
+        Raises
+        ------
+        ValueError
+            If a column of an array or a frame holds words.
+        """
+        for name, column in _columns_of(X):
+            word = _first_word(column)
+            if word is not None:
+                raise ValueError(
+                    f"Column {name!r} holds {word!r}: categories must be integer codes, as "
+                    "sklearn.preprocessing.OrdinalEncoder makes them; categorical_features says in which columns."
+                )
+        return self, X
 
     def fitted(self, X: NDArray) -> Self:
         """Return the columns with the codes of these rows, if they have none yet.
@@ -99,6 +117,27 @@ class CodedScaling(nn.Module):
             number = torch.where(known[place] == x, place + 1.0, 0.0).to(x.dtype)
             columns[j] = torch.where(torch.isnan(x), x, number)
         return torch.stack(columns, dim=1)
+
+
+def _columns_of(X: Any) -> Iterator[tuple[Any, NDArray]]:
+    """Yield names or places, and values, of the columns of a frame or an array of two dimensions."""
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        yield from ((name, np.asarray(X[name])) for name in X.columns)
+    elif isinstance(X, np.ndarray) and X.ndim == 2:
+        yield from enumerate(X.T)
+
+
+def _first_word(column: NDArray) -> str | None:
+    """Return the first string in a column that is not that of a number, or None."""
+    if column.dtype.kind not in "OSU":
+        return None
+    for value in column.ravel():
+        if isinstance(value, str | bytes):
+            try:
+                float(value)
+            except ValueError:
+                return str(value)
+    return None
 
 
 def categorical_places(chosen: object, n_columns: int, names: NDArray | None) -> tuple[int, ...]:

@@ -208,6 +208,11 @@ def _check(
         raise ValueError(f"k must have shape ({B}, {H}, S, {d}), as q has, got {tuple(k.shape)}.")
     if v.shape[:3] != k.shape[:3]:
         raise ValueError(f"v must have shape {(*k.shape[:3], 'e')}, as k has, got {tuple(v.shape)}.")
+    if 0 in (H, d, v.shape[-1]):
+        raise ValueError(
+            "q, k and v must have one head and one dimension or more, "
+            f"got shapes {tuple(q.shape)}, {tuple(k.shape)} and {tuple(v.shape)}."
+        )
     if not q.is_floating_point() or not q.dtype == k.dtype == v.dtype:
         raise ValueError(f"q, k and v must have one floating dtype, got {q.dtype}, {k.dtype} and {v.dtype}.")
     S = k.shape[2]

@@ -518,6 +518,18 @@ def test_no_rows_and_no_positions():
     assert linear_attention(q, k, v, feature_map=phi).shape == (0, HEADS, 4, 4)
     q, k, v = data(0)
     assert linear_attention(q, k, v, feature_map=phi, causal=True).shape == (3, HEADS, 0, 4)
+    q, k, v = data(4, S=0)
+    assert not linear_attention(q, k, v, feature_map=phi).any()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(
+    "shapes", [((2, 0, 3, 4), (2, 0, 3, 5)), ((2, 2, 3, 0), (2, 2, 3, 5)), ((2, 2, 3, 4), (2, 2, 3, 0))]
+)
+def test_no_heads_and_no_dimensions_are_an_error(shapes, causal):
+    q, v = (torch.zeros(shape) for shape in shapes)
+    with pytest.raises(ValueError, match=r"must have one head and one dimension or more, got shapes \(2, "):
+        linear_attention(q, q, v, causal=causal)
 
 
 def test_strides_and_a_function_for_a_map():

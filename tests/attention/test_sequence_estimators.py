@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -196,6 +197,29 @@ class TestColumns:
     def test_wrong_columns_are_errors(self, more, message):
         with pytest.raises(ValueError, match=message):
             self.model(**more).fit(self.X, self.y)
+
+    @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, lambda data: pd.DataFrame(data).to_numpy()])
+    def test_words_are_errors_that_say_what_to_give(self, make):
+        """In training and in prediction, for every column: they would have to be coded alike."""
+        rows = {"size": self.X[:, 0], "city": np.array(["Rome", "Oslo", "Bonn"])[self.X[:, 1].astype(int)]}
+        words = make(rows)
+        name = "'city'" if hasattr(words, "columns") else "1"
+        message = f"^Column {name} holds '(Rome|Oslo|Bonn)': categories must be integer codes, as .*OrdinalEncoder"
+        for chosen in (["city"], [1], None):
+            with pytest.raises(ValueError, match=message):
+                self.model(categorical_features=chosen).fit(words, self.y)
+        codes = make({**rows, "city": self.X[:, 1].astype(int)})
+        model = self.model(categorical_features=[1], max_iter=1).fit(codes, self.y)
+        with pytest.raises(ValueError, match=message):
+            model.predict(words)
+
+    def test_categories_of_pandas_that_are_integers_are_codes(self):
+        frame = pd.DataFrame(self.X, columns=["a", "b", "c"])
+        model = self.model(categorical_features=["b"], max_iter=1).fit(frame, self.y)
+        coded = frame.astype({"b": int}).astype({"b": "category"})
+        assert_array_equal(model.predict(coded), model.predict(frame))
+        words = frame.astype({"b": int}).astype({"b": str})
+        assert_array_equal(model.predict(words), model.predict(frame))
 
 
 class TestStreams:
