@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import ceil
 from numbers import Integral, Real
@@ -36,6 +37,9 @@ FEWEST_STEPS = 600  # fewer leave a network in the middle of a plateau, however 
 FEWEST_EPOCHS = 5
 WARM_UP = 60  # steps, at most a tenth of all
 MAX_NORM = 1.0  # of the gradient
+
+# What a network may be built with anew: it is of training only, or follows from other parameters.
+OF_TRAINING = ("dropout", "redraw_interval", "sigma", "n_gates")
 
 _STREAMS: WeakKeyDictionary[FittedNetwork, Stream] = WeakKeyDictionary()  # a module takes longer to make than a step
 
@@ -99,14 +103,29 @@ class SequenceEstimator(SupervisedNetwork):
         if before is None:
             return None
         inputs = before.setup.inputs
-        was = {"tokenize": "steps" if isinstance(inputs, Windows) else "features", "mask_nan": inputs.allow_nan}
-        for name, value in was.items():
-            if getattr(self, name) != value:
-                raise ValueError(
-                    f"The network was fitted with {name}={value!r} and cannot continue with "
-                    f"{getattr(self, name)!r}: set it back, or fit anew with warm_start=False."
-                )
+        was: dict[str, Any] = {
+            "tokenize": "steps" if isinstance(inputs, Windows) else "features",
+            "mask_nan": inputs.allow_nan,
+        }
+        now = {name: getattr(self, name) for name in was}
+        if isinstance(inputs, Windows):
+            known = (inputs.n_channels, inputs.known_shape[1])
+            was["n_channels"] = inputs.n_channels
+            now["n_channels"] = inputs.n_channels if self.n_channels in known else self.n_channels
+        elif isinstance(inputs, CodedColumns):
+            names = getattr(self, "feature_names_in_", None)
+            was["categorical_features"] = list(inputs.categorical)
+            places = categorical_places(self.categorical_features, inputs.known_shape[0], names)
+            now["categorical_features"] = list(places)
+        _check_unchanged(was, now)
         return before
+
+    def _start(self, architecture: Architecture, seeds: Iterable[int], before: FittedNetwork | None) -> nn.Module:
+        """Return the network with the weights of a fitted model of the same structure, or with new ones."""
+        if before is not None:
+            now = {name: value for name, value in architecture.items() if name not in OF_TRAINING}
+            _check_unchanged(before.architecture, now)
+        return super()._start(architecture, seeds, before)
 
     def _read(
         self,
@@ -244,3 +263,13 @@ class SequenceEstimator(SupervisedNetwork):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.mask_nan
         return tags
+
+
+def _check_unchanged(was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise a ValueError for the first parameter that a fitted network has another value of."""
+    for name, value in now.items():
+        if value != was[name]:
+            raise ValueError(
+                f"The network was fitted with {name}={was[name]!r} and cannot continue with {value!r}: set it back, "
+                "or fit anew with warm_start=False."
+            )

@@ -369,14 +369,53 @@ class TestParameters:
         ]
         assert_array_equal(*found)
 
-    @pytest.mark.parametrize("change", [{"tokenize": "features"}, {"mask_nan": True}])
-    def test_a_fitted_network_reads_rows_as_before(self, change):
-        model = PerformerRegressor(**TINY, warm_start=True).fit(WINDOWS[:, :, 0], TARGET)
+    @pytest.mark.parametrize(
+        ("kind", "change", "was"),
+        [
+            (PerformerRegressor, {"tokenize": "features"}, "steps"),
+            (PerformerRegressor, {"mask_nan": True}, False),
+            (PerformerRegressor, {"n_channels": 3}, 1),
+            (PerformerRegressor, {"causal": True}, False),
+            (PerformerRegressor, {"pool": "last"}, "mean"),
+            (PerformerRegressor, {"positions": None}, "sinusoidal"),
+            (PerformerRegressor, {"n_heads": 4}, 2),
+            (PerformerRegressor, {"attention": "linear"}, "softmax"),
+            (PerformerRegressor, {"kernel": "relu"}, "softmax"),
+            (PerformerRegressor, {"first_norm": True}, False),
+            (PerformerRegressor, {"d_model": 4}, 8),
+            (RFARegressor, {"gate": True, "causal": True}, False),
+            (RFARegressor, {"normalizer": None}, "count"),
+            (FLASHRegressor, {"activation": "laplace"}, "relu2"),
+        ],
+    )
+    def test_a_fitted_network_is_continued_as_it_is(self, kind, change, was):
+        X = WINDOWS[:, :, 0]
+        model = kind(**{**TINY, "max_iter": 1, "positions": "sinusoidal"}, warm_start=True).fit(X, TARGET)
+        before = pickle.dumps(model._fitted)
         model.set_params(**change)
         for method in (model.fit, model.partial_fit):
-            with pytest.raises(ValueError, match="cannot continue with"):
-                method(WINDOWS[:, :, 0], TARGET)
-        model.set_params(warm_start=False).fit(WINDOWS[:, :, 0], TARGET)
+            with pytest.raises(ValueError, match=f"The network was fitted with .*{was!r} and cannot continue with "):
+                method(X, TARGET)
+        assert pickle.dumps(model._fitted) == before
+        model.set_params(warm_start=False).fit(X, TARGET)
+
+    def test_a_fitted_network_keeps_its_categories(self):
+        X = np.column_stack([RNG.normal(size=N), RNG.integers(0, 3, size=(N, 2))])
+        settings = {**TINY, "max_iter": 1, "tokenize": "features", "warm_start": True}
+        model = PerformerRegressor(**settings, categorical_features=[1]).fit(X, TARGET)
+        model.set_params(categorical_features=[False, True, False]).fit(X, TARGET)
+        for other in ([1, 2], None):
+            model.set_params(categorical_features=other)
+            for method in (model.fit, model.partial_fit):
+                with pytest.raises(
+                    ValueError, match=r"fitted with categorical_features=\[1\] and cannot continue with"
+                ):
+                    method(X, TARGET)
+
+    def test_what_training_alone_depends_on_may_change(self):
+        model = RFARegressor(**TINY, attention="linear", n_features=4, warm_start=True).fit(WINDOWS, TARGET)
+        model.set_params(dropout=0.1, redraw_interval=2, sigma=2.0, n_channels=2).fit(WINDOWS, TARGET)
+        model.partial_fit(WINDOWS, TARGET)
 
     def test_the_generator_of_torch_is_left_alone(self):
         torch.manual_seed(3)
