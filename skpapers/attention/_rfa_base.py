@@ -18,7 +18,7 @@ from skpapers._torch.setup import Setup
 from skpapers._torch.state import own_modes
 from skpapers._validation import Interval, StrOptions
 from skpapers.attention._rfa_layer import RandomFeatureAttention
-from skpapers.attention._sequence_network import MeanGates
+from skpapers.attention._sequence_network import GateSums
 from skpapers.attention._transformer_base import TransformerEstimator
 
 
@@ -71,11 +71,11 @@ class RFAEstimator(TransformerEstimator):
         if not fitted.architecture["n_gates"]:
             return fitted
         with own_modes():
-            module = MeanGates(self._module_of(fitted))
-        gates = outputs_in_chunks(module, module.network, rows.X)
-        seen = ~np.isnan(rows.X).all(axis=1)  # a row without any step has no gate
-        weight = None if rows.weight is None else rows.weight[seen]
-        mean = np.average(gates[seen], axis=0, weights=weight) if seen.any() else np.full(gates.shape[1:], np.nan)
+            module = GateSums(self._module_of(fitted))
+        of_rows = outputs_in_chunks(module, module.network, rows.X)
+        total = np.tensordot(np.ones(len(of_rows)) if rows.weight is None else rows.weight, of_rows, axes=1)
+        with np.errstate(invalid="ignore"):  # rows without any step have no gate
+            mean = total[:, :-1] / total[:, -1:]
         return replace(fitted, weights={**fitted.weights, "mean_gates": mean})
 
     @property

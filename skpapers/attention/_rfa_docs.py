@@ -34,8 +34,9 @@ PARTS: dict[str, str] = {
     """,
     "fitted_gates": """
     half_life_ : ndarray of shape (n_layers, n_heads)
-        For `gate=True`: the steps after which what a head has seen weighs half, -ln 2 / ln g for the mean gate g on the
-        training rows.
+        For `gate=True`: the steps after which what a head has seen weighs half, -ln 2 / ln g for the mean gate g. The
+        mean is over the steps of the training rows, each with the weight of its row; after `partial_fit`, over those
+        of the last call.
     """,
     "see_also_classifier": """
     PerformerClassifier : Positive features of the softmax kernel.

@@ -131,7 +131,9 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs of rows, of shape (b, n_outputs)."""
-        tokens, padding = self._embedded(x)
+        tokens, padding = self._tokens_of_steps(x)
+        if self.pool == "cls":
+            tokens, padding = self._with_cls(tokens, padding)
         for block in self.blocks[:-1]:
             tokens = block(tokens, padding)
         if self.pool == "mean":
@@ -142,14 +144,12 @@ class SequenceNetwork(nn.Module):
             pooled = pooled.masked_fill(n_tokens == 0, 0.0)
         return self._head(pooled)
 
-    def _embedded(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _tokens_of_steps(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return tokens of steps or columns, and where they are padding; None if nowhere."""
         tokens, padding = self.tokens(x)
         if self.positions is not None:
             tokens = tokens + self.positions(tokens.shape[1])
-        tokens = self.dropout(tokens)
-        if self.pool == "cls":
-            return self._with_cls(tokens, padding)
-        return tokens, padding
+        return self.dropout(tokens), padding
 
     def _with_cls(self, tokens: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Put the learned token after the last token of each row that is not padding."""
@@ -205,13 +205,13 @@ class SequenceNetwork(nn.Module):
         return token, tuple(after)
 
 
-class MeanGates(nn.Module):
-    """Raw rows to the mean gate of each head, over the steps of a row that are not padding.
+class GateSums(nn.Module):
+    """Raw rows to the sum of each head's gates over the steps of a row that are not padding, and the number of these.
 
     Parameters
     ----------
     predictor : Predictor
-        Of a :class:`SequenceNetwork` whose attention layers have `gates`.
+        Of a causal :class:`SequenceNetwork` whose attention layers have `gates`.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -220,15 +220,16 @@ class MeanGates(nn.Module):
         self.network = predictor.network
 
     def forward(self, X: Tensor) -> Tensor:
-        """Return the mean gates, of shape (b, n_layers, n_heads)."""
-        tokens, padding = self.network._embedded(self.scaled(X))  # type: ignore[operator]
+        """Return sums of the gates, and the number of steps after them, of shape (b, n_layers, n_heads + 1)."""
+        tokens, padding = self.network._tokens_of_steps(self.scaled(X))  # type: ignore[operator]
+        present = tokens.new_ones(tokens.shape[:2]) if padding is None else (~padding).to(tokens.dtype)
         found = []
         for i, block in enumerate(self.network.blocks):  # type: ignore[arg-type]
             if i:
                 tokens = self.network.blocks[i - 1](tokens, padding)  # type: ignore[index, operator]
-            gates = block.attention.gates(block.norm_1(tokens)).transpose(1, 2)
-            found.append(mean_of(gates, padding))
-        return torch.stack(found, dim=1)
+            gates = block.attention.gates(block.norm_1(tokens))
+            found.append(torch.cat([gates, torch.ones_like(gates[:, :1])], dim=1) @ present[..., None])
+        return torch.stack(found, dim=1)[..., 0]
 
 
 def mean_of(tokens: Tensor, padding: Tensor | None) -> Tensor:

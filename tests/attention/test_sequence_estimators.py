@@ -343,6 +343,36 @@ class TestParameters:
         assert not hasattr(RFARegressor(**TINY).fit(WINDOWS, TARGET), "half_life_")
         assert not hasattr(RFARegressor(**TINY), "half_life_")
 
+    def test_the_half_life_counts_every_step_once(self):
+        """Windows of one step and of twelve: the mean is over steps, each with the weight of its window."""
+        settings = {**TINY, "gate": True, "causal": True, "mask_nan": True, "learning_rate_init": 1e-9, "n_layers": 1}
+        settings = {**settings, "positions": None, "scaling": None}
+        X = WINDOWS.copy()
+        X[:9, 1:] = np.nan
+        model = RFARegressor(**settings).fit(X, TARGET)
+        steps = X[~np.isnan(X).all(axis=2)][:, np.newaxis]
+        alone = RFARegressor(**settings).fit(steps, np.resize(TARGET, len(steps)))
+        assert_allclose(model.half_life_, alone.half_life_, rtol=1e-5)
+        weight = RNG.integers(1, 4, size=N)
+        weighted = RFARegressor(**settings).fit(X, TARGET, sample_weight=weight)
+        repeated = RFARegressor(**settings).fit(np.repeat(X, weight, axis=0), np.repeat(TARGET, weight))
+        assert_allclose(weighted.half_life_, repeated.half_life_, rtol=1e-5)
+
+    def test_the_learned_token_is_no_step_of_the_half_life(self):
+        settings = {**TINY, "gate": True, "causal": True, "mask_nan": True, "learning_rate_init": 1e-9}
+        for X in (WINDOWS, until(WINDOWS, 5)):
+            mean, cls = (RFARegressor(**settings, pool=pool).fit(X, TARGET) for pool in ("mean", "cls"))
+            shared = {name: value for name, value in mean._fitted.weights.items() if name != "mean_gates"}
+            cls._fitted.weights.update(shared)
+            cls = cls.set_params(warm_start=True).fit(X, TARGET)
+            assert_allclose(cls.half_life_, mean.half_life_, rtol=1e-5)
+
+    def test_the_half_life_after_a_partial_fit_is_that_of_its_rows(self):
+        settings = {**TINY, "gate": True, "causal": True, "learning_rate_init": 1e-9, "scaling": None}
+        model = RFARegressor(**settings).partial_fit(WINDOWS[:9], TARGET[:9]).partial_fit(WINDOWS[9:], TARGET[9:])
+        later = RFARegressor(**settings).fit(WINDOWS[9:], TARGET[9:])
+        assert_allclose(model.half_life_, later.half_life_, rtol=1e-5)
+
     def test_windows_without_any_step_have_no_gate(self):
         settings = {**TINY, "gate": True, "causal": True, "mask_nan": True, "learning_rate_init": 1e-9}
         alone = RFARegressor(**settings).fit(WINDOWS, TARGET)
