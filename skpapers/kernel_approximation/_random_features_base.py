@@ -60,7 +60,10 @@ class _RandomFeatures(
             If a parameter or the rows cannot be used; the message says what is allowed.
         """
         fitting = Fitting(self)
-        rows = validate_data(fitting.blank, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C")
+        given = X
+        if isinstance(X, np.ndarray):  # validation would take float64 for float32 of a foreign byte order
+            given = X.astype(X.dtype.newbyteorder("="), copy=False)
+        rows = validate_data(fitting.blank, given, accept_sparse="csr", dtype=(np.float64, np.float32), order="C")
         fitting.begin(X, y, n_steps=1)
         with fitting.step("draw-frequencies"):
             fitted = self._draw(rows, check_random_state(self.random_state))

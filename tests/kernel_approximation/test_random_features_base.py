@@ -39,6 +39,11 @@ def test_layouts_and_dtypes(features):
     single = clone(features).fit_transform(X.astype(np.float32))
     assert single.dtype == np.float32
     assert_allclose(single, expected, rtol=2e-5, atol=1e-6)
+    for code in (">f4", "<f4", ">f8", "<f8"):
+        rows = X.astype(code)
+        found = clone(features).fit(rows).transform(rows)
+        assert found.dtype == np.dtype(code).newbyteorder("=")
+        assert_array_equal(found, single if code.endswith("4") else expected)
     whole = np.round(3 * X).astype(np.int64)
     assert_array_equal(clone(features).fit_transform(whole), clone(features).fit_transform(whole.astype(float)))
 
