@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skpapers._docstrings import filled_docstring
 from skpapers.attention._draws import RandomState, normal, seeded_generator
 from skpapers.attention._flash import LIN_K, LIN_Q, QUAD_K, QUAD_Q, Chunks, Parameters
 from skpapers.attention._flash_backward import flash
 from skpapers.attention._gated_functions import attention_function, toeplitz
 from skpapers.attention._gated_unit import GatedUnit, check_at_least_one
+from skpapers.attention._layer_docs import GATED_PARTS
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class FLASHState:
     sums: Tensor
 
 
+@filled_docstring(GATED_PARTS)
 class FLASH(GatedUnit):
     r"""Layer of FLASH: gated attention, quadratic within chunks and linear across them.
 
@@ -48,11 +51,7 @@ class FLASH(GatedUnit):
 
     Parameters
     ----------
-    d_model : int
-        Width of inputs and outputs (d in the paper).
-
-    expansion : float, default=2
-        Width of values and gates over `d_model` (e / d); e is rounded down.
+    {width}
 
     d_query : int, default=128
         Width of queries and keys (s).
@@ -60,8 +59,7 @@ class FLASH(GatedUnit):
     chunk_size : int, default=256
         Positions of a chunk (C). It divides the scores in shorter sequences as well.
 
-    causal : bool, default=False
-        Whether a position attends to itself and earlier ones only.
+    {causal}
 
     activation : {"relu2", "laplace"}, default="relu2"
         Attention function of the quadratic part: squared ReLU, or the Laplace function of Mega, which is bounded.
@@ -70,29 +68,13 @@ class FLASH(GatedUnit):
         Divisor of the causal linear part: the number of keys that it sums, or the paper's C, with which the linear
         part grows along the sequence.
 
-    position_bias : bool, default=True
-        Whether scores have a learned bias that depends on i - j.
+    {added}
 
-    norm : bool or "scale", default=True
-        Normalisation of the inputs: layer normalisation, the paper's ScaleNorm, or none. It removes the size of an
-        input: choose False for the first layer of a network if rare large values matter.
-
-    residual : bool, default=True
-        Whether the input is added to the output.
-
-    random_state : int, RandomState or None, default=None
-        Draws the weights; torch's global generator is not used.
-
-    device : torch.device, default=None
-        Where the weights are.
-
-    dtype : torch.dtype, default=None
-        Of the weights.
+    {drawing}
 
     Attributes
     ----------
-    in_weight : torch.nn.Parameter of shape (2 e + s, d_model)
-        W_u, W_v and W_z; `in_bias` likewise.
+    {in_weight}
 
     gamma, beta : torch.nn.Parameter of shape (4, s)
         Rows make Q, Q', K and K' from Z: queries of the quadratic and the linear part, then keys.
@@ -100,8 +82,7 @@ class FLASH(GatedUnit):
     position_bias : torch.nn.Parameter of shape (2 C - 1,), or None
         Bias of the distances i - j = 1 - C, ..., C - 1.
 
-    out_weight : torch.nn.Parameter of shape (d_model, e)
-        W_o; `out_bias` likewise.
+    {out_weight}
 
     See Also
     --------
@@ -113,8 +94,7 @@ class FLASH(GatedUnit):
 
     Chunks count positions that are not padding, so a window gives the same outputs alone and padded in a batch.
 
-    The backward pass computes scores again. It is a function of its own: FLASH has first derivatives only, and does not
-    work within transforms of `torch.func`.
+    {one_derivative}
 
     **Differences from the paper.** gamma starts at 1 + N(0, .02^2), not at N(0, .02^2). The non-causal linear part is
     divided by the number of valid keys, and the causal one by the number of keys in it. Queries and keys are not
@@ -122,10 +102,7 @@ class FLASH(GatedUnit):
 
     References
     ----------
-    .. [1] W. Hua, Z. Dai, H. Liu and Q. V. Le, "Transformer Quality in Linear Time", ICML 2022.
-       https://arxiv.org/abs/2202.10447
-
-    .. [2] X. Ma et al., "Mega: Moving Average Equipped Gated Attention", ICLR 2023. https://arxiv.org/abs/2209.10655
+    {references}
 
     Examples
     --------

@@ -15,9 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skpapers._docstrings import filled_docstring
 from skpapers.attention._draws import RandomState, normal, seeded_generator
 from skpapers.attention._gated_functions import attention_function, later, toeplitz
 from skpapers.attention._gated_unit import GatedUnit, check_at_least_one
+from skpapers.attention._layer_docs import GATED_PARTS
 
 QUERY, KEY = range(2)  # rows of gamma and beta
 CAUSAL_LENGTH = 256
@@ -51,6 +53,7 @@ class GatedAttentionState:
         return replace(self, k=torch.cat((old.k, k), 1), v=torch.cat((old.v, v), 1), padding=padding)
 
 
+@filled_docstring(GATED_PARTS)
 class GatedAttentionUnit(GatedUnit):
     r"""Gated attention unit: one head of quadratic attention whose output is gated.
 
@@ -59,17 +62,12 @@ class GatedAttentionUnit(GatedUnit):
 
     Parameters
     ----------
-    d_model : int
-        Width of inputs and outputs (d in the paper).
-
-    expansion : float, default=2
-        Width of values and gates over `d_model` (e / d); e is rounded down.
+    {width}
 
     d_query : int, default=128
         Width of queries and keys (s); even with a position bias.
 
-    causal : bool, default=False
-        Whether a position attends to itself and earlier ones only.
+    {causal}
 
     activation : {"relu2", "laplace"}, default="relu2"
         Attention function: squared ReLU, or the Laplace function of Mega, which is bounded.
@@ -78,29 +76,13 @@ class GatedAttentionUnit(GatedUnit):
         Divisor of the scores (n in the paper). None is the number of valid keys of each row, or 256 in a causal layer,
         where a position cannot know how many follow. A smaller one makes attention stronger.
 
-    position_bias : bool, default=True
-        Whether scores have a learned bias that depends on i - j.
+    {added}
 
-    norm : bool or "scale", default=True
-        Normalisation of the inputs: layer normalisation, the paper's ScaleNorm, or none. It removes the size of an
-        input: choose False for the first layer of a network if rare large values matter.
-
-    residual : bool, default=True
-        Whether the input is added to the output.
-
-    random_state : int, RandomState or None, default=None
-        Draws the weights; torch's global generator is not used.
-
-    device : torch.device, default=None
-        Where the weights are.
-
-    dtype : torch.dtype, default=None
-        Of the weights.
+    {drawing}
 
     Attributes
     ----------
-    in_weight : torch.nn.Parameter of shape (2 e + s, d_model)
-        W_u, W_v and W_z; `in_bias` likewise.
+    {in_weight}
 
     gamma, beta : torch.nn.Parameter of shape (2, s)
         Rows make Q and K from Z.
@@ -108,8 +90,7 @@ class GatedAttentionUnit(GatedUnit):
     position_bias : torch.nn.Parameter of shape (2, s), or None
         a and b, whose rotated inner product is the bias.
 
-    out_weight : torch.nn.Parameter of shape (d_model, e)
-        W_o; `out_bias` likewise.
+    {out_weight}
 
     See Also
     --------
@@ -125,10 +106,7 @@ class GatedAttentionUnit(GatedUnit):
 
     References
     ----------
-    .. [1] W. Hua, Z. Dai, H. Liu and Q. V. Le, "Transformer Quality in Linear Time", ICML 2022.
-       https://arxiv.org/abs/2202.10447
-
-    .. [2] X. Ma et al., "Mega: Moving Average Equipped Gated Attention", ICLR 2023. https://arxiv.org/abs/2209.10655
+    {references}
 
     Examples
     --------

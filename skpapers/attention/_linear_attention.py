@@ -103,7 +103,8 @@ def linear_attention(
     Notes
     -----
     A pass costs O(L m (d + e)) for m features, and memory for the outputs and one block of features. The backward pass
-    computes features again, so a training step stores no array of shape (L, m); only one derivative can be taken.
+    computes features again, so a training step stores no array of shape (L, m). It is a function of its own: there are
+    first derivatives only, and transforms of `torch.func` do not work.
 
     For inputs of float16 and bfloat16, all is computed in float32, under autocast too. Exponential features are scaled
     where the dtype would overflow or a sum of weights vanish: results are right for queries and keys of any length. A

@@ -7,12 +7,15 @@ from math import log
 import numpy as np
 import torch
 
+from skpapers._docstrings import filled_docstring
 from skpapers.attention._attention_layers import RandomFeatureLayer, head_dim
 from skpapers.attention._draws import seeded_generator
 from skpapers.attention._feature_maps import Drawing, FeatureMap
+from skpapers.attention._layer_docs import RANDOM_FEATURE_PARTS
 from skpapers.attention._performer import GENERALIZED, GeneralizedFeatures, PositiveFeatures
 
 
+@filled_docstring(RANDOM_FEATURE_PARTS)
 class FavorAttention(RandomFeatureLayer):
     r"""Multi-head attention of Performers (FAVOR+): softmax attention by random features, linear in the length.
 
@@ -20,8 +23,7 @@ class FavorAttention(RandomFeatureLayer):
 
     Parameters
     ----------
-    d_model : int
-        D, width of the input and the output.
+    {width}
 
     n_heads : int, default=4
         H; it divides `d_model`. Each head has d = D / H dimensions.
@@ -37,38 +39,24 @@ class FavorAttention(RandomFeatureLayer):
         Use each frequency with both signs, which lowers the variance of as many features. `n_features` is rounded up to
         an even number.
 
-    orthogonal : bool, default=True
-        Draw frequencies orthogonal in blocks of d, which lowers the variance.
+    {orthogonal}
 
     regularized : bool, default=False
         Give all frequencies the length sqrt(d). It lowers the variance, and the kernel is estimated about 5 % too low
         for vectors of length 1.
 
-    causal : bool, default=False
-        Whether position t sees no later one. A causal layer has :meth:`step`.
+    {causal}
 
-    redraw_interval : int, default=None
-        Forward passes in training after which frequencies are drawn anew. None: never.
+    {projections}
 
-    bias : bool, default=True
-        Whether the projections add a vector.
-
-    random_state : int, RandomState instance or None, default=None
-        Decides weights and frequencies. Torch's own generator is not used.
-
-    device : torch.device, default=None
-        Where the weights are.
-
-    dtype : torch.dtype, default=None
-        Of the weights.
+    {drawing}
 
     Attributes
     ----------
     feature_map : torch.nn.Module
         The map; its buffer `projection` has the scaled frequencies.
 
-    in_projection, out_projection : torch.nn.Linear
-        Of queries, keys and values, and of the output.
+    {in_and_out}
 
     Raises
     ------
@@ -82,7 +70,9 @@ class FavorAttention(RandomFeatureLayer):
 
     Notes
     -----
-    A forward pass costs O(L (D^2 + H m d)), a step O(D^2 + H m d).
+    {cost}
+
+    {one_derivative}
 
     **Differences from the paper.** The paper's code adds 1e-4 to the features of the softmax kernel and scales keys by
     the maximum over the whole sequence, with which the future leaks into causal outputs; here nothing is added to them,

@@ -10,13 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skpapers._docstrings import filled_docstring
 from skpapers.attention._attention_layers import RandomFeatureLayer, head_dim, linear_layer
 from skpapers.attention._draws import draw_uniform, seeded_generator
 from skpapers.attention._feature_maps import FeatureMap
+from skpapers.attention._layer_docs import RANDOM_FEATURE_PARTS
 from skpapers.attention._linear_attention_state import dtype_of_sums
 from skpapers.attention._random_feature_attention import ArcCosineFeatures, FourierFeatures
 
 
+@filled_docstring(RANDOM_FEATURE_PARTS)
 class RandomFeatureAttention(RandomFeatureLayer):
     r"""Multi-head Random Feature Attention (RFA), linear in the length, with a gate that forgets.
 
@@ -24,8 +27,7 @@ class RandomFeatureAttention(RandomFeatureLayer):
 
     Parameters
     ----------
-    d_model : int
-        D, width of the input and the output.
+    {width}
 
     n_heads : int, default=2
         H; it divides `d_model`. Each head has d = D / H dimensions.
@@ -36,8 +38,7 @@ class RandomFeatureAttention(RandomFeatureLayer):
     kernel : {"gaussian", "arccos"}, default="gaussian"
         Kernel of queries and keys that are divided by their lengths.
 
-    causal : bool, default=False
-        Whether position t sees no later one. A causal layer has :meth:`step`.
+    {causal}
 
     gate : bool, default=False
         Whether sums forget: :math:`g_t = \mathrm{sigmoid}(w_g^\top x_t + b_g)` in Eq. 7 of the paper, with
@@ -51,31 +52,18 @@ class RandomFeatureAttention(RandomFeatureLayer):
         of each head; with a gate, whose weights sum to 1 at most, it does nothing. "sum" is the paper's sum of weights.
         Sines and cosines make that noisy and at times close to 0, and it seldom learns.
 
-    orthogonal : bool, default=True
-        Draw frequencies orthogonal in blocks of d, which lowers the variance.
+    {orthogonal}
 
-    redraw_interval : int, default=None
-        Forward passes in training after which frequencies are drawn anew. None: never.
+    {projections}
 
-    bias : bool, default=True
-        Whether the projections add a vector.
-
-    random_state : int, RandomState instance or None, default=None
-        Decides weights and frequencies. Torch's own generator is not used.
-
-    device : torch.device, default=None
-        Where the weights are.
-
-    dtype : torch.dtype, default=None
-        Of the weights.
+    {drawing}
 
     Attributes
     ----------
     feature_map : torch.nn.Module
         The map; its buffer `projection` has the frequencies, its parameter `log_sigma` the logarithms of sigma.
 
-    in_projection, out_projection : torch.nn.Linear
-        Of queries, keys and values, and of the output.
+    {in_and_out}
 
     gate : torch.nn.Linear or None
         The gate, before the sigmoid.
@@ -96,8 +84,11 @@ class RandomFeatureAttention(RandomFeatureLayer):
 
     Notes
     -----
-    A forward pass costs O(L (D^2 + H m d)), a step O(D^2 + H m d), with m features. A gate g halves the weight of a key
-    after :math:`-\ln 2 / \ln g` positions.
+    {cost}
+
+    A gate g halves the weight of a key after :math:`-\ln 2 / \ln g` positions.
+
+    {one_derivative}
 
     **Differences from the paper.** The default divides by the number of keys, see `normalizer`. The paper draws new
     frequencies in each training step from a pool of matrices; here they stay the same by default. With

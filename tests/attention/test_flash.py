@@ -88,6 +88,12 @@ def test_outputs_of_flash_pytorch(causal, activation):
     torch.testing.assert_close(y, torch.tensor(PEER[causal, activation], dtype=torch.float64), rtol=1e-8, atol=1e-8)
 
 
+def test_transforms_of_torch_are_errors_as_documented():
+    layer = FLASH(4, d_query=4, random_state=0)
+    with pytest.raises(RuntimeError, match="setup_context"):
+        torch.func.grad(lambda x: layer(x).sum())(torch.ones(1, 3, 4))
+
+
 def test_dropout_of_the_estimators_zeroes_what_a_layer_adds():
     model = FLASHRegressor(d_model=16, dropout=0.25)
     block = model._block({**model.get_params(), "first_norm": True}, first=True, dtype=torch.float64)

@@ -540,6 +540,12 @@ def test_strides_and_a_function_for_a_map():
     torch.testing.assert_close(expected, loop(q, k, v, torch.exp, causal=True))
 
 
+def test_transforms_of_torch_are_errors_as_documented():
+    q, k, v = data(3)
+    with pytest.raises(RuntimeError, match="setup_context"):
+        torch.func.grad(lambda x: linear_attention(x, k, v).sum())(q)
+
+
 def test_gates_of_exactly_zero_and_one():
     q, k, v = (x.requires_grad_() for x in data(6))
     gate = gates(6)
