@@ -5,15 +5,15 @@ from tests._case import Case
 SMALL = {
     "d_model": 8,
     "n_layers": 1,
-    "max_iter": 30,
-    "learning_rate_init": 0.03,
+    "max_iter": 10,
+    "learning_rate_init": 0.05,
     "batch_size": 10**6,
     "dtype": "float64",  # in whole batches weights equal repeated rows
     "device": "cpu",
     "random_state": 0,
 }
 CLASSES = {**SMALL, "calibration": None}
-BATCHES = {"batch_size": 32, "learning_rate_init": 0.01, "max_iter": 12, "dtype": "float32", "dropout": 0.05}
+BATCHES = {"batch_size": 32, "max_iter": 4, "dtype": "float32", "dropout": 0.05}
 
 
 def batches_differ(estimator) -> dict[str, str]:
@@ -32,7 +32,7 @@ CASES = {
     ),
     "PerformerRegressor": Case(
         grid={"positions": ["learned", "sinusoidal"]},
-        small={**SMALL, "attention": "linear", "n_features": 8},
+        small={**SMALL, "attention": "linear", "n_features": 8, "max_iter": 24},
         further=({**BATCHES, "attention": "softmax", "pool": "cls"},),
         expected_failures=batches_differ,
     ),
@@ -43,8 +43,8 @@ CASES = {
     ),
     "RFARegressor": Case(
         grid={"gate": [False, True]},
-        small={**SMALL, "gate": True, "causal": True, "pool": "last", "n_features": 8, "max_iter": 60},
-        further=({**BATCHES, "gate": False, "attention": "linear", "tokenize": "features"},),
+        small={**SMALL, "gate": True, "causal": True, "n_features": 8, "tokenize": "features", "max_iter": 18},
+        further=({**BATCHES, "tokenize": "steps", "pool": "last", "max_iter": 8},),
         expected_failures=batches_differ,
     ),
     "FLASHClassifier": Case(
@@ -54,8 +54,8 @@ CASES = {
     ),
     "FLASHRegressor": Case(
         grid={"chunk_size": [2, 4]},
-        small={**SMALL, "chunk_size": 4, "d_query": 4, "max_iter": 60},
-        further=({**BATCHES, "max_iter": 24, "causal": True, "mask_nan": True},),
+        small={**SMALL, "chunk_size": 4, "d_query": 4, "tokenize": "features", "max_iter": 14},
+        further=({**BATCHES, "tokenize": "steps", "max_iter": 8, "causal": True, "pool": "last", "mask_nan": True},),
         expected_failures=batches_differ,
     ),
 }

@@ -147,8 +147,9 @@ class TestColumns:
         return PerformerRegressor(**{**settings, **more})
 
     @pytest.fixture(scope="class")
-    def learned(self):
-        return self.model(categorical_features=[1], max_iter=60).fit(self.X, self.y)
+    @classmethod
+    def learned(cls):
+        return cls().model(categorical_features=[1], max_iter=60).fit(cls.X, cls.y)
 
     def test_codes_are_learned(self, learned):
         assert learned.score(self.X, self.y) > 0.9
