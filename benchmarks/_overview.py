@@ -168,6 +168,20 @@ HEADLINES: dict[str, Headline] = {
         "The gate suits next-day volatility (ours)",
         lambda s: f"{s['gain']:+.4f} R² over ridge on lags [{s['low']:+.4f}, {s['high']:+.4f}]",
     ),
+    "gpm_permuted_digits": Headline(
+        "Learns task after task and forgets little",
+        lambda s: (
+            f"accuracy {s['accuracy']:.2f}, fine-tuning {s['naive']:.2f}; change {s['bwt']:+.2f}, {s['naive bwt']:+.2f}"
+        ),
+    ),
+    "gpm_split_digits": Headline(
+        "With a head for each task nothing is forgotten, at no cost",
+        lambda s: f"change at worst {s['bwt']:+.3f}; accuracy {s['gain']:+.3f} over fine-tuning",
+    ),
+    "gpm_exactness": Headline(
+        "Projected steps keep activations under every optimiser",
+        lambda s: f"at most {s['worst']:.0e}; projected gradients of Adam {s['gradient']:.2f}",
+    ),
     "flash_learning": Headline("The quality of a transformer, causal or not", _learning),
 }
 

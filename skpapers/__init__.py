@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from skpapers import attention as attention
     from skpapers import augmentation as augmentation
     from skpapers import comparison as comparison
+    from skpapers import continual as continual
     from skpapers import convex as convex
     from skpapers import convolution as convolution
     from skpapers import datasets as datasets
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     from skpapers.augmentation import mixup_regularization as mixup_regularization
     from skpapers.comparison import Comparison as Comparison
     from skpapers.comparison import compare as compare
+    from skpapers.continual import GPMClassifier as GPMClassifier
+    from skpapers.continual import GPMRegressor as GPMRegressor
+    from skpapers.continual import average_score as average_score
+    from skpapers.continual import backward_transfer as backward_transfer
+    from skpapers.continual import score_by_task as score_by_task
     from skpapers.convex import ConvexReLUClassifier as ConvexReLUClassifier
     from skpapers.convex import ConvexReLUClassifierCV as ConvexReLUClassifierCV
     from skpapers.convex import ConvexReLURegressor as ConvexReLURegressor

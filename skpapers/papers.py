@@ -313,6 +313,15 @@ def _feature_contest(task: str, method: Spec, other: Spec, grid: dict[str, list]
     return Contest("positive features", task, method, baseline, baseline_name="RBFSampler, gamma by CV")
 
 
+def _gpm_contests() -> Iterator[Contest]:
+    for task, kind in _kinds():
+        method = f"skpapers.continual.GPM{kind}"
+        settings = {"random_state": 0, "device": "cpu"}
+        naive = Spec(method, {"threshold": 0.0, **settings})
+        name = "GPM network, threshold=0"
+        yield Contest("GPM network", task, Spec(method, settings), naive, needs=("task",), baseline_name=name)
+
+
 PAPERS: tuple[Paper, ...] = (
     Paper(
         key="hierarchical_shrinkage",
@@ -606,6 +615,28 @@ PAPERS: tuple[Paper, ...] = (
         },
         use="several targets or tasks in one network, with labels that some rows lack; which tasks agree",
         functions=("multitask.combine_gradients",),
+    ),
+    Paper(
+        key="gpm",
+        title="Gradient Projection Memory for Continual Learning",
+        authors="Gobinda Saha, Isha Garg, Kaushik Roy",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2103.09762",
+        code="https://github.com/sahagobinda/GPM",
+        algorithm="skpapers/continual/_gradient_projection_memory.py",
+        estimators=("continual.GPMClassifier", "continual.GPMRegressor"),
+        contests=tuple(_gpm_contests()),
+        reproduction={
+            "gpm_permuted_digits": "shows",
+            "gpm_split_digits": "mixed",
+            "gpm_exactness": "shows",
+        },
+        use="data that come task after task, whose earlier rows cannot be kept, and nothing learned may be lost",
+        functions=(
+            "continual.average_score",
+            "continual.backward_transfer",
+            "continual.score_by_task",
+        ),
     ),
 )
 

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skpapers._fitting import Fitting
+from skpapers._torch.chunks import to_tensor
 from skpapers._torch.fitted import Architecture, FittedNetwork
 from skpapers._torch.image_rows import ImageRows, checked_shape, checked_strides
 from skpapers._torch.inputs import Columns, Inputs
@@ -214,13 +215,10 @@ class GPMEstimator(SupervisedNetwork):
     ) -> tuple[FittedNetwork, Rows[NDArray]]:
         """Train on one task, and return the model and the rows with weights of mean 1."""
         rows = replace(rows, extra={})
-        is_class = isinstance(setup.target, Classes)
-        tasks = self._tasks_before(before).visiting(
-            number,
-            ids,
-            np.unique(rows.y) if is_class else np.zeros(0, dtype=int),
-            len(setup.target.known) if isinstance(setup.target, Classes) else 0,
-        )
+        present = np.zeros(0, dtype=bool)
+        if isinstance(setup.target, Classes):
+            present = np.isin(np.arange(len(setup.target.known)), rows.y)
+        tasks = self._tasks_before(before).visiting(number, ids, present)
         if before is not None:  # the scaling is that of the first task: another one would change what is learned
             target = setup.target.continued(before.setup.target)
             setup = replace(setup, inputs=before.setup.inputs, scaling=before.setup.scaling, target=target)
@@ -258,7 +256,7 @@ class GPMEstimator(SupervisedNetwork):
         if any(thresholds):
             rows = _sample(seen[tasks.current], self.n_representation_samples, seed)
             with torch.no_grad():
-                inputs = setup.predictor(network).inputs(torch.from_numpy(rows.X))
+                inputs = setup.predictor(network).inputs(to_tensor(rows.X))
                 found = [values.numpy() for values in network.representations(inputs)]
             matrices = [representation_matrix(values, rows.weight) for values in found]
             bases = tuple(map(extend_basis, bases, matrices, thresholds))

@@ -185,7 +185,8 @@ class GPMClassifier(GPMEstimator, NetworkClassifier):
             Input rows.
 
         task : object or array-like of shape (n_samples,), default=None
-            Id of each row's task, or one id for all rows; it chooses the head. None is the task learned last.
+            Id of each row's task, or one id for all rows, which chooses the head; None is the task learned last. With
+            `heads="single"` it has no effect.
 
         Returns
         -------
@@ -203,7 +204,8 @@ class GPMClassifier(GPMEstimator, NetworkClassifier):
             Input rows.
 
         task : object or array-like of shape (n_samples,), default=None
-            Id of each row's task, or one id for all rows; it chooses the head. None is the task learned last.
+            Id of each row's task, or one id for all rows, which chooses the head; None is the task learned last. With
+            `heads="single"` it has no effect.
 
         Returns
         -------
@@ -227,7 +229,7 @@ class GPMClassifier(GPMEstimator, NetworkClassifier):
             Row weights.
 
         task : object or array-like of shape (n_samples,), default=None
-            Id of each row's task, or one id for all rows; None is the task learned last.
+            Id of each row's task, or one id for all rows, as in `predict`.
 
         Returns
         -------

@@ -190,7 +190,8 @@ class GPMRegressor(GPMEstimator, NetworkRegressor):
             Input rows.
 
         task : object or array-like of shape (n_samples,), default=None
-            Id of each row's task, or one id for all rows; it chooses the head. None is the task learned last.
+            Id of each row's task, or one id for all rows, which chooses the head; None is the task learned last. With
+            `heads="single"` it has no effect.
 
         Returns
         -------
@@ -214,7 +215,7 @@ class GPMRegressor(GPMEstimator, NetworkRegressor):
             Row weights.
 
         task : object or array-like of shape (n_samples,), default=None
-            Id of each row's task, or one id for all rows; None is the task learned last.
+            Id of each row's task, or one id for all rows, as in `predict`.
 
         Returns
         -------

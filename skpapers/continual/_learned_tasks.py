@@ -48,7 +48,7 @@ class LearnedTasks:
     ranks_before: tuple[int, ...] = ()
     scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
 
-    def visiting(self, number: int, ids: NDArray, classes: NDArray[np.intp], n_classes: int) -> "LearnedTasks":
+    def visiting(self, number: int, ids: NDArray, present: NDArray[np.bool_]) -> "LearnedTasks":
         """Return the tasks at the start of a visit to one of them.
 
         Parameters
@@ -59,17 +59,13 @@ class LearnedTasks:
         ids : ndarray
             Ids of these tasks and of others that may follow.
 
-        classes : ndarray of int
-            Numbers of the classes that the visit has rows of.
-
-        n_classes : int
-            Number of all classes.
+        present : ndarray of bool of shape (n_classes,)
+            Whether the visit has rows of a class.
         """
-        is_new = number == len(self.ids)
-        has_class = np.zeros((len(self.ids) + is_new, n_classes), dtype=bool)
-        if len(self.ids):
-            has_class[: len(self.ids)] = self.has_class
-        has_class[number, classes] = True
+        has_class = self.has_class.copy()
+        if number == len(self.ids):
+            has_class = np.vstack([has_class.reshape(number, len(present)), np.zeros_like(present)])
+        has_class[number] |= present
         # a task that goes on is not held by what it has stored itself
         ranks = self.ranks_before if number == self.current else tuple(M.shape[1] for M in self.bases)
         return replace(self, ids=ids[: len(has_class)], has_class=has_class, current=number, ranks_before=ranks)
@@ -95,16 +91,27 @@ class LearnedTasks:
         return {"n_heads": len(self.ids), "head": number, "absent": tuple(int(k) for k in lacking)}
 
     def numbers_of(self, task: Any, n_rows: int) -> NDArray[np.intp]:
-        """Return the number of the task of each row; `task` is one id, an id for each row, or None for the last task.
+        """Return the number of the task of each row, by which its head is chosen.
+
+        Parameters
+        ----------
+        task : object, array-like of shape (n_rows,) or None
+            One id, an id for each row, or None for the task learned last. If all tasks share a head, the ids do not
+            matter, and may be new ones.
+
+        n_rows : int
+            Number of rows.
 
         Raises
         ------
         ValueError
-            If an id is unknown, or if there is not one for each row.
+            If an id is needed and unknown, or if there is not one for each row.
         """
         if task is None:
             return np.full(n_rows, self.current)
         given = read_ids(np.full(n_rows, task) if np.ndim(task) == 0 else task, n_rows)
+        if not self.own_heads:
+            return np.full(n_rows, self.current)
         ids, numbers = numbered(given, self.ids)
         if len(ids) > len(self.ids):
             raise ValueError(f"task={ids[len(self.ids)]!s} is unknown; the tasks learned are {self.ids.tolist()}.")

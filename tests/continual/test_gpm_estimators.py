@@ -299,7 +299,7 @@ class TestInput:
             assert_unchanged_by(lambda: model.predict(X, task), model)
 
     def test_unknown_ids(self):
-        model = learn(classifier())
+        model = learn(classifier(heads="multi"))
         with pytest.raises(ValueError, match=r"task=5 is unknown; the tasks learned are \[0, 1, 2\]"):
             model.predict(X, 5)
         with pytest.raises(ValueError, match="task holds strings, and the ids of the tasks learned are numbers"):
@@ -307,6 +307,11 @@ class TestInput:
         named = classifier().fit(X, LABELS, task=np.array(list("abc"))[TASK])
         with pytest.raises(ValueError, match="give the next one by `task`"):
             named.partial_fit(X, LABELS)
+
+    def test_one_head_serves_tasks_that_it_has_never_seen(self):
+        model = learn(classifier())
+        assert_array_equal(model.predict(X, TASK + 7), model.predict(X))
+        assert model.score(X, LABELS, task=TASK + 7) == model.score(X, LABELS)
 
     @pytest.mark.parametrize(
         ("wrong", "message"),
