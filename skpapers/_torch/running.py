@@ -132,7 +132,8 @@ def update(old: Statistics, X: NDArray, weight: NDArray | None, fit: Fit, enough
             still = constant_columns(group.rows)
             waiting.append(group.columns[still])
             constants.append(group.rows[0, still])
-            group = replace(group, rows=group.rows[:0], weight=group.weight[:0])
+            # copies, since a view would keep all rows in memory
+            group = replace(group, rows=group.rows[:0].copy(), weight=group.weight[:0].copy())
         groups[i] = group
     return Statistics(tuple(groups), np.concatenate(waiting), np.concatenate(constants))
 

@@ -183,6 +183,14 @@ def test_a_first_call_of_many_rows_fixes_the_statistics():
     assert model.y_center_ == expected.y_center_
 
 
+def test_fixed_statistics_keep_no_rows():
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    group = update(no_statistics(3), X, None, lambda rows, weight: {"mean": rows.mean(axis=0)}, 20).groups[0]
+    assert group.rows.shape == (0, 3)
+    assert group.rows.base is None  # a view would keep all of X
+    assert group.weight.base is None
+
+
 def test_a_call_that_fails_leaves_the_statistics_as_they_were():
     model = regressor(scaling="standard").partial_fit(X[:64], LABEL[:64])
     model.set_params(solver="sgd", learning_rate_init=1e30)
