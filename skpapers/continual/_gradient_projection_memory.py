@@ -83,10 +83,13 @@ def extend_basis(M: NDArray, R: NDArray, threshold: float) -> NDArray:
     largest = np.abs(R).max()
     if largest == 0.0:
         return M
+    n = max(R.shape)
     R = R / largest  # the squares of large inputs may be infinite
+    if R.shape[1] > len(R):  # patches: d columns with the same R R^T, whose decomposition costs a fraction
+        R = np.asarray(np.linalg.qr(R.T, mode="r")).T
     rest = R - M @ (M.T @ R)
     U, s, _ = np.linalg.svd(rest, full_matrices=False)
-    k = min(n_directions(s, np.square(R).sum(), threshold, max(R.shape)), len(M) - M.shape[1])
+    k = min(n_directions(s, np.square(R).sum(), threshold, n), len(M) - M.shape[1])
     if k == 0:
         return M
     return np.linalg.qr(np.hstack([M, U[:, :k]]))[0]  # the columns stay orthonormal over many tasks
