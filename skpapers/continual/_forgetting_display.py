@@ -1,4 +1,4 @@
-"""A plot of what a model that learns task after task still knows."""
+"""A plot of the scores of every task after each task, which shows forgetting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skpapers.continual._task_scores import average_score, backward_transfer, sc
 
 
 class ForgettingDisplay:
-    """Scores of every task after each task, as a table of colours.
+    """Scores of every task after each task, as a heat map.
 
     Reading down a column shows how the score of one task changes while others are learned.
 
@@ -79,7 +79,7 @@ class ForgettingDisplay:
         Parameters
         ----------
         estimator : estimator object
-            Any one with `partial_fit`; it is cloned.
+            Any estimator with `partial_fit`; it is cloned.
 
         X, y : array-like
             Training rows.

@@ -100,19 +100,25 @@ class GPMEstimator(SupervisedNetwork):
             raise ValueError(f"hidden_channels must hold integers from 1, got {self.hidden_channels!r}.")
         return tuple(int(size) for size in given)
 
-    def _architecture(self, setup: Setup) -> Architecture:
-        assert isinstance(setup, ContinualSetup)
+    def _layer_options(self) -> dict[str, Any]:
+        """Return the parameters of the network that a fitted one keeps."""
         channels = self._channels()
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={self.kernel_size} is even and has no centre; use an odd one.")
         return {
-            "row_shape": setup.inputs.known_shape,
-            "n_outputs": setup.target.output_shape[0],
             "hidden_channels": channels,
             "strides": checked_strides(self.strides, len(channels)),
             "kernel_size": int(self.kernel_size),
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
             "activation": self.activation,
+        }
+
+    def _architecture(self, setup: Setup) -> Architecture:
+        assert isinstance(setup, ContinualSetup)
+        return {
+            "row_shape": setup.inputs.known_shape,
+            "n_outputs": setup.target.output_shape[0],
+            **self._layer_options(),
             "shared_head": not setup.tasks.own_heads,
             **setup.tasks.head_of(setup.tasks.current),
         }
@@ -203,6 +209,27 @@ class GPMEstimator(SupervisedNetwork):
             self._warn_if_full(before)
         return fitting.publish(self._attributes(before))
 
+    def _model_to_continue(self) -> FittedNetwork | None:
+        """Return the fitted model, if there is one. Under other settings its weights and its memory mean nothing."""
+        before: FittedNetwork | None = getattr(self, "_fitted", None)
+        if before is None:
+            return None
+        shape = checked_shape(self.image_shape)
+        options = self._layer_options()
+        given = {"heads": self.heads, "scaling": self.scaling, "image_shape": shape, **options}
+        known = {
+            "heads": "multi" if _setup(before).tasks.own_heads else "single",
+            "scaling": before.setup.scaling.kind,
+            "image_shape": None if shape is None else before.setup.inputs.known_shape,
+            **{name: before.architecture[name] for name in options},
+        }
+        changed = [f"{name}={given[name]!r}, not {known[name]!r}" for name in given if given[name] != known[name]]
+        if changed:
+            raise ValueError(
+                f"The fitted network has other settings ({'; '.join(changed)}): set them back, or call fit."
+            )
+        return before
+
     def _visit(
         self,
         setup: Setup,
@@ -231,13 +258,9 @@ class GPMEstimator(SupervisedNetwork):
 
     def _tasks_before(self, before: FittedNetwork | None) -> LearnedTasks:
         """Return the tasks that a fitted model has learned."""
-        own_heads = self.heads == "multi"
         if before is None:
-            return LearnedTasks(np.zeros(0), own_heads, np.zeros((0, 0), dtype=bool))
-        tasks = _setup(before).tasks
-        if tasks.own_heads != own_heads:
-            raise ValueError(f"The network was fitted with other heads than heads={self.heads!r}: set it back.")
-        return tasks
+            return LearnedTasks(np.zeros(0), self.heads == "multi", np.zeros((0, 0), dtype=bool))
+        return _setup(before).tasks
 
     def _checked_thresholds(self) -> None:
         given = np.atleast_1d(np.asarray(self.threshold, dtype=np.float64))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike, NDArray
+from sklearn.callback import with_callbacks
 from sklearn.metrics import accuracy_score
 
 from skpapers._docstrings import filled_docstring
@@ -21,7 +22,7 @@ from skpapers.continual._gpm_docs import PARTS
 class GPMClassifier(GPMEstimator, NetworkClassifier):
     r"""Network for classes that learns task after task and keeps what it learned before (GPM).
 
-    For data that come in parts which differ, such as market regimes, machines or customers, if the earlier rows cannot
+    For data that come in different parts, such as market regimes, machines or customers, if the earlier rows cannot
     be kept, or if what was learned from them must not change. Where all rows are at hand, a network fitted on all of
     them at once is better.
 
@@ -146,6 +147,7 @@ class GPMClassifier(GPMEstimator, NetworkClassifier):
         self.dtype = dtype
         self.device = device
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: Any = None, *, task: Any = None

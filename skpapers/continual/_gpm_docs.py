@@ -17,7 +17,7 @@ PARTS: dict[str, str] = {
         Added to `threshold` for each earlier task; the sum is at most 1.
 
     n_representation_samples : int, default=300
-        Rows of a task, drawn at random, whose inputs to the layers the memory is made of.
+        Number of random rows of each task. The memory is computed from their inputs to the layers.
 
     heads : {"single", "multi"}, default="single"
         "single": one last layer for all tasks, in the memory like the others. "multi": one for each task. It is not in
@@ -142,8 +142,12 @@ PARTS: dict[str, str] = {
 
     Cost: that of a network without memory, and for each step and layer 4 d h m operations, with d inputs, h outputs and
     m directions in the memory; after a task the singular values of a d x n matrix, n being
-    `n_representation_samples`, for convolutions times the places of a kernel. Memory: at most the square of d numbers
-    for each layer, and no rows.
+    `n_representation_samples`, for convolutions times the places of a kernel. After each task a call scores all tasks
+    that it has learned so far: with hundreds of tasks in one call this takes longer than the training. Memory: at most
+    the square of d numbers for each layer, and no rows; during a fit the d x n matrices of all layers.
+
+    Between calls of `partial_fit` parameters of the steps, of the memory and of the device may be set to other values.
+    Another network, other `heads` or another `scaling` raise an error.
     """,
     "differences": """
     **Differences from the paper.** The paper projects the gradients of plain SGD; here the step is projected, which is

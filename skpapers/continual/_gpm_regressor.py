@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.callback import with_callbacks
 from sklearn.metrics import r2_score
 
 from skpapers._docstrings import filled_docstring
 from skpapers._torch.network_regressor import NetworkRegressor
 from skpapers._torch.reading import Given
 from skpapers._torch.rows import Rows
-from skpapers._torch.targets import Target
+from skpapers._torch.targets import Numbers, Target
 from skpapers._validation import fit_context
 from skpapers.continual._gpm_base import GPMEstimator
 from skpapers.continual._gpm_docs import PARTS
+
+
+@dataclass(frozen=True, eq=False)
+class FirstUnits(Numbers):
+    """Numbers in the units of the first task.
+
+    A target that is constant there has no scale, and gets one in the first later task in which it varies. The constant
+    stays its location: the outputs for old rows, which are near 0, go on meaning the constant.
+    """
+
+    def fitted(self, y: NDArray, weight: NDArray | None, enough: int) -> Self:
+        target = super().fitted(y, weight, enough)
+        assert target.statistics is not None
+        groups = []
+        for group in target.statistics.groups:
+            if group.origin is not None:
+                location, scale = group.fitted["location_and_scale"]
+                around = np.hypot(scale, location - group.origin)
+                group = replace(group, fitted={"location_and_scale": np.stack([group.origin, around])})
+            groups.append(group)
+        return replace(target, statistics=replace(target.statistics, groups=tuple(groups)))
 
 
 @filled_docstring(PARTS)
 class GPMRegressor(GPMEstimator, NetworkRegressor):
     r"""Network for numbers that learns task after task and keeps what it learned before (GPM).
 
-    For data that come in parts which differ, such as market regimes, machines or customers, if the earlier rows cannot
+    For data that come in different parts, such as market regimes, machines or customers, if the earlier rows cannot
     be kept, or if what was learned from them must not change. Where all rows are at hand, a network fitted on all of
     them at once is better. There may be several targets.
 
@@ -46,7 +69,8 @@ class GPMRegressor(GPMEstimator, NetworkRegressor):
         Number of targets.
 
     y_center_, y_scale_ : ndarray of shape (n_outputs,)
-        What is subtracted from the targets, and what they are divided by, in every task: statistics of the first one.
+        The network learns (y - y_center_) / y_scale_ in every task; both are statistics of the first task. A target
+        that is constant there gets its scale in the first task in which it varies.
 
     {fitted_tasks}
 
@@ -156,6 +180,10 @@ class GPMRegressor(GPMEstimator, NetworkRegressor):
         self.dtype = dtype
         self.device = device
 
+    def _target(self) -> FirstUnits:
+        return FirstUnits(self.loss, self.quantile)
+
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, task: Any = None) -> Any:
         """Learn one more task, or several, each to its end.

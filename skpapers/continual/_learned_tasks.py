@@ -1,6 +1,8 @@
 """What is known of the tasks that a network has learned: their ids, their heads, the memory, the scores."""
 
 from dataclasses import dataclass, field, replace
+from datetime import date
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from sklearn.utils import column_or_1d
 
 from skpapers._torch.setup import Setup
 
-KINDS = {"b": "numbers", "i": "numbers", "u": "numbers", "f": "numbers", "U": "strings", "M": "dates"}
+KINDS = {"i": "numbers", "f": "numbers", "U": "strings", "M": "dates"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,23 +134,46 @@ class ContinualSetup(Setup):
 
 
 def read_ids(task: Any, n_rows: int) -> NDArray:
-    """Return validated ids, one for each row.
+    """Return validated ids, one for each row: int64, float64, strings or dates.
 
     Raises
     ------
     ValueError
         If they are neither numbers, strings nor dates, if one is missing, or if there is not one for each row.
     """
+    shape = np.shape(task)
+    if len(shape) != 1 and shape[1:] != (1,):
+        raise ValueError(f"task must have one id for each row, of shape ({n_rows},); got shape {shape}.")
     ids = column_or_1d(task)
-    if ids.dtype.kind in "OT" and all(isinstance(one, str) for one in ids):
-        ids = ids.astype(str)
+    if ids.dtype.kind in "OT":
+        ids = _of_one_kind(ids)
+    if ids.dtype.kind == "f":
+        ids = ids.astype(np.float64)
+    # one type for all integers, since numpy turns mixed ones into floats; True is the id 1
+    if ids.dtype.kind in "biu" and not np.any(ids > np.iinfo(np.int64).max):
+        ids = ids.astype(np.int64)
     if ids.dtype.kind not in KINDS:
-        raise ValueError(f"task must hold numbers, strings or dates, one id for each row; got {ids.dtype}.")
+        raise ValueError(
+            "task must hold numbers, strings or dates without time zones, one id for each row and all of one kind; got "
+            f"{ids.dtype}."
+        )
     if ids.dtype.kind in "fM" and not np.isfinite(ids).all():
         raise ValueError("task has a missing or infinite id; every row needs one.")
     if len(ids) != n_rows:
         raise ValueError(f"task has {len(ids)} entries, and X has {n_rows} rows.")
     return ids.astype(ids.dtype.newbyteorder("="))
+
+
+def _of_one_kind(ids: NDArray) -> NDArray:
+    """Return Python objects as an array of strings, numbers or dates; mixed or other ones as they are."""
+    values = ids.tolist()
+    if all(isinstance(one, str) for one in values):
+        return np.array(values, dtype=str)
+    if all(isinstance(one, Real) for one in values):
+        return np.array(values)
+    if all(isinstance(one, date) and getattr(one, "tzinfo", None) is None for one in values):
+        return np.array(values, dtype="datetime64[us]")
+    return ids
 
 
 def numbered(given: NDArray, known: NDArray) -> tuple[NDArray, NDArray[np.intp]]:
@@ -177,10 +202,13 @@ def new_id(known: NDArray) -> NDArray:
     Raises
     ------
     ValueError
-        If the known ids are not numbers.
+        If the known ids are not numbers, or if one more than the largest cannot be represented.
     """
     if not len(known):
         return np.zeros(1, dtype=np.int64)
     if KINDS[known.dtype.kind] != "numbers":
         raise ValueError(f"The tasks learned have the ids {known.tolist()}: give the next one by `task`.")
-    return known.max(keepdims=True) + 1
+    new = known.max(keepdims=True) + 1
+    if new[0] <= known.max():
+        raise ValueError(f"The largest id, {known.max()}, has no number after it: give the next one by `task`.")
+    return new

@@ -1,4 +1,4 @@
-"""What a model that learns task after task still knows: its score on every task after each one."""
+"""Scores of a model on every task after each task that it learns, which show forgetting."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def score_by_task(
 ) -> NDArray:
     """Return the score of every task after each task that a clone of an estimator learns.
 
-    Use it to see what continual learning forgets, beside plain fine-tuning: any estimator with `partial_fit` is taken.
+    Use it to compare how much continual learning and plain fine-tuning forget. It takes any estimator with
+    `partial_fit`.
 
     Parameters
     ----------
@@ -46,8 +47,8 @@ def score_by_task(
     Returns
     -------
     scores : ndarray of shape (n_tasks, n_tasks)
-        Row t holds the scores after task t, column j those of task j. If the heads of an estimator are those of the
-        tasks it has learned, the scores of later tasks are NaN.
+        Row t holds the scores after task t, column j those of task j. If the estimator has ``heads="multi"``, the
+        scores of tasks that it has not learned yet are NaN.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """Tasks one after another: what is kept, what is learned, and what the arguments mean."""
 
 import pickle
+from datetime import date
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skpapers.continual import GPMClassifier, GPMRegressor
+from skpapers.continual._learned_tasks import new_id, numbered, read_ids
 from tests._asserts import assert_same_predictions, assert_unchanged_by
 
 FAST = {"hidden_layer_sizes": (16,), "max_iter": 6, "learning_rate_init": 0.02, "device": "cpu", "random_state": 0}
@@ -164,10 +166,30 @@ class TestTasks:
         rows = X.copy()
         rows[:40, 0] = 2.0
         model = regressor(threshold=0.5, max_iter=60, hidden_layer_sizes=(40,)).partial_fit(rows[:40], VALUES[:40])
-        before = model.predict(rows[:40])
         model.partial_fit(rows[40:], rows[40:, 0])
         assert model.score(rows[40:], rows[40:, 0]) > 0.7
-        assert before.shape == (40,)
+
+    def test_a_column_that_varies_later_leaves_rows_in_the_memory(self):
+        rows = X.copy()
+        rows[:8, 0] = 2.0
+        model = regressor(threshold=1.0, hidden_layer_sizes=(40,)).partial_fit(rows[:8], VALUES[:8])
+        before = model.predict(rows[:8])
+        elsewhere = model.predict(rows[40:])
+        model.partial_fit(rows[40:], rows[40:, 0])
+        assert_allclose(model.predict(rows[:8]), before, atol=1e-5)
+        assert np.abs(model.predict(rows[40:]) - elsewhere).max() > 0.01
+
+    def test_a_target_that_varies_later_keeps_its_constant(self):
+        Y = np.column_stack([np.full(60, 5.0), VALUES[:60]])
+        model = regressor(threshold=1.0, max_iter=30).partial_fit(X[:8], Y[:8])
+        before = model.predict(X[:8])
+        assert_array_equal(before[:, 0], 5.0)
+        model.partial_fit(X[40:60], Y[40:60] + [95.0, 0.0])
+        assert_array_equal(model.y_center_[0], 5.0)
+        assert_allclose(model.y_scale_[0], 95.0, rtol=0.05)
+        after = model.predict(X[:8])
+        assert np.abs(after[:, 0] - 5.0).max() < 0.1 * 95.0
+        assert_allclose(after[:, 1], before[:, 1], atol=1e-5)
 
 
 class TestForgetting:
@@ -184,7 +206,7 @@ class TestForgetting:
             model.partial_fit(digits, labels, classes=range(10)).partial_fit(digits[:, order], labels)
             kept[threshold] = model.score(digits, labels)
             assert model.score(digits[:, order], labels) > 0.85
-        assert kept[0,] if False else kept[0] < 0.75
+        assert kept[0] < 0.75
         assert kept[(0.95, 0.99)] > 0.85
 
 
@@ -287,7 +309,7 @@ class TestInput:
             (TASK[:-1], "119 entries, and X has 120 rows"),
             (np.where(TASK == 1, np.nan, TASK), "missing or infinite id"),
             ([None] * 120, "numbers, strings or dates"),
-            (np.stack([TASK, TASK], axis=1), "1d array"),
+            (np.stack([TASK, TASK], axis=1), r"got shape \(120, 2\)"),
         ],
     )
     def test_wrong_ids_are_errors_and_change_nothing(self, task, message):
@@ -297,6 +319,64 @@ class TestInput:
                 assert_unchanged_by(lambda call=call: call(X, LABELS, task=task), model)
         with pytest.raises(ValueError, match=message):
             assert_unchanged_by(lambda: model.predict(X, task), model)
+
+    @pytest.mark.parametrize(
+        ("ids", "expected"),
+        [
+            (pd.Categorical(["a", "b"]), ["a", "b"]),
+            (pd.Categorical([3, 1]), [1, 3]),
+            (pd.Series(["a", "b"], dtype="string"), ["a", "b"]),
+            (np.array(["a", "b"], dtype=np.dtypes.StringDType()), ["a", "b"]),
+            (np.array([1, 2], dtype=object), [1, 2]),
+            ([True, False], [0, 1]),
+            (np.array([2, 1], dtype=">u2"), [1, 2]),
+            (np.array([2, 1], dtype=np.float16), [1.0, 2.0]),
+            ([date(2020, 1, 2), date(2008, 1, 2)], np.array(["2008-01-02", "2020-01-02"], dtype="datetime64[us]")),
+            (pd.Series(pd.to_datetime(["2008-01-02", "2020-01-02"])), pd.to_datetime(["2008-01-02", "2020-01-02"])),
+        ],
+        ids=str,
+    )
+    def test_ids_of_any_type(self, ids, expected):
+        found = read_ids(ids, 2)
+        assert_array_equal(np.unique(found), expected)
+        assert found.dtype.isnative
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            np.array([1, "a"], dtype=object),
+            [date(2020, 1, 2), 1],
+            pd.Series(pd.to_datetime(["2008-01-02", "2020-01-02"])).dt.tz_localize("UTC"),
+            np.array([b"a", b"b"]),
+            np.array([1, 2], dtype="m8[D]"),
+            np.array([1, 2**63], dtype=np.uint64),
+            ["a", None],
+        ],
+        ids=str,
+    )
+    def test_ids_of_no_kind(self, wrong):
+        with pytest.raises(ValueError, match="numbers, strings or dates without time zones"):
+            read_ids(wrong, 2)
+
+    def test_one_id_for_all_rows_is_for_predictions(self):
+        with pytest.raises(ValueError, match=r"one id for each row, of shape \(120,\); got shape \(\)"):
+            classifier().fit(X, LABELS, task=3)
+        days = pd.to_datetime(["2008-01-02", "2020-01-02", "2022-01-03"])
+        model = regressor(heads="multi", max_iter=1).fit(X, VALUES, task=days[TASK])
+        for day in (days[0], days[0].to_pydatetime(), days[0].date(), np.datetime64("2008-01-02")):
+            assert_array_equal(model.predict(X, day), model.predict(X, days[[0] * 120]))
+
+    @pytest.mark.parametrize("one", [2**60 + 1, np.uint64(2**60 + 1)])
+    def test_large_integers_stay_distinct(self, one):
+        ids = numbered(read_ids([one], 1), read_ids([2**60], 1))[0]
+        assert ids.tolist() == [2**60, 2**60 + 1]
+
+    def test_a_new_id_is_always_new(self):
+        assert new_id(read_ids(np.array([255, 0], dtype=np.uint8), 2)) == 256
+        assert new_id(read_ids([0.5], 1)) == 1.5
+        for last in (2**63 - 1, 1e17):
+            with pytest.raises(ValueError, match="has no number after it: give the next one by `task`"):
+                new_id(read_ids([last], 1))
 
     def test_unknown_ids(self):
         model = learn(classifier(heads="multi"))
@@ -333,15 +413,28 @@ class TestInput:
         with pytest.raises(ValueError, match=message):
             assert_unchanged_by(lambda: model.fit(X, LABELS), model)
 
-    def test_changes_that_the_fitted_network_does_not_bear(self):
-        model = learn(classifier(), order=(0,))
-        for change, message in (
-            ({"heads": "multi"}, "other heads than heads='multi'"),
-            ({"scaling": None}, "scaling="),
-            ({"hidden_layer_sizes": (5,)}, "hidden_layer_sizes"),
-        ):
-            with pytest.raises(ValueError, match=message):
-                clone_of(model).set_params(**change).partial_fit(X, LABELS, task=TASK)
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"heads": "multi"}, "heads='multi', not 'single'"),
+            ({"scaling": None}, "scaling=None, not 'standard'"),
+            ({"hidden_layer_sizes": (5,)}, r"hidden_layer_sizes=\(5,\), not \(16,\)"),
+            ({"activation": "tanh"}, "activation='tanh', not 'relu'"),
+            ({"strides": (2, 1)}, r"strides=\(2, 1\), not \(1, 2\)"),
+            ({"image_shape": (2, 2, 3)}, r"image_shape=\(2, 2, 3\), not \(1, 3, 4\)"),
+        ],
+        ids=str,
+    )
+    def test_settings_of_the_fitted_network_are_kept(self, change, message):
+        """Some of these changes leave all shapes as they are, and would change what was learned."""
+        options = {"hidden_channels": (2, 2), "strides": (1, 2), "image_shape": (1, 3, 4), "scaling": "standard"}
+        model = learn(classifier(**options, max_iter=1), order=(0,)).set_params(**change)
+        with pytest.raises(ValueError, match=message):
+            assert_unchanged_by(lambda: model.partial_fit(X, LABELS, task=TASK), model)
+
+    def test_image_shape_may_be_left_out_later(self):
+        model = learn(classifier(hidden_channels=2, image_shape=(1, 3, 4), max_iter=1), order=(0,))
+        assert len(learn(model.set_params(image_shape=None, alpha=0.1, threshold=0.5), order=(1,)).tasks_) == 2
 
     def test_an_interrupted_call_changes_nothing(self):
         model = learn(classifier(), order=(0,))
@@ -407,6 +500,27 @@ class TestState:
         logs = monitor.get_logs().data
         assert len(logs) == 10
         assert logs[-1]["accuracy"] == model.score(X, LABELS)
+
+    def test_a_call_that_fails_tears_its_callbacks_down(self):
+        ended = []
+
+        class Watcher:
+            def setup(self, estimator, context):
+                pass
+
+            def teardown(self, estimator, context):
+                ended.append(context.task_name)
+
+            def on_fit_task_begin(self, estimator, context):
+                pass
+
+            def on_fit_task_end(self, estimator, context):
+                pass
+
+        model = regressor(max_iter=1).set_callbacks(Watcher()).partial_fit(X, VALUES)
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            model.set_params(learning_rate_init=1e30).partial_fit(X * 1e3, VALUES)
+        assert len(ended) == 2
 
 
 class TestRouting:
