@@ -69,7 +69,7 @@ class GPMRegressor(GPMEstimator, NetworkRegressor):
         Number of targets.
 
     y_center_, y_scale_ : ndarray of shape (n_outputs,)
-        The network learns (y - y_center_) / y_scale_ in every task; both are statistics of the first task. A target
+        The network learns ``(y - y_center_) / y_scale_`` in every task; both are statistics of the first task. A target
         that is constant there gets its scale in the first task in which it varies.
 
     {fitted_tasks}
