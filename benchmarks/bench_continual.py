@@ -44,10 +44,10 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", "The memory is nearly full")
     X, y, _ = load("digits")
-    X = X[:1000] / 16.0
+    X = X[:500] / 16.0
     rng = np.random.default_rng(0)
     rows = np.vstack([X, *(X[:, rng.permutation(64)] for _ in range(N_TASKS - 1))])
-    labels = np.tile(y[:1000], N_TASKS)
+    labels = np.tile(y[:500], N_TASKS)
     task = np.repeat(np.arange(N_TASKS), len(X))
     table = []
     slowest = 0.0
