@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import column_or_1d
 
-from skpapers._validation import safe_indexing
 from skpapers._warnings import warn_user
 from skpapers.dimension._duplicates import distinct_rows
 from skpapers.dimension._global_dimension import needed_rows
@@ -128,7 +127,7 @@ def dimension_curve(
         if n_distinct < needed:
             warn_user(f"Class {name!r} has {n_distinct} distinct rows, less than the {needed} that are needed.")
             continue
-        classes[name] = _curve(safe_indexing(X, places), ks, options)
+        classes[name] = _curve(rows[places], ks, options)
     return DimensionCurve(**{**vars(whole), "classes": classes})
 
 

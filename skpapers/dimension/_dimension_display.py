@@ -132,7 +132,8 @@ class DimensionDisplay:
         ----------
         kind : {"curve", "classes", "histogram"}, default="curve"
             "curve": dimensions by the number of neighbours, with two standard errors, and a thin line for each class.
-            "classes": one bar for each class, at the largest k. "histogram": local dimensions at the largest k.
+            "classes": one bar for each class, at the largest k. "histogram": local dimensions at the largest k;
+            the last bar also counts the finite ones above the upper quartile by more than ten interquartile ranges.
 
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
@@ -189,7 +190,12 @@ class DimensionDisplay:
 
     def _draw_histogram(self, ax: Any) -> None:
         local = self.curve.local_dimension[:, -1]
-        ax.hist(local[np.isfinite(local)], bins="auto", color="C0", alpha=0.7)
+        local = local[np.isfinite(local)]
+        if len(local):
+            # almost equal distances give local dimensions of many powers of ten, and as many bins
+            low, high = np.quantile(local, [0.25, 0.75])
+            local = np.minimum(local, high + 10.0 * (high - low))
+        ax.hist(local, bins="auto", color="C0", alpha=0.7)
         ax.axvline(self.curve.dimension[-1], color="black", linewidth=1, label="global dimension")
         ax.set(xlabel=f"local dimension, k = {self.curve.n_neighbors[-1]}", ylabel="rows")
         ax.legend()

@@ -25,7 +25,7 @@ from math import ceil, exp, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from skpapers.dimension._maximum_likelihood import inverse_dimensions
+from skpapers.dimension._maximum_likelihood import aggregate, inverse_dimensions
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def largest_k(k: int) -> int:
 
 
 def search_depth(k: int) -> int:
-    """Return a number of neighbours of which a sample keeps k_2 but for one row in some million."""
+    """Return a number of neighbours of which a sample keeps k_2 or more, in all but one of 10 000 rows."""
     needed = largest_k(k)
     share = 1.0 - exp(-1.0)
     return ceil((needed + 6.0 * sqrt(needed * (1.0 - share))) / share)
@@ -53,13 +53,13 @@ def geo_mle(
     k: int,
     rng: np.random.RandomState,
 ) -> tuple[float, float]:
-    """Return the dimension and its standard error.
+    """Return the dimension and its standard error; NaN if all neighbours of every row are equally far.
 
     Parameters
     ----------
-    T, neighbors : ndarray of shape (n_anchors, search_depth(k) or less)
-        Distances from the nearest neighbours, ascending, and their rows. Neighbourhoods in which a sample keeps fewer
-        than k_2 rows are left out of it.
+    T, neighbors : ndarray of shape (n_anchors, depth)
+        Distances from the nearest neighbours, ascending, and their rows. The first search_depth(k) are used. A
+        neighbourhood in which a sample keeps fewer than k_2 rows is left out of that sample.
 
     anchors : ndarray of shape (n_anchors,)
         Rows of the estimates.
@@ -70,6 +70,8 @@ def geo_mle(
     rng : RandomState
         Draws the samples.
     """
+    T = T[:, : search_depth(k)]
+    neighbors = neighbors[:, : search_depth(k)]
     found = []
     shares = []
     for _ in range(N_SAMPLES):
@@ -78,6 +80,8 @@ def geo_mle(
         shares.append(kept.mean())
         found.append(_sample(T, neighbors, kept[anchors], kept, k))
     m, R = np.array(found).transpose(1, 0, 2)
+    if not np.isfinite(m).all():
+        return np.nan, np.nan
     unit = R.mean()
     spread = m.std(axis=0, ddof=1)
     weights = 1.0 / np.maximum(spread, 1e-12 * np.abs(m).max())
@@ -104,7 +108,7 @@ def _sample(
     order = np.argsort(~inside[enough], axis=1, kind="stable")[:, :last]
     T = np.take_along_axis(T[enough], order, axis=1)
     ks = range(k, last + 1)
-    m = [1.0 / inverse_dimensions(T, one).mean() for one in ks]
+    m = [aggregate(inverse_dimensions(T, one), "harmonic") for one in ks]
     return np.array(m), T[:, k - 1 :].mean(axis=0)
 
 

@@ -23,6 +23,7 @@ from skpapers.dimension._global_dimension import (
     Neighborhoods,
     global_dimension,
     local_dimensions,
+    needed_anchors,
     needed_neighbors,
     needed_rows,
 )
@@ -236,6 +237,11 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         fitting = Fitting(self)
         data = self._validated(fitting.blank, X, ensure_min_features=2)
         ks = self._numbers_of_neighbors()
+        least = needed_anchors(self.method)
+        if self.max_anchors is not None and self.max_anchors < least:
+            raise ValueError(
+                f"max_anchors must be {least} or more with method={self.method!r}, not {self.max_anchors}."
+            )
         fitting.begin(X, y, n_steps=3)
         with fitting.step("find-duplicates"):
             kept = self._distinct(data, ks)
@@ -253,8 +259,7 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         with fitting.step("estimate-dimension"):
             found = Neighborhoods(T, neighbors, anchors, len(kept))
             offset = 1 if self.normalization == "k-1" else 2
-            settings = (self.method, offset, self.aggregation, rng)
-            dimensions, errors = np.array([global_dimension(found, int(k), *settings) for k in ks]).T
+            dimensions, errors = self._estimates(found, ks, offset, rng)
         local = local_dimensions(found.T_of_anchors, ks, offset)
         single = np.ndim(self.n_neighbors) == 0
         return fitting.publish(
@@ -310,6 +315,17 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         pairs = zip(self.n_neighbors_, dimensions, strict=True)
         return float(np.mean([mean_log_likelihood(T, int(k), float(one)) for k, one in pairs]))
 
+    def _estimates(
+        self, found: Neighborhoods, ks: Rows, offset: int, rng: np.random.RandomState
+    ) -> NDArray[np.float64]:
+        """Return the global dimensions and their standard errors, of shape (2, n_k)."""
+        state = rng.get_state()
+        estimates = []
+        for k in ks:
+            rng.set_state(state)  # one k has the same samples alone and in a list
+            estimates.append(global_dimension(found, int(k), self.method, offset, self.aggregation, rng))
+        return np.array(estimates).T
+
     def _distances_of(self, X: Any) -> NDArray[np.float64]:
         check_is_fitted(self)
         X = self._validated(self, X, reset=False)
@@ -322,7 +338,12 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         options["accept_sparse"] = "csr" if self.metric in SPARSE_METRICS else False
         # scikit-learn's other distances of sparse rows need 32-bit indices
         options["accept_large_sparse"] = self.metric in ("euclidean", "l2")
-        return validate_data(estimator, X, dtype=(np.float64, np.float32), order="C", **options)
+        X = validate_data(estimator, X, dtype=(np.float64, np.float32), order="C", **options)
+        if issparse(X) and not X.has_canonical_format:
+            # scikit-learn's searches misread entries that are stored in parts
+            X = X.copy()
+            X.sum_duplicates()
+        return X
 
     def _numbers_of_neighbors(self) -> Rows:
         """Return `n_neighbors` as an array, after a look at its values."""

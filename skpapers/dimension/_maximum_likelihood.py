@@ -84,7 +84,7 @@ def standard_error(
 ) -> float:
     """Return the standard error of the aggregate over independent draws of the rows, at this number of them.
 
-    NaN if there are fewer than k + 1 neighbours, or one anchor.
+    NaN if there are fewer than k + 1 neighbours, or one anchor, or if ties make it infinite.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def standard_error(
         return np.nan
     v = inverse_dimensions(T, k, offset)
     without = without_each_neighbor(T, k, offset)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         if aggregation == "harmonic":
             slope = aggregate(v, aggregation) ** 2
         elif aggregation == "mean":
@@ -116,7 +116,8 @@ def standard_error(
             middle = np.median(v)
             v = np.where(v >= middle, 1.0, 0.0)
             without = np.where(without >= middle, 1.0, 0.0)
-    return slope * jackknife_error(v, without, neighbors[:, :k], anchors, n_rows)
+        error = slope * jackknife_error(v, without, neighbors[:, :k], anchors, n_rows)
+    return error if np.isfinite(error) else np.nan
 
 
 def jackknife_error(

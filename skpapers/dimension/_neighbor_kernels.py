@@ -14,10 +14,19 @@ LARGEST = 1e290
 
 
 @njit(cache=True, nogil=True)
+def comes_before(value, place, other_value, other_place):
+    """Return whether a candidate comes before another one in a list."""
+    return value < other_value or (value == other_value and place < other_place)
+
+
+@njit(cache=True, nogil=True)
 def insert(values, places, i, value, place):
-    """Insert a candidate into row i of the lists, which are ascending; the last entry drops out."""
+    """Insert a candidate into row i of the lists, which are ascending; the last entry drops out.
+
+    Equal values are in the order of their places, so that the order of the search does not matter.
+    """
     entry = values.shape[1] - 1
-    while entry > 0 and values[i, entry - 1] > value:
+    while entry > 0 and comes_before(value, place, values[i, entry - 1], places[i, entry - 1]):
         values[i, entry] = values[i, entry - 1]
         places[i, entry] = places[i, entry - 1]
         entry -= 1
@@ -110,18 +119,44 @@ def refine(Q, X, norms, values, candidates, scale, u, tiny, distances, places):
     d = float(X.shape[1])
     for i in range(len(Q)):
         distances[i] = np.inf
+        places[i] = len(X)
         for entry in range(candidates.shape[1]):
             worst = distances[i, -1] * scale
             if entry >= K and least_distance(norms[i], float(values[i, entry]), worst, d, u, tiny) > worst:
                 break
             place = candidates[i, entry]
             found = distance(Q[i], X[place])
-            if found < distances[i, -1]:
+            if comes_before(found, place, distances[i, -1], places[i, -1]):
                 insert(distances, places, i, found, place)
         if candidates.shape[1] < len(X):
             worst = distances[i, -1] * scale
-            proven[i] = least_distance(norms[i], float(values[i, -1]), worst, d, u, tiny) >= worst
+            # not >=: a row at the same distance may have an earlier place
+            proven[i] = least_distance(norms[i], float(values[i, -1]), worst, d, u, tiny) > worst
     return proven
+
+
+@njit(cache=True, nogil=True)
+def largest_value(norm, farthest, d, u, tiny):
+    """Return the value above which `least_distance` exceeds `farthest`."""
+    norm += np.sqrt(d * tiny)
+    reach = 2.0 * norm + farthest
+    rounding = (d + 8) * (u * reach * reach + tiny)
+    least = farthest + 2.0 * u * reach + np.sqrt(d * tiny)
+    return 0.5 * (least * least - norm * norm) + rounding
+
+
+@njit(cache=True, nogil=True)
+def complete(Q, X, start, G, h, limits, distances, places):
+    """Enter all rows of a block whose values are within the limits into the lists, by their exact distances.
+
+    `G` are the products of Q with the rows of X from `start`, and `h` half of the squared lengths of the latter.
+    """
+    for i in range(G.shape[0]):
+        for j in range(G.shape[1]):
+            if h[j] - G[i, j] <= limits[i]:
+                found = distance(Q[i], X[start + j])
+                if comes_before(found, start + j, distances[i, -1], places[i, -1]):
+                    insert(distances, places, i, found, start + j)
 
 
 @njit(cache=True, nogil=True)

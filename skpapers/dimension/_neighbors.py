@@ -14,14 +14,15 @@ distance is then at least
     sqrt(2 (h_x + t) - (d + 8) u (|x| + R)^2) - 2 u (|x| + R)                               (2)
 
 by the bounds for inner products (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2002, Section 3.1) and
-for the rounding of the rows themselves. Where (2) is D_K or more, the K nearest rows are among the candidates. The
-other rows are searched again, in float64, and those that still lack a proof by all exact distances.
+for the rounding of the rows themselves. Where (2) is more than D_K, the K nearest rows are among the candidates. The
+other rows are searched again, in float64. Those that still lack a proof, as rows with many neighbours at one distance,
+are compared exactly with every row whose value (1) does not exclude it. Of rows at equal distances the first ones count.
 
 | step | function |
 |---|---|
 | candidates of all tiles | `_candidates` |
 | exact distances of candidates, and the proof (2) | `refine` (`_neighbor_kernels.py`) |
-| rows without a proof | `nearest_rows` |
+| rows without a proof | `_compared_with_all` |
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from skpapers.dimension._neighbor_kernels import all_distances, collect, refine
+from skpapers.dimension._neighbor_kernels import all_distances, collect, complete, largest_value, refine
 
 Distances = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -88,7 +89,7 @@ def nearest_rows(X: NDArray, K: int, Q: NDArray | None = None, n_jobs: int | Non
         Exact but for the rounding of float64.
 
     places : ndarray of shape (m, K)
-        Rows of X.
+        Rows of X; those at equal distances ascend.
     """
     rows = _scaled(X)
     queries = _Rows(X if Q is None else Q, rows.centre, rows.scale)
@@ -104,9 +105,30 @@ def nearest_rows(X: NDArray, K: int, Q: NDArray | None = None, n_jobs: int | Non
         far = np.empty((len(todo), K))
         there = np.empty((len(todo), K), dtype=np.intp)
         proven = _search(rows, left, np.float64, n_jobs, far, there)
-        far[~proven], there[~proven] = all_distances(left.X[~proven].astype(np.float64), X, K)
+        unproven = np.flatnonzero(~proven)
+        for start in range(0, len(unproven), BLOCK_ROWS):
+            part = unproven[start : start + BLOCK_ROWS]
+            far[part], there[part] = _compared_with_all(rows, left, part, far[part])
         distances[todo] = far
         places[todo] = there
+    return distances, places
+
+
+def _compared_with_all(
+    rows: _Rows, queries: _Rows, part: NDArray[np.intp], upper: Distances
+) -> tuple[Distances, Places]:
+    """Return the neighbours of some queries, given distances that are not smaller."""
+    Q = queries.X[part].astype(np.float64)
+    Z, half = queries.block(part, np.float64)
+    bounds = (float(Q.shape[1]), float(np.finfo(np.float64).eps), float(np.finfo(np.float64).tiny))
+    limits = np.array(
+        [largest_value(np.sqrt(2 * h), far * rows.scale, *bounds) for h, far in zip(half, upper[:, -1], strict=True)]
+    )
+    distances = np.full(upper.shape, np.inf)
+    places = np.full(upper.shape, len(rows.X), dtype=np.intp)
+    for block in rows.slices():
+        W, g = rows.block(block, np.float64)
+        complete(Q, rows.X, block.start, Z @ W.T, g, limits, distances, places)
     return distances, places
 
 
@@ -147,7 +169,7 @@ def _candidates(rows: _Rows, queries: _Rows | None, n_candidates: int, dtype: ty
         jobs: list[_Job] = [(made, made, [tile]) for tile in tiles]
     else:
         made = {part.start: queries.block(part, dtype) for part in queries.slices()}
-        # Blocks in an order of no meaning: along a curve, each next block may be closer than all before.
+        # Blocks in random order: along a curve, each next block may be closer than all before.
         order = np.random.default_rng(0).permutation(len(blocks))
         jobs = [(made, None, [(part, blocks[j]) for part in queries.slices()]) for j in order]
     n = len((rows if queries is None else queries).X)
@@ -155,7 +177,7 @@ def _candidates(rows: _Rows, queries: _Rows | None, n_candidates: int, dtype: ty
     if n_threads <= 1:
         return _lists_of_tiles(jobs, rows, n, n_candidates, dtype)
     with threadpool_limits(1, user_api="blas"):  # one thread of BLAS for each of ours, until the search ends
-        found = Parallel(n_jobs=n_threads, prefer="threads")(
+        found = Parallel(n_jobs=n_threads, require="sharedmem")(
             delayed(_lists_of_tiles)(jobs[start::n_threads], rows, n, n_candidates, dtype) for start in range(n_threads)
         )
     values = np.hstack([part[0] for part in found])

@@ -1,4 +1,4 @@
-"""Neighbours at positive distances, for every metric and for sparse rows."""
+"""Neighbours at positive distances, for every metric."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 from sklearn.neighbors import NearestNeighbors
 
 from skpapers.dimension._neighbors import nearest_rows
+from skpapers.dimension._sparse_neighbors import nearest_sparse_rows
 
 Metric = str | Callable[..., float]
 Found = tuple[NDArray[np.float64], NDArray[np.intp]]
@@ -16,9 +17,6 @@ Found = tuple[NDArray[np.float64], NDArray[np.intp]]
 # Metrics whose balls of radius r have a volume of the order r^d. Cosine distances and squares are of the order r^2.
 METRICS = frozenset({"euclidean", "l2", "manhattan", "l1", "cityblock", "chebyshev", "canberra"})
 SPARSE_METRICS = frozenset({"euclidean", "l2", "manhattan", "l1", "cityblock"})
-# Further candidates of the search in sparse rows, whose distances are rounded before they are computed again.
-SPARE = 10
-CHUNK = 1024
 
 
 def positive_neighbors(
@@ -81,22 +79,6 @@ def _nearest(X: Any, K: int, Q: Any, metric: Metric, n_jobs: int | None) -> Foun
     if metric not in ("euclidean", "l2"):
         search = NearestNeighbors(n_neighbors=K, metric=metric, n_jobs=n_jobs).fit(X)
         return search.kneighbors(X if Q is None else Q)
-    if not issparse(X):
-        return nearest_rows(X, K, Q, n_jobs)
-    queries = X if Q is None else Q
-    search = NearestNeighbors(n_neighbors=min(K + SPARE, X.shape[0]), algorithm="brute", n_jobs=n_jobs).fit(X)
-    places = search.kneighbors(queries, return_distance=False)
-    distances = np.empty(places.shape)
-    for start in range(0, queries.shape[0], CHUNK):
-        part = slice(start, start + CHUNK)
-        distances[part] = _sparse_distances(queries[part], X, places[part])
-    order = np.argsort(distances, axis=1, kind="stable")[:, :K]
-    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(places, order, axis=1)
-
-
-def _sparse_distances(Q: Any, X: Any, places: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return distances from differences of columns, in which equal rows have distance 0."""
-    n_queries, K = places.shape
-    repeated = Q[np.repeat(np.arange(n_queries), K)].astype(np.float64)
-    differences = repeated - X[places.ravel()].astype(np.float64)
-    return np.sqrt(np.asarray(differences.multiply(differences).sum(axis=1)).reshape(n_queries, K))
+    if issparse(X):
+        return nearest_sparse_rows(X, K, X if Q is None else Q, n_jobs)
+    return nearest_rows(X, K, Q, n_jobs)

@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 Floats = NDArray[np.float64]
 
 BINS = 50
-CHUNK = 64  # sources whose paths are in memory at a time
+CHUNK = 64  # sources whose paths are computed at a time
 
 
 def graph_of_neighbors(T: Floats, neighbors: NDArray[np.intp]) -> csr_array:
@@ -56,7 +56,9 @@ def _fitted(r: NDArray) -> float:
         return np.nan
     near = slice(top - 3, top + 4)
     used = counts[near] > 0
-    a, b, c = np.polyfit(middles[near][used], np.log(counts[near][used]), 2)
+    a = 0.0
+    if used.sum() >= 3:
+        a, b, c = np.polyfit(middles[near][used], np.log(counts[near][used]), 2)
     r_max = -b / (2 * a) if a < 0 else middles[top]
     r_max = float(np.clip(r_max, edges[top - 1], edges[min(top + 2, BINS)]))
     highest = a * r_max**2 + b * r_max + c if a < 0 else np.log(counts[top])
@@ -64,4 +66,5 @@ def _fitted(r: NDArray) -> float:
     x = np.log(np.sin(np.pi * middles[left] / (2 * r_max)))
     y = np.log(counts[left]) - highest
     weights = counts[left]
-    return float(1.0 + (weights * x) @ y / ((weights * x) @ x))
+    total = (weights * x) @ x
+    return float(1.0 + (weights * x) @ y / total) if total > 0 else np.nan

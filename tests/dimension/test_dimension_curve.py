@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 
 from skpapers.datasets import make_manifold
-from skpapers.dimension import DimensionDisplay, IntrinsicDimension, dimension_curve
+from skpapers.dimension import DimensionCurve, DimensionDisplay, IntrinsicDimension, dimension_curve
 
 matplotlib.use("agg")
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -42,6 +42,8 @@ def test_frames_sparse_rows_and_options():
     rows = dimension_curve(sparse.csr_array(DIGITS), y=LABELS, max_anchors=100, random_state=0)
     assert_array_equal(frame.classes[2].dimension, expected.classes[2].dimension)
     assert_allclose(rows.classes[2].dimension, expected.classes[2].dimension)
+    places = dimension_curve(sparse.coo_matrix(DIGITS), y=LABELS, max_anchors=100, random_state=0)
+    assert_array_equal(places.classes[2].dimension, rows.classes[2].dimension)
     assert len(expected.local_dimension) == 100
 
 
@@ -104,6 +106,16 @@ def test_more_classes_than_colours_and_estimates_without_an_error():
     y = np.arange(600) % 12
     display = DimensionDisplay.from_data(DIGITS, (5,), y=y, method="shortest_path", max_anchors=20, random_state=0)
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["all rows"]
+
+
+def test_a_histogram_of_local_dimensions_of_many_powers_of_ten():
+    local = np.array([1.0, 2.0, 3.0, 4.0, 1e15, np.inf])[:, np.newaxis]
+    curve = DimensionCurve(np.array([5]), np.array([2.0]), np.array([0.1]), local, 0)
+    bars = DimensionDisplay(curve).plot(kind="histogram").ax_.patches
+    assert len(bars) < 100
+    assert sum(bar.get_height() for bar in bars) == 5
+    none = DimensionCurve(np.array([5]), np.array([2.0]), np.array([0.1]), np.full((3, 1), np.inf), 0)
+    assert sum(bar.get_height() for bar in DimensionDisplay(none).plot(kind="histogram").ax_.patches) == 0
 
 
 def test_errors_of_the_display():

@@ -79,11 +79,10 @@ def test_a_list_gives_arrays_that_hold_the_single_estimates(method):
     assert_array_equal(model.n_neighbors_, ks)
     for i, k in enumerate(ks):
         single = IntrinsicDimension(k, method=method, random_state=0).fit(X)
-        assert_allclose(model.local_dimension_[:, i], single.local_dimension_, rtol=1e-12)
-        assert_allclose(model.predict(X[:5])[:, i], single.predict(X[:5]), rtol=1e-12)
-        if method != "geomle":  # its samples are drawn one after another
-            assert_allclose(model.dimension_[i], single.dimension_, rtol=1e-12)
-            assert_allclose(model.dimension_std_error_[i], single.dimension_std_error_, rtol=1e-12)
+        assert_array_equal(model.local_dimension_[:, i], single.local_dimension_)
+        assert_array_equal(model.predict(X[:5])[:, i], single.predict(X[:5]))
+        assert model.dimension_[i] == single.dimension_
+        assert_array_equal(model.dimension_std_error_[i], single.dimension_std_error_)
     one = IntrinsicDimension([8], method=method, random_state=0).fit(X)
     assert one.dimension_.shape == (1,)
     assert one.predict(X[:5]).shape == (5, 1)
@@ -233,6 +232,53 @@ def test_sparse_rows(kind, dtype, metric):
     assert_allclose(model.predict(rows), dense.predict(rows), rtol=1e-9)
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_sparse_entries_that_are_stored_in_parts(metric):
+    rows = sparse.csr_array(np.where(DIGITS > 8, DIGITS, 0)[:200])
+    parts = np.column_stack([rows.data + 2.0, np.full(rows.nnz, -2.0)]).ravel()
+    stored = sparse.csr_array((parts, np.repeat(rows.indices, 2), 2 * rows.indptr), shape=rows.shape)
+    expected = IntrinsicDimension(5, metric=metric).fit(rows)
+    assert_array_equal(IntrinsicDimension(5, metric=metric).fit(stored).local_dimension_, expected.local_dimension_)
+    assert_array_equal(expected.predict(stored), expected.predict(rows))
+    assert_array_equal(stored.data, parts)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_numbers_whose_squares_are_not_finite_or_zero(kind, scale):
+    expected = IntrinsicDimension(5).fit(X).local_dimension_
+    model = IntrinsicDimension(5).fit(kind(scale * X))
+    assert_allclose(model.local_dimension_, expected, rtol=1e-10)
+    assert_allclose(model.predict(kind(scale * X[:7])), expected[:7], rtol=1e-10)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_threads_and_longer_lists_do_not_choose_among_ties(monkeypatch, method, kind):
+    monkeypatch.setattr("skpapers.dimension._neighbors.BLOCK_ROWS", 64)
+    rows = kind(np.random.default_rng(0).integers(0, 6, size=(400, 4)).astype(float))
+    expected = IntrinsicDimension(6, method=method, random_state=0).fit(rows)
+    for n_neighbors, n_jobs in ((6, 2), ([6, 15], 1)):
+        model = IntrinsicDimension(n_neighbors, method=method, random_state=0, n_jobs=n_jobs).fit(rows)
+        assert np.atleast_1d(model.dimension_)[0] == expected.dimension_
+        assert_array_equal(np.atleast_1d(model.dimension_std_error_)[0], expected.dimension_std_error_)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.filterwarnings("error")
+def test_rows_that_are_all_equally_far_are_an_error_without_a_warning(method):
+    with pytest.raises(ValueError, match="The distances have no dimension"):
+        IntrinsicDimension(4, method=method, random_state=0).fit(np.eye(60))
+
+
+@pytest.mark.parametrize("aggregation", ["mean", "median"])
+@pytest.mark.filterwarnings("error")
+def test_ties_without_a_finite_aggregate_are_an_error_without_a_warning(aggregation):
+    grid = np.stack(np.meshgrid(np.arange(12.0), np.arange(12.0)), axis=-1).reshape(-1, 2)
+    with pytest.raises(ValueError, match="The distances have no dimension"):
+        IntrinsicDimension(4, aggregation=aggregation).fit(grid)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_rotation_scale_and_constant_columns_change_nothing(method):
     model = IntrinsicDimension(5, method=method, random_state=0)
@@ -311,6 +357,8 @@ BAD = np.where(np.arange(2400).reshape(400, 6) == 77, np.nan, X)
         (X, {"n_neighbors": 1}, "The 'n_neighbors' parameter of IntrinsicDimension must be"),
         (X, {"metric": "cosine"}, "The 'metric' parameter of IntrinsicDimension must be"),
         (X, {"max_anchors": 0}, "The 'max_anchors' parameter of IntrinsicDimension must be"),
+        (X, {"max_anchors": 5, "method": "geomle"}, "max_anchors must be 30 or more with method='geomle', not 5."),
+        (X, {"max_anchors": 1, "method": "twonn"}, "max_anchors must be 2 or more with method='twonn', not 1."),
         (X[:40], {"method": "geomle"}, "method='geomle' with n_neighbors=20 needs at least 81 distinct rows"),
         (X[:3], {"method": "twonn", "n_neighbors": 2}, "method='twonn' with n_neighbors=2 needs at least 4 distinct"),
         (np.eye(30), {"n_neighbors": 5}, "The distances have no dimension: the neighbours of a row are all equally"),

@@ -118,3 +118,31 @@ def test_close_rows_have_a_positive_distance():
     assert squared_distance(x, np.zeros(2)) == 0.0
     assert distance(x, np.zeros(2)) == 1e-300
     assert distance(x, x) == 0.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_of_rows_at_equal_distances_the_first_count(monkeypatch, dtype):
+    """Many ties leave no proof; neither blocks, threads, queries nor the number of neighbours may choose among them."""
+    X = np.random.default_rng(0).integers(0, 2, size=(300, 9)).astype(dtype)
+    squares = np.square(X[:, np.newaxis] - X).sum(axis=2)
+    expected = np.argsort(squares, axis=1, kind="stable")
+    monkeypatch.setattr(_neighbors, "BLOCK_ROWS", 37)
+    for K in (4, 9, 30):
+        for n_jobs in (1, 3):
+            assert_array_equal(nearest_rows(X, K, n_jobs=n_jobs)[1], expected[:, :K])
+            assert_array_equal(nearest_rows(X, K, X[:40], n_jobs=n_jobs)[1], expected[:40, :K])
+
+
+def test_rows_with_ties_are_compared_with_few_rows(monkeypatch):
+    X = np.random.default_rng(0).integers(0, 2, size=(600, 30)).astype(np.float32)
+    compared = []
+    real = _neighbors.complete
+
+    def spy(Q, rows, start, G, h, limits, distances, places):
+        compared.append(np.mean(h - G <= limits[:, np.newaxis]))
+        real(Q, rows, start, G, h, limits, distances, places)
+
+    monkeypatch.setattr(_neighbors, "complete", spy)
+    nearest_rows(X, 6)
+    assert compared
+    assert np.mean(compared) < 0.2
