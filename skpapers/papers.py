@@ -596,7 +596,7 @@ PAPERS: tuple[Paper, ...] = (
             "dimension_rows_needed": "shows",
             "dimension_steps": "shows",
         },
-        use="how many numbers the rows of a table hardly need, whatever its columns; which rows lie elsewhere",
+        use="how many numbers describe a row, however many columns it has; which new rows lie far from the others",
         functions=("dimension.dimension_curve",),
     ),
     Paper(

@@ -24,8 +24,8 @@ def make_manifold(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     r"""Make rows on a manifold of a known dimension in a space of more columns.
 
-    Use it to see what an estimate of the intrinsic dimension is worth, or how many rows a task on few hidden
-    coordinates needs.
+    Use it to see how good an estimate of the intrinsic dimension is, or how many rows a task that depends on a few
+    hidden coordinates needs.
 
     Parameters
     ----------

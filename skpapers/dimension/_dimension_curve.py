@@ -13,8 +13,8 @@ from sklearn.utils.validation import column_or_1d
 
 from skpapers._warnings import warn_user
 from skpapers.dimension._duplicates import distinct_rows
-from skpapers.dimension._global_dimension import needed_rows
 from skpapers.dimension._intrinsic_dimension_estimator import IntrinsicDimension
+from skpapers.dimension._requirements import needed_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +72,9 @@ def dimension_curve(
 ) -> DimensionCurve:
     """Estimate the dimension for several numbers of neighbours, by one search.
 
-    More neighbours look at larger distances. A curve that falls with k shows noise, whose dimensions vanish at larger
-    distances, or the bias of high dimensions; one that rises shows strands or sheets that lie close to one another.
+    With more neighbours the estimate belongs to larger distances. A curve that falls with k is a sign of noise, whose
+    dimensions vanish at larger distances, or of the bias of high dimensions. A curve that rises is a sign of strands or
+    sheets that lie close to one another.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ def dimension_curve(
         n_distinct = len(distinct_rows(rows[places]))
         name = label.item() if isinstance(label, np.generic) else label
         if n_distinct < needed:
-            warn_user(f"Class {name!r} has {n_distinct} distinct rows, less than the {needed} that are needed.")
+            warn_user(f"Class {name!r} is left out: it has {n_distinct} distinct rows, and {needed} are needed.")
             continue
         classes[name] = _curve(rows[places], ks, options)
     return DimensionCurve(**{**vars(whole), "classes": classes})

@@ -1,4 +1,4 @@
-"""Rows that occur more than once, found by a hash in a time that is linear in the numbers of the data."""
+"""Rows that occur more than once, found by a hash in a time that is linear in the size of the data."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-r"""GeoMLE: the maximum-likelihood dimension as a function of the radius, continued to radius 0.
+r"""GeoMLE: the maximum-likelihood dimension as a function of the radius, extrapolated to radius 0.
 
 Equations have numbers of this file; the method is that of M. Gomtsyan, N. Mokrov, M. Panov, Y. Yanovich,
 "Geometry-aware maximum likelihood estimation of intrinsic dimension", ACML 2019. A neighbourhood of positive radius

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpapers._warnings import warn_user
-from skpapers.dimension._geo_mle import geo_mle, largest_k, search_depth
+from skpapers.dimension._geo_mle import geo_mle
 from skpapers.dimension._maximum_likelihood import Aggregation, aggregate, inverse_dimensions, standard_error
 from skpapers.dimension._shortest_path import graph_of_neighbors, shortest_path_dimension
 from skpapers.dimension._two_nn import two_nn, two_nn_error
@@ -39,25 +39,6 @@ class Neighborhoods:
     def T_of_anchors(self) -> Floats:
         """The distances of the anchors alone."""
         return self.T if len(self.T) == len(self.anchors) else self.T[self.anchors]
-
-
-def needed_rows(method: str, k: int) -> int:
-    """Return the number of distinct rows that a method needs."""
-    if method == "geomle":
-        return 2 * largest_k(k) + 1
-    return (max(k, 3) if method == "twonn" else k) + 1
-
-
-def needed_anchors(method: str) -> int:
-    """Return the number of anchors that a method needs; a sample of "geomle" keeps about 63 % of them."""
-    return {"geomle": 30, "twonn": 2}.get(method, 1)
-
-
-def needed_neighbors(method: str, k: int) -> int:
-    """Return the number of neighbours that a method uses: one more than k for the standard error of "mle"."""
-    if method == "geomle":
-        return search_depth(k)
-    return {"twonn": max(k, 3), "shortest_path": k}.get(method, k + 1)
 
 
 def global_dimension(

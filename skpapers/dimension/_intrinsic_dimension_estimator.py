@@ -16,29 +16,21 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skpapers._fitting import Fitting
 from skpapers._validation import Interval, StrOptions, fit_context
-from skpapers._warnings import warn_user
 from skpapers.base import DocLinkMixin
-from skpapers.dimension._duplicates import distinct_rows
-from skpapers.dimension._global_dimension import (
-    Neighborhoods,
-    global_dimension,
-    local_dimensions,
-    needed_anchors,
-    needed_neighbors,
-    needed_rows,
-)
+from skpapers.dimension._global_dimension import Neighborhoods, global_dimension, local_dimensions
 from skpapers.dimension._maximum_likelihood import mean_log_likelihood
+from skpapers.dimension._requirements import check_anchors, needed_neighbors, numbers_of_neighbors, usable_rows
 from skpapers.dimension._search import METRICS, SPARSE_METRICS, positive_neighbors
 
 Rows = NDArray[np.intp]
 
 
 class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
-    r"""Intrinsic dimension of rows: of the manifold near which they lie, whatever their number of columns.
+    r"""Intrinsic dimension: how many numbers describe a row, however many columns the rows have.
 
-    Use it to see how many numbers the rows hardly need: how many components to keep, whether a learning problem is as
-    hard as its columns are many, whether columns that were added say anything new. The local dimensions show where rows
-    lie on lower-dimensional parts, and which new rows lie elsewhere.
+    It is the dimension of the manifold near which the rows lie. Use it to choose a number of components, to see whether
+    a learning problem is easier than its number of columns suggests, or whether new columns add anything. The local
+    dimensions show which rows lie on parts of fewer dimensions, and which new rows lie far from the training rows.
 
     Parameters
     ----------
@@ -48,7 +40,7 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     method : {"mle", "twonn", "geomle", "shortest_path"}, default="mle"
         How the global dimension is found. "mle": maximum likelihood [2]_ [3]_. "twonn": from the two nearest neighbours
-        [4]_. "geomle": the estimates of k to 2k neighbours, continued to radius 0, which removes most of the bias of
+        [4]_. "geomle": the estimates of k to 2k neighbours, extrapolated to radius 0, which removes most of the bias of
         high dimensions [5]_. "shortest_path": from the lengths of paths along the graph of the k nearest neighbours
         [6]_. Local dimensions are those of maximum likelihood for every method.
 
@@ -61,11 +53,12 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     max_anchors : int or None, default=None
         Largest number of rows with a local estimate, drawn at random. Their neighbours are searched among all rows: a
-        sample of the rows alone would have a larger bias. None: all rows.
+        sample of the rows alone would have a larger bias. "geomle" needs 30 or more. None: all rows.
 
     metric : {"euclidean", "manhattan", "chebyshev", "canberra"} or callable, default="euclidean"
         Distance of two rows; "l2", "l1" and "cityblock" are further names. Balls of radius r must have a volume of the
-        order :math:`r^d`, which cosine distances and squares do not.
+        order :math:`r^d`, which cosine distances and squared distances do not have. A callable must satisfy the
+        triangle inequality.
 
     duplicates : {"drop", "raise"}, default="drop"
         What to do with rows that equal an earlier one, whose distance 0 has no logarithm. "drop" leaves them out of
@@ -83,7 +76,8 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         Global dimension; an array if `n_neighbors` is a list.
 
     dimension_std_error_ : float or ndarray of shape (n_k,)
-        Its standard error over independent draws of the rows and anchors; see Notes. NaN for "shortest_path".
+        Its standard error over independent draws of the rows and anchors; see Notes. NaN for "shortest_path", for too
+        few rows or anchors, and if ties make it infinite.
 
     local_dimension_ : ndarray of shape (n_anchors,) or (n_anchors, n_k)
         Local dimension of each anchor. Infinite if its neighbours are all equally far.
@@ -121,20 +115,24 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     **Bias.** All neighbour methods underestimate high dimensions, since neighbours are then far and the edge of the
     data is near. With 2000 rows and k = 10 a dimension of 10 is estimated as about 8, and 40 as 24; more rows change
-    little. Such estimates order data sets, and "geomle" corrects most of the bias. Noise counts as dimensions at
-    distances of its own size: look at several k.
+    little. Such estimates still compare data sets, and "geomle" corrects most of the bias. At distances of the size of
+    the noise, the noise adds dimensions: look at several k.
 
-    **Standard error.** It is a jackknife over rows. By the inequality of Efron and Stein it is, on average, no smaller
-    than the standard deviation over independent draws of the rows and anchors, though local estimates share rows. It
-    was 1 to 2 times as large in simulations, and up to 3 times for the median. It covers neither the bias nor rows that
-    depend on one another, as those of a time series.
+    **Standard error.** For "mle" and "twonn" it is a jackknife over rows. By the inequality of Efron and Stein its
+    square is, on average, no smaller than the variance over independent draws of the rows and anchors, although local
+    estimates share rows. For "geomle" it comes from the spread between its samples. In simulations it was 1 to 2 times
+    the standard deviation, and up to 3 times for the median and for "geomle": intervals of two standard errors are too
+    wide rather than too narrow. It does not cover the bias, nor rows that depend on one another, such as those of a
+    time series.
 
     **Prediction.** A training row at distance 0 is not a neighbour of a new row. `predict` therefore returns for a
-    training row its local dimension among the other rows, equal to `local_dimension_`.
+    training row its local dimension among the other rows, equal to `local_dimension_`. Of rows at equal distances the
+    first ones count as neighbours.
 
-    Cost: O(n_anchors n p) time and O(n_anchors k) memory. Neighbours are those of float64, though most of the search
-    runs in float32; X is not copied unless it has duplicates. "geomle" searches for about 5k neighbours;
-    "shortest_path" takes O(n_anchors n k log n) time.
+    Cost: O(n_anchors n p) time and O(n_anchors k) memory. Distances are those of float64, though most of the search
+    runs in float32. The search among all dense rows keeps one float32 copy of them; X is copied only if it has
+    duplicates. "geomle" searches for about 5k neighbours; "shortest_path" takes O(n_anchors n k log n) time and
+    O(n_anchors n) memory.
 
     **Differences from the paper.** The estimate of the paper's equations has k - 1 as its divisor, that of its code
     k - 2. Anchors and duplicates are those of the code, in which a row with a duplicate is an error. The standard error
@@ -157,7 +155,7 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
 
     Examples
     --------
-    A roll of paper has two dimensions. Noise adds a third one, which few neighbours see more of:
+    A roll of paper has two dimensions. Noise adds a third one, which shows more with few neighbours:
 
     >>> from sklearn.datasets import make_swiss_roll
     >>> from skpapers.dimension import IntrinsicDimension
@@ -236,15 +234,11 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
         """
         fitting = Fitting(self)
         data = self._validated(fitting.blank, X, ensure_min_features=2)
-        ks = self._numbers_of_neighbors()
-        least = needed_anchors(self.method)
-        if self.max_anchors is not None and self.max_anchors < least:
-            raise ValueError(
-                f"max_anchors must be {least} or more with method={self.method!r}, not {self.max_anchors}."
-            )
+        ks = numbers_of_neighbors(self.n_neighbors, self.normalization)
+        check_anchors(self.max_anchors, self.method)
         fitting.begin(X, y, n_steps=3)
         with fitting.step("find-duplicates"):
-            kept = self._distinct(data, ks)
+            kept = usable_rows(data, int(ks.max()), self.method, self.duplicates)
         rows = data if len(kept) == data.shape[0] else data[kept]
         rng = check_random_state(self.random_state)
         anchors = np.arange(len(kept))
@@ -344,38 +338,6 @@ class IntrinsicDimension(DocLinkMixin, CallbackSupportMixin, BaseEstimator):
             X = X.copy()
             X.sum_duplicates()
         return X
-
-    def _numbers_of_neighbors(self) -> Rows:
-        """Return `n_neighbors` as an array, after a look at its values."""
-        ks = np.atleast_1d(np.asarray(self.n_neighbors))
-        least = 3 if self.normalization == "k-2" else 2
-        if ks.ndim != 1 or not len(ks) or ks.dtype.kind not in "iu" or ks.min() < least:
-            raise ValueError(
-                f"n_neighbors must be an integer or a list of integers from {least} with "
-                f"normalization={self.normalization!r}, not {self.n_neighbors!r}."
-            )
-        return ks.astype(np.intp)
-
-    def _distinct(self, X: Any, ks: Rows) -> Rows:
-        """Return the rows without duplicates, or raise an error if they are too few."""
-        kept = distinct_rows(X)
-        n = X.shape[0]
-        if self.duplicates == "raise" and len(kept) < n:
-            copy = int(np.setdiff1d(np.arange(n), kept, assume_unique=True)[0])
-            raise ValueError(
-                f"{n - len(kept)} of {n} rows equal an earlier row, the first of them row {copy}; "
-                'duplicates="drop" leaves them out.'
-            )
-        k = int(ks.max())
-        needed = needed_rows(self.method, k)
-        if len(kept) < needed:
-            given = f"n_samples = {n}" if len(kept) == n else f"n_samples = {n}, of which {len(kept)} are distinct"
-            raise ValueError(
-                f"method={self.method!r} with n_neighbors={k} needs at least {needed} distinct rows; X has {given}."
-            )
-        if 2 * len(kept) < n:
-            warn_user(f"Only {len(kept)} of {n} rows are distinct; the others are left out.")
-        return kept
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

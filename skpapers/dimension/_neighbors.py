@@ -1,4 +1,4 @@
-r"""Exact Euclidean neighbours, from candidates of short precision with a proof that none was missed.
+r"""Exact Euclidean neighbours: candidates are found in float32, and a bound proves that no neighbour was missed.
 
 Equations have numbers of this file. For centred rows x and y, with :math:`h = \|x\|^2 / 2`,
 
@@ -15,8 +15,8 @@ distance is then at least
 
 by the bounds for inner products (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2002, Section 3.1) and
 for the rounding of the rows themselves. Where (2) is more than D_K, the K nearest rows are among the candidates. The
-other rows are searched again, in float64. Those that still lack a proof, as rows with many neighbours at one distance,
-are compared exactly with every row whose value (1) does not exclude it. Of rows at equal distances the first ones count.
+other rows are searched again, in float64. Rows with many neighbours at one distance may still lack a proof. They are
+compared exactly with every row that their bound (2) does not exclude. Of rows at equal distances the first ones count.
 
 | step | function |
 |---|---|

@@ -7,9 +7,11 @@ is proportional to sin^(D-1), and up to its mode r_max most other manifolds rese
 
     log( p(r) / p(r_max) ) = (D - 1) log sin( pi r / (2 r_max) )                            (1)
 
-p is a histogram of 50 bins. r_max is where a parabola through log p near the largest bin has its top. D - 1 is the
-slope of (1), a line through the origin, over the bins from r_max - 2 sigma to r_max, with sigma the standard deviation
-of the distances; each bin has its number of distances as its weight."""
+p is a histogram of 50 bins. r_max is the top of a parabola, fitted to log p in the largest bin and three on either
+side; it lies at most one bin from the largest. D - 1 is the slope of (1), a line through the origin, over the bins from
+r_max - 2 sigma to r_max, with sigma the standard deviation of the distances. The weight of a bin is its number of
+distances.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,8 +1,8 @@
 r"""Exact Euclidean neighbours of sparse rows, by the proof of `_neighbors.py`.
 
-scikit-learn's search gives K' > K candidates for each query, by squared distances that are sums of products and therefore
-rounded. Their distances are computed again from differences of columns. With D_K the K-th of these, a row y that is no
-farther has a norm of at most R = |x| + D_K, and its squared distance was rounded by at most
+scikit-learn's search gives K' > K candidates for each query. Its squared distances are sums of products, which are
+rounded, so that those of the candidates are computed again from differences of columns. With D_K the K-th of them, a
+row y that is no farther has a norm of at most R = |x| + D_K, and its squared distance was rounded by at most
 
     (m + 8) u (|x| + R)^2                                                                  (1)
 
@@ -59,7 +59,7 @@ def nearest_sparse_rows(X: Any, K: int, Q: Any, n_jobs: int | None = None) -> Fo
         rounding = _rounding(X, Q, distances[:, -1])
         last = rounded[:, -1].astype(np.float64)
         for i in np.flatnonzero(~(last**2 - rounding > distances[:, -1] ** 2)):
-            distances[i], places[i] = _compared_with_all(X, K, Q, i, distances[i, -1] ** 2 + rounding[i])
+            distances[i], places[i] = _compared_with_all(X, K, Q, int(i), distances[i, -1] ** 2 + rounding[i])
     return distances, places
 
 
@@ -85,7 +85,8 @@ def _compared_with_all(X: Any, K: int, Q: Any, i: int, limit: float) -> Found:
 def _squares(X: Any) -> NDArray[np.float64]:
     """Return the squared lengths of rows."""
     rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-    return np.bincount(rows, np.square(X.data, dtype=np.float64), minlength=X.shape[0])
+    squares: NDArray[np.float64] = np.bincount(rows, np.square(X.data, dtype=np.float64), minlength=X.shape[0])
+    return squares
 
 
 def _distances(Q: Any, queries: NDArray[np.intp], X: Any, places: NDArray[np.intp]) -> NDArray[np.float64]:

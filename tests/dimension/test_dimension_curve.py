@@ -56,7 +56,7 @@ def test_noise_is_seen_by_few_neighbours():
 def test_a_small_class_is_left_out_with_a_warning():
     y = LABELS.copy()
     y[:7] = 99
-    with pytest.warns(UserWarning, match="Class 99 has 7 distinct rows, less than the 21"):
+    with pytest.warns(UserWarning, match="Class 99 is left out: it has 7 distinct rows, and 21 are needed"):
         curve = dimension_curve(DIGITS, y=y)
     assert 99 not in curve.classes
     names = np.where(LABELS == 0, "zero", "other")
