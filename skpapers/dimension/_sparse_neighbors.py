@@ -85,8 +85,8 @@ def _compared_with_all(X: Any, K: int, Q: Any, i: int, limit: float) -> Found:
 def _squares(X: Any) -> NDArray[np.float64]:
     """Return the squared lengths of rows."""
     rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-    squares: NDArray[np.float64] = np.bincount(rows, np.square(X.data, dtype=np.float64), minlength=X.shape[0])
-    return squares
+    squares = np.square(X.data, dtype=np.float64)
+    return np.bincount(rows, squares, minlength=X.shape[0]).astype(np.float64, copy=False)
 
 
 def _distances(Q: Any, queries: NDArray[np.intp], X: Any, places: NDArray[np.intp]) -> NDArray[np.float64]:
