@@ -262,8 +262,8 @@ class Numbers(Target):
         made = super().tensor(y, device, dtype)
         if not bool(torch.isfinite(made).all()):
             raise ValueError(
-                f"y holds values as large as {np.abs(y).max():.3g}, which is too many times the scale of the targets, "
-                f"{self.location_and_scale()[1].max():.3g}, for training in "
+                f"y holds values as large as {np.nanmax(np.abs(y)):.3g}, which is too many times the scale of the "
+                f"targets, {self.location_and_scale()[1].max():.3g}, for training in "
                 f"dtype={str(dtype).removeprefix('torch.')!r}."
             )
         return made

@@ -1,8 +1,8 @@
-"""Gradient Vaccine as a function for training loops of one's own."""
+"""Gradient Vaccine as a function for your own training loop."""
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TypeVar
 
 import numpy as np
@@ -26,7 +26,7 @@ def combine_gradients(
 ) -> tuple[Gradients, NDArray[np.float64]]:
     """Combine the gradients of several tasks into one (Gradient Vaccine, PCGrad, or their sum).
 
-    For training loops of your own. :class:`GradVacClassifier` and :class:`GradVacRegressor` do the same inside.
+    For your own training loop. :class:`GradVacClassifier` and :class:`GradVacRegressor` do the same inside.
 
     Parameters
     ----------
@@ -34,23 +34,24 @@ def combine_gradients(
         One row for each task, of the parameters that the tasks share.
 
     target_similarity : array-like of shape (n_tasks, n_tasks), default=None
-        Targets of the cosines, as the step before returned them; None starts at 0. With `beta=0` they stay as they are.
+        Targets of the cosines, as returned by the previous step; None starts at 0. With `beta=0` they do not change.
 
     method : {"gradvac", "pcgrad", "sum"}, default="gradvac"
-        "pcgrad" takes from each gradient what points against another one: the targets are 0 and stay there. "sum" is
+        "pcgrad" removes from each gradient what points against another one: the targets are always 0. "sum" is
         the plain sum.
 
     beta : float, default=0.01
         Share of a measured cosine in its target after the step.
 
     random_state : int, RandomState instance or None, default=None
-        Decides in which order a gradient meets the others; with two tasks there is one order. Give the same
-        RandomState to all steps of a loop.
+        Decides in which order a gradient meets the others, if there are more than two tasks. Give the same RandomState
+        to all steps of a loop.
 
     Returns
     -------
     gradient : ndarray or Tensor of shape (n_parameters,)
-        The combined gradient; a tensor if the gradients are one, of their dtype and on their device.
+        The combined gradient; a tensor if the gradients are one, on their device and of their dtype, or of float64 for
+        integers.
 
     target_similarity : ndarray of shape (n_tasks, n_tasks)
         The targets after the step. Row i belongs to the gradient of task i, which is corrected; its diagonal is unused.
@@ -67,7 +68,7 @@ def combine_gradients(
 
     Notes
     -----
-    A gradient that is 0 has no direction: it is left out, and its targets stay as they are. Cosines are computed in
+    A gradient that is 0 has no direction: it is left out, and its targets do not change. Cosines are computed in
     float64 and clipped at 1 - 1e-6 in absolute value.
 
     Cost: O(m^2 p + m^3) for m tasks and p parameters.
@@ -81,7 +82,7 @@ def combine_gradients(
 
     Examples
     --------
-    Two gradients that point against one another. PCGrad makes each orthogonal to the other before they are summed:
+    Two gradients that point against each other. PCGrad makes each orthogonal to the other before they are summed:
 
     >>> import numpy as np
     >>> from skpapers.multitask import combine_gradients
@@ -98,7 +99,7 @@ def combine_gradients(
     target = _checked_target(target_similarity, len(J))
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}.")
-    if not 0.0 <= beta <= 1.0:
+    if not isinstance(beta, Real) or not 0.0 <= beta <= 1.0:
         raise ValueError(f"beta must be between 0 and 1, got {beta!r}.")
     if method == "sum":
         combined = J.sum(axis=0)
@@ -107,7 +108,8 @@ def combine_gradients(
     else:
         combined, target = combine(J, target, _draw_order(len(J), random_state), float(beta))
     if isinstance(gradients, Tensor):
-        return torch.from_numpy(combined).to(gradients), target
+        dtype = gradients.dtype if gradients.is_floating_point() else torch.float64
+        return torch.from_numpy(combined).to(gradients.device, dtype), target
     return combined, target
 
 

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import with_callbacks
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 
+from skpapers._labels import missing_labels
 from skpapers._torch.fitted import Architecture, FittedNetwork
 from skpapers._torch.mlp_base import MLPEstimator
 from skpapers._torch.modules import MLP, layer_sizes
@@ -22,9 +23,15 @@ from skpapers._torch.rows import Rows
 from skpapers._torch.setup import Run, Setup
 from skpapers._torch.steps import Batch, Gradient, Objective, backward
 from skpapers._torch.targets import Target
-from skpapers._validation import Interval, StrOptions, fit_context
-from skpapers.multitask._task_gradients import GRANULARITIES, mean_similarities, vaccinated
-from skpapers.multitask._task_rows import column_names, read_tasks, stacked_labels
+from skpapers._validation import Interval, StrOptions, check_sample_weight, fit_context
+from skpapers.multitask._task_gradients import (
+    GRANULARITIES,
+    group_members,
+    mean_similarities,
+    shared_parameters,
+    vaccinated,
+)
+from skpapers.multitask._task_rows import check_column_names, column_names, read_tasks, stacked_labels
 from skpapers.multitask._task_targets import TaskTarget
 
 
@@ -61,7 +68,8 @@ class GradVacEstimator(MLPEstimator):
     def target_similarity_(self) -> NDArray[np.float64] | None:
         """Targets of the cosines after training."""
         found = self._fitted.training.get("memory.target_similarity")
-        return found if found is None or self.granularity != "whole" else found[0]
+        whole = found is not None and len(found) == 1 and self.granularity == "whole"
+        return found[0] if whole else found
 
     @property
     def similarity_history_(self) -> NDArray[np.float64] | None:
@@ -132,25 +140,37 @@ class GradVacEstimator(MLPEstimator):
         """
         target = self._target()
         assert isinstance(target, TaskTarget)
+        if tasks is not None and task is None:
+            raise ValueError("tasks is for stacked rows, which come with task; the columns of y are the tasks.")
         known = None if tasks is None else np.unique(np.asarray(tasks))
         if before is not None:
             assert isinstance(before.setup.target, TaskTarget)
+            if known is not None and not np.array_equal(known, before.setup.target.known_tasks):
+                raise ValueError(f"tasks={tasks!r} are not those of the first call.")
             known = before.setup.target.known_tasks
         if task is None:
-            known = column_names(y) if known is None else known
-            return y, replace(target, tasks=known)
-        if known is None:
-            known, _ = read_tasks(task, len(y))
-        return self._as_matrix(y, task, known), replace(target, tasks=known, stacked=True)
+            check_column_names(y, known)
+            return y, replace(target, tasks=column_names(y) if known is None else known)
+        known, matrix = self._stacked(y, task, known)
+        return matrix, replace(target, tasks=known, stacked=True)
 
     def _as_matrix(self, y: Any, task: Any, tasks: NDArray | None) -> Any:
         """Return labels with a column for each task: stacked ones are spread over the columns."""
-        if task is None:
-            return y
+        if task is not None:
+            return self._stacked(y, task, tasks)[1]
+        self._check_given(y)
+        check_column_names(y, tasks)
+        return y
+
+    def _stacked(self, y: Any, task: Any, tasks: NDArray | None) -> tuple[NDArray, NDArray]:
+        """Return the tasks, and stacked labels with a column for each of them."""
+        self._check_given(y)
+        tasks, numbers = read_tasks(task, len(y), tasks)
+        return tasks, stacked_labels(y, numbers, len(tasks), self._matrix_dtype)
+
+    def _check_given(self, y: Any) -> None:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        tasks, numbers = read_tasks(task, len(y), tasks)
-        return stacked_labels(y, numbers, len(tasks), self._matrix_dtype)
 
     def _checked_task_weights(self) -> tuple[float, ...] | None:
         if self.task_weights is None:
@@ -174,7 +194,39 @@ class GradVacEstimator(MLPEstimator):
         setup, rows = super()._read(blank, before, target, given, one_of_many=one_of_many)
         assert isinstance(setup.target, TaskTarget)
         setup.target.check_missing(rows.y, all_tasks=not one_of_many)
+        if not one_of_many:  # rows without any label must not be those that early stopping holds back
+            rows = rows.where(~np.isnan(rows.y).all(axis=1))
         return setup, rows
+
+    def _read_validation(self, blank: BaseEstimator, setup: Setup, X_val: Any, y_val: Any) -> Rows[NDArray] | None:
+        held = super()._read_validation(blank, setup, X_val, y_val)
+        if held is not None:
+            self._check_held(held, setup.target)
+        return held
+
+    def _check_held(self, held: Rows[NDArray], target: Target) -> None:
+        assert isinstance(target, TaskTarget)
+        target.check_held(held)
+
+    def _partial_fit(self, given: Given, target: Target) -> Any:
+        before = self._model_to_continue()
+        targets = None if before is None else before.training.get("memory.target_similarity")
+        if before is not None and targets is not None and self.method != "sum":
+            network = self._build(before.architecture, torch.float32)
+            if len(targets) != len(group_members(list(shared_parameters(network)), self.granularity)):
+                raise ValueError(
+                    f"granularity={self.granularity!r} is not that of the earlier calls, whose targets of the "
+                    "similarities belong to other groups of parameters: set it back, or fit anew."
+                )
+        return super()._partial_fit(given, target)
+
+    def _train(
+        self, setup: Setup, rows: Rows[NDArray], *args: Any, one_of_many: bool = False, **kwargs: Any
+    ) -> FittedNetwork:
+        assert isinstance(setup.target, TaskTarget)
+        # anew: labels of rows of weight 0, and of those held back, do not train
+        setup.target.check_missing(rows.y, all_tasks=not one_of_many)
+        return super()._train(setup, rows, *args, one_of_many=one_of_many, **kwargs)
 
     # The replaceable parts ------------------------------------------------------------------------------------------
 
@@ -228,13 +280,33 @@ class GradVacEstimator(MLPEstimator):
         return target
 
     def _of_task(self, predictions: NDArray, task: Any) -> NDArray:
-        """Return predictions of all tasks for each row of shape (n, m), or only those of the task that it has."""
+        """Return the prediction for each row's own task out of those for all tasks, or without `task` all of them."""
         target = self._fitted_target()
         if task is not None:
             _, numbers = read_tasks(task, len(predictions), target.known_tasks)
             return predictions[np.arange(len(predictions)), numbers]
         single = predictions.shape[1] == 1 and not target.stacked
         return predictions[:, 0] if single else predictions
+
+    def _mean_over_tasks(self, metric: Any, Y: NDArray, predicted: NDArray, sample_weight: Any) -> float:
+        """Return the mean over the tasks of a metric on the known labels."""
+        check_consistent_length(predicted, Y)
+        if Y.shape != predicted.shape:
+            raise ValueError(
+                f"y has {Y.shape[1]} columns, and the model has {predicted.shape[1]} tasks; stacked rows need task."
+            )
+        weight = check_sample_weight(sample_weight, predicted)
+        counts = ~missing_labels(Y)
+        if weight is not None:
+            counts &= weight[:, np.newaxis] > 0
+        if not counts.any():
+            raise ValueError("y has no label to score, or none with a weight above 0.")
+        scores = [
+            metric(known[seen], found[seen], sample_weight=None if weight is None else weight[seen])
+            for known, found, seen in zip(Y.T, predicted.T, counts.T, strict=True)
+            if seen.any()
+        ]
+        return float(np.mean(scores))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

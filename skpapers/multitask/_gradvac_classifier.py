@@ -11,13 +11,12 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
 from skpapers._docstrings import filled_docstring
-from skpapers._labels import label_values, missing_labels
 from skpapers._torch.reading import Given
 from skpapers._validation import StrOptions
 from skpapers.multitask._gradvac_base import GradVacEstimator
 from skpapers.multitask._gradvac_docs import PARTS
-from skpapers.multitask._task_classes import TaskClasses
-from skpapers.multitask._task_rows import label_columns
+from skpapers.multitask._task_classes import TaskClasses, among_all_labels, classes_of_tasks
+from skpapers.multitask._task_rows import label_matrix
 
 
 @filled_docstring(PARTS)
@@ -25,7 +24,7 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
     r"""Network for several tasks of classes, whose conflicting gradients are corrected (Gradient Vaccine).
 
     For labels of several kinds on the same rows, some of them missing, or for several tables of the same columns. Each
-    task has classes of its own. Do not expect better predictions than those of `method="sum"` on tables; the
+    task has its own classes. Do not expect better predictions than those of `method="sum"` on tables; the
     similarities show which tasks agree.
 
     Parameters
@@ -35,7 +34,8 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
     {vaccine}
 
     class_weight : dict, list of dict, "balanced" or None, default=None
-        Weights of the classes within each task, multiplied by `sample_weight`; a list has a dict for each task.
+        Weights of the classes within each task, multiplied by `sample_weight`; a list has an entry for each task. In
+        `partial_fit` they are relative to the weights of the task's other labels in the same call.
 
     {activation}
 
@@ -81,7 +81,7 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
     --------
     GradVacRegressor : The same for numbers, and for probabilities beside numbers.
     SAMMLPClassifier : One task, with further options.
-    combine_gradients : The step alone, for training loops of your own.
+    combine_gradients : The step alone, for your own training loop.
     TaskSimilarityDisplay : How the tasks' gradients agree.
 
     Notes
@@ -204,7 +204,7 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
         """Visit rows once, at the learning rate `learning_rate_init`.
 
         The scaling is refitted during the first 512 rows, and then fixed. A task may be absent from a call: its
-        outputs are then not trained. All tasks that have labels in a call count alike.
+        outputs are then not trained. All tasks with labels in a call have the same weight.
 
         Parameters
         ----------
@@ -224,7 +224,7 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
             The task of each row, for stacked rows.
 
         tasks : array-like of shape (n_tasks,), default=None
-            All tasks that will ever come; for the first call with `task`. None: those of its rows.
+            All tasks that will ever come; needed with `task` in the first call if its rows lack some of them.
 
         Returns
         -------
@@ -232,14 +232,15 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
             The estimator. Where `partial_fit` raises, it is what it was before.
         """
         self._validate_params()
-        if self.class_weight == "balanced":
+        given = self.class_weight if isinstance(self.class_weight, list) else [self.class_weight]
+        if "balanced" in given:
             raise ValueError('partial_fit does not see all rows: class_weight="balanced" is for fit; give a dict.')
         before = self._model_to_continue()
         y, target = self._labels_of_tasks(y, task, before, tasks)
         assert isinstance(target, TaskClasses)
         if before is None or classes is not None:
-            n_tasks = len(target.tasks) if target.tasks is not None else np.asarray(y)[:1].reshape(1, -1).shape[1]
-            target = replace(target, classes=_classes_of_tasks(classes, n_tasks))
+            n_tasks = len(target.tasks) if target.tasks is not None else label_matrix(y).shape[1]
+            target = replace(target, classes=classes_of_tasks(classes, n_tasks))
         if before is not None and classes is not None:
             known = self._fitted_target()
             assert isinstance(known, TaskClasses)
@@ -268,7 +269,7 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
         assert isinstance(target, TaskClasses)
         found = target.probabilities(self._outputs(X))
         if target.stacked:
-            found = [_of_all_labels(p, own, target.label_set) for p, own in zip(found, target.classes, strict=True)]
+            found = [among_all_labels(p, own, target.label_set) for p, own in zip(found, target.classes, strict=True)]
         if task is None:
             return found if target.stacked or len(found) > 1 else found[0]
         if len(found) > 1 and not target.stacked:
@@ -284,12 +285,12 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
             Input rows.
 
         task : array-like of shape (n_samples,), or one task, default=None
-            The task of each row, an entry of `tasks_`. None: all tasks of every row.
+            The task of each row, an entry of `tasks_`. None: predict all tasks for every row.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_tasks)
-            Labels: of the row's task, or of all tasks; for one task of shape (n_samples,).
+            Labels of each row's task, or of all tasks. The shape is (n_samples,) with `task`, and for y of one column.
         """
         return self._of_task(self._all_tasks(X), task)
 
@@ -312,7 +313,7 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
             Test rows.
 
         y : array-like of shape (n_samples,) or (n_samples, n_tasks)
-            True labels. Missing ones do not count, nor does a task without any.
+            True labels. Missing ones do not count, and tasks without a known label are left out.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights.
@@ -323,22 +324,12 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
         Returns
         -------
         score : float
-            Mean of the tasks' accuracies. For several tasks :class:`sklearn.multioutput.MultiOutputClassifier` counts
-            rows whose labels are all right, which missing labels do not allow.
+            Mean of the tasks' accuracies. :class:`sklearn.multioutput.MultiOutputClassifier` counts rows whose labels
+            are all correct instead; with missing labels this is unknown.
         """
         predicted = self._all_tasks(X)
-        Y = label_columns(self._as_matrix(y, task, self._fitted_target().known_tasks))
-        Y = np.asarray(label_values(Y) if np.asarray(Y).ndim == 1 else Y).reshape(len(predicted), -1)
-        if Y.shape != predicted.shape:
-            raise ValueError(f"y has {Y.shape[1]} columns, and the model has {predicted.shape[1]} tasks; give task?")
-        weight = np.ones(len(Y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        scores = [
-            accuracy_score(known[seen].tolist(), found[seen].tolist(), sample_weight=weight[seen])
-            for known, found in zip(Y.T, predicted.T, strict=True)
-            for seen in [~missing_labels(known)]
-            if seen.any()
-        ]
-        return float(np.mean(scores))
+        Y = label_matrix(self._as_matrix(y, task, self._fitted_target().known_tasks))
+        return self._mean_over_tasks(_accuracy, Y, predicted, sample_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -346,22 +337,5 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
         return tags
 
 
-def _classes_of_tasks(classes: Any, n_tasks: int) -> tuple[NDArray, ...]:
-    """Return the sorted classes of each task, given for each of them or once for all."""
-    if classes is None:
-        raise ValueError("The first call of partial_fit needs classes, all labels that will ever come.")
-    of_each = list(classes) if np.ndim(classes[0]) else [classes] * n_tasks
-    found = tuple(np.unique(np.asarray(of_task)) for of_task in of_each)
-    if len(found) != n_tasks:
-        raise ValueError(f"classes has {len(found)} arrays, and there are {n_tasks} tasks.")
-    few = [known.tolist() for known in found if len(known) < 2]
-    if few:
-        raise ValueError(f"A task needs two classes or more; classes holds {few[0]}.")
-    return found
-
-
-def _of_all_labels(p: NDArray, own: NDArray, label_set: NDArray) -> NDArray:
-    """Return probabilities of a task's own classes as those of all labels."""
-    spread = np.zeros((len(p), len(label_set)))
-    spread[:, np.searchsorted(label_set, own)] = p
-    return spread
+def _accuracy(y: NDArray, predicted: NDArray, *, sample_weight: NDArray | None) -> float:
+    return accuracy_score(y.tolist(), predicted.tolist(), sample_weight=sample_weight)  # NumPy's objects have no type

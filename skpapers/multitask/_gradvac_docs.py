@@ -23,7 +23,8 @@ PARTS: dict[str, str] = {
         prefers layers.
 
     task_weights : array-like of shape (n_tasks,), default=None
-        Factors of the tasks' losses, in the order of `tasks_`; None means equal factors.
+        Factors of the tasks' losses, in the order of `tasks_`. They are divided by the largest one, so that only their
+        ratios matter. None means equal factors.
     """,
     "steps": """
     batch_size : int, default=64
@@ -82,7 +83,7 @@ PARTS: dict[str, str] = {
         The best of them.
     """,
     "objective": r"""
-    With :math:`\tau_t` the weight of task t, the objective is
+    With :math:`\tau_t` the weight of task t, divided by the largest one, the objective is
 
     .. math:: \sum_t \tau_t L_t, \qquad
               L_t = \sum_{i \in I_t} w_i\, \ell_t(f_t(x_i), y_{it}) \Big/ \sum_{i \in I_t} w_i,
@@ -104,14 +105,14 @@ PARTS: dict[str, str] = {
     operations matters, which does not grow with m; in wide layers the time is up to (1 + 2 m) / 3 times that of "sum".
     """,
     "differences": """
-    A fit with the same `random_state` repeats itself bit for bit at equal numbers of threads. State is kept as arrays
-    of numpy. `partial_fit` and a pickled model continue with the targets of the similarities.
+    Two fits with the same `random_state` agree bit for bit if the number of threads is the same. The fitted state is
+    NumPy arrays. `partial_fit` continues with the targets of the similarities, also after pickling.
 
-    **Differences from the paper.** The paper trains translation models, in which all layers are shared; here the
-    last layer is not, and takes no part in the cosines. Cosines are clipped at 1 - 1e-6, since the correction divides
-    by :math:`\\sqrt{1 - \\hat\\phi^2}`. A task without a label in a batch has no gradient: it takes no part, and its
-    targets stay. AdamW, the cosine schedule and robust scaling are for tables. The accuracy that the paper gains in
-    translation did not show on tables: see the guide.
+    **Differences from the paper.** The paper trains translation models, in which all layers are shared. Here the last
+    layer is not shared, and takes no part in the cosines. Cosines are clipped at 1 - 1e-6, since the correction divides
+    by :math:`\\sqrt{1 - \\hat\\phi^2}`. A task without a label in a batch has no gradient: it takes no part, and
+    its targets do not change. AdamW, the cosine schedule and robust scaling are for tables. The accuracy that the paper
+    gains in translation did not show on tables: see the guide.
     """,
     "references": """
     .. [1] Z. Wang, Y. Tsvetkov, O. Firat, Y. Cao, "Gradient Vaccine: Investigating and Improving Multi-task

@@ -17,6 +17,7 @@ from skpapers._validation import Interval, StrOptions
 from skpapers.multitask._gradvac_base import GradVacEstimator
 from skpapers.multitask._gradvac_docs import PARTS
 from skpapers.multitask._task_numbers import TaskNumbers
+from skpapers.multitask._task_rows import as_numbers, label_matrix
 
 LOSSES = {*losses.REGRESSION, "log_loss"}
 
@@ -26,8 +27,8 @@ class GradVacRegressor(RegressorMixin, GradVacEstimator):
     r"""Network for several targets, whose conflicting gradients are corrected (Gradient Vaccine).
 
     For targets that are related, such as returns over several horizons, some of them missing in some rows. Targets of
-    0 and 1 may stand beside numbers. Do not expect better predictions than those of `method="sum"` on tables; the
-    similarities show which tasks agree.
+    0 and 1 may be mixed with other numbers. Do not expect better predictions than those of `method="sum"` on tables;
+    the similarities show which tasks agree.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ class GradVacRegressor(RegressorMixin, GradVacEstimator):
     --------
     GradVacClassifier : The same for classes.
     SAMMLPRegressor : Several targets by the summed loss, with further options.
-    combine_gradients : The step alone, for training loops of your own.
+    combine_gradients : The step alone, for your own training loop.
     TaskSimilarityDisplay : How the tasks' gradients agree.
 
     Notes
@@ -220,7 +221,7 @@ class GradVacRegressor(RegressorMixin, GradVacEstimator):
         """Visit rows once, at the learning rate `learning_rate_init`.
 
         The scaling of X and y is refitted during the first 512 rows, and then fixed. A task may be absent from a call:
-        its outputs are then not trained. All tasks that have labels in a call count alike.
+        its outputs are then not trained. All tasks with labels in a call have the same weight.
 
         Parameters
         ----------
@@ -237,7 +238,7 @@ class GradVacRegressor(RegressorMixin, GradVacEstimator):
             The task of each row, for stacked rows.
 
         tasks : array-like of shape (n_tasks,), default=None
-            All tasks that will ever come; for the first call with `task`. None: those of its rows.
+            All tasks that will ever come; needed with `task` in the first call if its rows lack some of them.
 
         Returns
         -------
@@ -257,12 +258,13 @@ class GradVacRegressor(RegressorMixin, GradVacEstimator):
             Input rows.
 
         task : array-like of shape (n_samples,), or one task, default=None
-            The task of each row, an entry of `tasks_`. None: all tasks of every row.
+            The task of each row, an entry of `tasks_`. None: predict all tasks for every row.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_tasks)
-            Predictions: of the row's task, or of all tasks; for one target of shape (n_samples,).
+            Predictions for each row's task, or for all tasks. The shape is (n_samples,) with `task`, and for y of one
+            column.
         """
         return self._of_task(self._all_tasks(X), task)
 
@@ -280,7 +282,7 @@ class GradVacRegressor(RegressorMixin, GradVacEstimator):
             Test rows.
 
         y : array-like of shape (n_samples,) or (n_samples, n_tasks)
-            True targets. Missing ones do not count, nor does a task without any.
+            True targets. Missing ones do not count, and tasks without a known label are left out.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights.
@@ -294,15 +296,5 @@ class GradVacRegressor(RegressorMixin, GradVacEstimator):
             Mean of the tasks' R².
         """
         predicted = self._all_tasks(X)
-        Y = self._as_matrix(y, task, self._fitted_target().known_tasks)
-        Y = np.asarray(Y, dtype=np.float64).reshape(len(predicted), -1)
-        if Y.shape != predicted.shape:
-            raise ValueError(f"y has {Y.shape[1]} columns, and the model has {predicted.shape[1]} tasks; give task?")
-        weight = np.ones(len(Y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        scores = [
-            r2_score(known[seen], found[seen], sample_weight=weight[seen])
-            for known, found in zip(Y.T, predicted.T, strict=True)
-            for seen in [~np.isnan(known)]
-            if seen.any()
-        ]
-        return float(np.mean(scores))
+        Y = as_numbers(label_matrix(self._as_matrix(y, task, self._fitted_target().known_tasks)))
+        return self._mean_over_tasks(r2_score, Y, predicted, sample_weight)

@@ -66,7 +66,7 @@ class TaskClasses(TaskTarget):
         return y if len(shape) == 2 and shape[1] > 1 else check_labels(y)
 
     def read(self, y: NDArray, owner: str) -> tuple[Self, NDArray]:
-        y = column_or_1d(y, warn=True)[:, None] if y.ndim == 1 or y.shape[1] == 1 else y
+        y = column_or_1d(y, warn=not self.stacked)[:, None] if y.ndim == 1 or y.shape[1] == 1 else y
         target = self.with_tasks(y.shape[1])
         codes = np.full(y.shape, np.nan)
         found = []
@@ -75,6 +75,8 @@ class TaskClasses(TaskTarget):
             known = self.classes[number] if self.classes else None
             classes, codes[:, number] = _codes(y[:, number], known, owner, of)
             found.append(classes)
+        for given, classes in zip(self._class_weights(y.shape[1]), found, strict=True):
+            weigh_classes(given, classes, np.arange(len(classes)))  # an error if they leave no class
         return replace(target, classes=tuple(found), multiple=y.shape[1] > 1), codes
 
     def continued(self, before: Self) -> Self:
@@ -93,13 +95,31 @@ class TaskClasses(TaskTarget):
 
     def _weights_of_labels(self, y: NDArray, known: NDArray[np.bool_], weight: NDArray) -> NDArray[np.float64]:
         found = np.zeros(y.shape)
+        class_weights = self._class_weights(y.shape[1])
         for number, (classes, seen) in enumerate(zip(self.classes, known.T, strict=True)):
-            given = self.class_weight[number] if isinstance(self.class_weight, list) else self.class_weight
             if seen.any():
                 codes = y[seen, number].astype(int)
-                found[seen, number] = weigh_classes(given, classes, codes, weight[seen], allow_all_zero=True)
+                weighted = weigh_classes(class_weights[number], classes, codes, weight[seen], allow_all_zero=True)
+                found[seen, number] = weighted
         largest = found.max(axis=0, initial=0.0)
         return found / np.where(largest > 0.0, largest, 1.0)  # sums of huge weights may be infinite
+
+    def _class_weights(self, m: int) -> list:
+        """Return the class weights of each task.
+
+        Raises
+        ------
+        ValueError
+            If a list does not hold those of each task.
+        """
+        if not isinstance(self.class_weight, list):
+            return [self.class_weight] * m
+        if len(self.class_weight) != m:
+            raise ValueError(f"class_weight has {len(self.class_weight)} entries, and there are {m} tasks.")
+        for given in self.class_weight:
+            if given is not None and given != "balanced" and not isinstance(given, dict):
+                raise ValueError(f'A list class_weight must hold dicts, "balanced" or None; it holds {given!r}.')
+        return self.class_weight
 
     def task_losses(self) -> Losses:
         slices = self.slices
@@ -135,6 +155,29 @@ class TaskClasses(TaskTarget):
         return {"classes_": classes, "tasks_": self.known_tasks, "n_tasks_": len(self.classes)}
 
 
+def classes_of_tasks(classes: Any, n_tasks: int) -> tuple[NDArray, ...]:
+    """Return the sorted classes of each task, given for each of them or once for all."""
+    if classes is None:
+        raise ValueError("The first call of partial_fit needs classes, all labels that will ever come.")
+    of_each = list(classes)
+    if not of_each or np.ndim(of_each[0]) == 0:
+        of_each = [of_each] * n_tasks
+    found = tuple(np.unique(np.asarray(of_task)) for of_task in of_each)
+    if len(found) != n_tasks:
+        raise ValueError(f"classes has {len(found)} arrays, and there are {n_tasks} tasks.")
+    few = [known.tolist() for known in found if len(known) < 2]
+    if few:
+        raise ValueError(f"A task needs two classes or more; classes holds {few[0]}.")
+    return found
+
+
+def among_all_labels(p: NDArray, own: NDArray, label_set: NDArray) -> NDArray:
+    """Return probabilities of a task's own classes as those of all labels."""
+    spread = np.zeros((len(p), len(label_set)))
+    spread[:, np.searchsorted(label_set, own)] = p
+    return spread
+
+
 def _probabilities(logits: Tensor) -> NDArray:
     if logits.shape[1] > 1:
         return torch.softmax(logits, dim=1).numpy()
@@ -147,6 +190,8 @@ def _codes(y: NDArray, classes: NDArray | None, owner: str, of: str) -> tuple[ND
     values = np.array(y[seen].tolist()) if y.dtype == object else y[seen]
     if not of and not seen.all():
         raise ValueError("Input y contains NaN; labels may be missing only where there are several tasks.")
+    if y.dtype == object and len({isinstance(label, str) for label in y[seen]}) > 1:
+        raise ValueError(f"y{of} mixes strings with other labels.")
     if len(values):
         check_classification_targets(values)
     known = np.unique(values) if classes is None else classes

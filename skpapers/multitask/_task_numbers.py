@@ -49,7 +49,7 @@ class TaskNumbers(TaskTarget, Numbers):
         return np.array([name == "log_loss" for name in self.names])
 
     def read(self, y: NDArray, owner: str) -> tuple[Self, NDArray]:
-        y = column_or_1d(y, warn=True)[:, None] if y.ndim == 1 or y.shape[1] == 1 else y
+        y = column_or_1d(y, warn=not self.stacked)[:, None] if y.ndim == 1 or y.shape[1] == 1 else y
         target = replace(self.with_tasks(y.shape[1]), n_outputs=y.shape[1])
         if len(self.loss_names) not in (1, y.shape[1]):
             raise ValueError(f"loss has {len(self.loss_names)} entries, and there are {y.shape[1]} tasks.")
@@ -62,9 +62,15 @@ class TaskNumbers(TaskTarget, Numbers):
         return target, y
 
     def continued(self, before: Self) -> Self:
-        return replace(
+        target = replace(
             self, n_outputs=before.n_outputs, tasks=before.tasks, stacked=before.stacked, of_tasks=before.of_tasks
         )
+        if len(target.names) == len(before.names) and (target.is_probability != before.is_probability).any():
+            raise ValueError(
+                f"A fitted task cannot change its loss to or from 'log_loss', as from {before.loss_names} to "
+                f"{self.loss_names}: set loss back, or fit anew with warm_start=False."
+            )
+        return target
 
     def fitted(self, y: NDArray, weight: NDArray | None, enough: int) -> Self:
         before = self.of_tasks or (None,) * self.n_outputs

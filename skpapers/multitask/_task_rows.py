@@ -61,6 +61,7 @@ def stacked_labels(y: Any, numbers: NDArray[np.intp], m: int, dtype: type) -> ND
         float for numbers, whose missing entries are NaN; object for labels, whose missing entries are None.
     """
     values = column_or_1d(label_values(y))
+    values = as_numbers(values) if dtype is float else values
     if len(values) != len(numbers):
         raise ValueError(f"y has {len(values)} entries and task has {len(numbers)}.")
     Y: NDArray = np.full((len(values), m), np.nan if dtype is float else None, dtype=dtype)
@@ -68,14 +69,52 @@ def stacked_labels(y: Any, numbers: NDArray[np.intp], m: int, dtype: type) -> ND
     return Y
 
 
+def as_numbers(values: NDArray) -> NDArray[np.float64]:
+    """Return numbers as float64, with NaN for None and NA."""
+    if values.dtype == object:
+        values = np.where(missing_labels(values), np.nan, values)
+    return values.astype(np.float64)
+
+
 def column_names(y: Any) -> NDArray | None:
-    """Return the names of the columns of a frame with several columns; None for other labels."""
+    """Return the names of the columns of a frame with several columns; None for other labels.
+
+    Raises
+    ------
+    ValueError
+        If two columns have the same name.
+    """
     columns = getattr(y, "columns", None)
-    return None if columns is None or len(columns) < 2 else np.array(list(columns))
+    if columns is None or len(columns) < 2:
+        return None
+    given = list(columns)
+    twice = [name for name in given if given.count(name) > 1]
+    if twice:
+        raise ValueError(f"y has several columns of the name {twice[0]!r}; the names are those of the tasks.")
+    names = np.array(given)
+    if names.ndim > 1:  # names of several levels are tuples
+        names = np.empty(len(given), dtype=object)
+        names[:] = given
+    return names
+
+
+def check_column_names(y: Any, tasks: NDArray | None) -> None:
+    """Raise an error if the columns of a frame have other names, or another order, than the tasks.
+
+    Names that only number the columns are not compared.
+    """
+    names = column_names(y)
+    if names is None or tasks is None or len(names) != len(tasks):
+        return
+    numbers = list(range(len(names)))
+    if names.tolist() not in (numbers, tasks.tolist()) and tasks.tolist() != numbers:
+        raise ValueError(f"The columns of y are {names.tolist()}, and the tasks of the model are {tasks.tolist()}.")
 
 
 def label_columns(y: Any) -> Any:
-    """Return a frame of labels as an array of objects, each of its own type; other labels unchanged."""
+    """Return a frame, or lists, of labels as an array whose entries keep their types; other labels unchanged."""
+    if isinstance(y, list):
+        return label_values(y)  # NumPy would turn a NaN among strings into "nan"
     if column_names(y) is None:
         return y
     columns = [label_values(y[name]) for name in y.columns]
@@ -83,3 +122,10 @@ def label_columns(y: Any) -> Any:
     for number, values in enumerate(columns):
         Y[:, number] = values
     return Y
+
+
+def label_matrix(y: Any) -> NDArray:
+    """Return labels of any kind as an array with a column for each task."""
+    y = label_columns(y)
+    values = np.asarray(y if np.ndim(y) > 1 else label_values(y))
+    return values.reshape(len(values), -1)

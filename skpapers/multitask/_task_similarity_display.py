@@ -74,11 +74,11 @@ class TaskSimilarityDisplay:
             A fitted model of two tasks or more, not of `method="sum"`.
 
         kind : {"measured", "target"}, default="measured"
-            "measured": mean cosines of the epochs, before the correction. "target": `target_similarity_`, averaged over
-            the groups of parameters.
+            "measured" shows the mean cosines of the epochs, before the correction; "target" shows
+            `target_similarity_`, averaged over the groups of parameters.
 
         epochs : int, default=None
-            Only the last so many epochs, for "measured".
+            Number of last epochs to average, for "measured"; None averages all.
 
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from skpapers._torch import losses
 from skpapers._torch.rows import Rows
+from skpapers._torch.scaling import in_unit
 from skpapers._torch.targets import Target
 
 Losses = Callable[[Tensor, Tensor], Tensor]  # outputs (b, n_outputs) and y (b, m) to (b, m)
@@ -78,7 +79,7 @@ class TaskTarget(Target):
             raise ValueError("Input y contains NaN; labels may be missing only where there are several tasks.")
         empty = np.flatnonzero(missing.all(axis=0))
         if all_tasks and len(empty):
-            raise ValueError(f"Task {self.known_tasks[empty[0]]!s} has no label.")
+            raise ValueError(f"Task {self.known_tasks[empty[0]]!s} has no label in the rows to train on.")
 
     def weigh(self, y: NDArray, weight: NDArray | None, *, allow_all_zero: bool = False) -> NDArray | None:
         """Return the row weights; a row without any label weighs nothing."""
@@ -86,7 +87,9 @@ class TaskTarget(Target):
         return weight if useful.all() else useful * (1.0 if weight is None else weight)
 
     def label_weights(self, y: NDArray, weight: NDArray | None) -> NDArray[np.float64]:
-        """Return the weight of each label in its task's loss, of shape (n, m); its mean is the weight of the task.
+        """Return the weight of each label in its task's loss, of shape (n, m).
+
+        The mean over the rows is the weight of the task times the mean of the row weights, which is 1 in `fit`.
 
         Parameters
         ----------
@@ -97,10 +100,15 @@ class TaskTarget(Target):
             Their weights.
         """
         known = ~np.isnan(y)
-        found = self._weights_of_labels(y, known, np.ones(len(y)) if weight is None else weight)
+        row_weight = np.ones(len(y)) if weight is None else weight
+        found = self._weights_of_labels(y, known, row_weight)
         means = found.mean(axis=0)
-        factors = np.ones(y.shape[1]) if self.task_weights is None else np.asarray(self.task_weights)
+        factors = self._factors(y.shape[1]) * row_weight.mean()
         return found * np.divide(factors, means, out=np.zeros_like(means), where=means > 0.0)
+
+    def _factors(self, m: int) -> NDArray[np.float64]:
+        """Return the factors of the tasks' losses."""
+        return np.ones(m) if self.task_weights is None else np.asarray(self.task_weights)
 
     def _weights_of_labels(self, y: NDArray, known: NDArray[np.bool_], weight: NDArray) -> NDArray[np.float64]:
         return known * weight[:, np.newaxis]
@@ -116,10 +124,23 @@ class TaskTarget(Target):
 
     def _mean_over_tasks(self, of_labels: NDArray, rows: Rows[NDArray]) -> float:
         """Return the mean over the tasks, with their weights, of the mean over the known labels of a task."""
-        known = ~np.isnan(rows.y)
-        weight = known if rows.weight is None else known * rows.weight[:, np.newaxis]
+        weight = _weights_of_known(rows)
         totals = weight.sum(axis=0)
         means = np.divide((weight * of_labels).sum(axis=0), totals, out=np.zeros(len(totals)), where=totals > 0)
-        factors = np.ones(len(totals)) if self.task_weights is None else np.asarray(self.task_weights)
-        factors = factors * (totals > 0)
-        return float(np.average(means, weights=factors)) if factors.any() else 0.0
+        return float(np.average(means, weights=self._factors(len(totals)) * (totals > 0)))
+
+    def check_held(self, rows: Rows[NDArray]) -> None:
+        """Raise an error if validation rows have no label that counts."""
+        counts = _weights_of_known(rows).any(axis=0) * self._factors(rows.y.shape[1])
+        if not counts.any():
+            raise ValueError(
+                "The validation rows of early_stopping have no label with a weight above 0; give other X_val and "
+                "y_val, use validation_split='random', or set early_stopping=False."
+            )
+
+
+def _weights_of_known(rows: Rows[NDArray]) -> NDArray:
+    """Return the row weights of the known labels, and 0 for the missing ones; of shape (n, m)."""
+    known = ~np.isnan(rows.y)
+    weight = in_unit(rows.weight)  # sums of huge weights may be infinite
+    return known if weight is None else known * weight[:, np.newaxis]

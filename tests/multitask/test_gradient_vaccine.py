@@ -162,6 +162,13 @@ class TestCombineGradients:
         expected, _ = combine_gradients(J.double().numpy(), random_state=0)
         np.testing.assert_allclose(combined.numpy(), expected, rtol=1e-5, atol=1e-6)
 
+    def test_integers_are_combined_as_numbers(self):
+        import torch
+
+        combined, _ = combine_gradients(torch.tensor([[1, 0], [-1, 1]]), method="pcgrad")
+        assert combined.tolist() == [0.5, 1.5]
+        assert combine_gradients([[1, 0], [-1, 1]], method="pcgrad")[0].tolist() == [0.5, 1.5]
+
     def test_equal_random_states_draw_equal_orders(self):
         J = np.random.default_rng(0).normal(size=(5, 6))
         results = [combine_gradients(J, random_state=seed)[0] for seed in (1, np.random.RandomState(1), 2)]
@@ -178,6 +185,7 @@ class TestCombineGradients:
             ({"target_similarity": np.full((2, 2), 1.5)}, "between -1 and 1"),
             ({"beta": -0.1}, "beta must be between 0 and 1"),
             ({"beta": np.nan}, "beta must be between 0 and 1"),
+            ({"beta": None}, "beta must be between 0 and 1"),
             ({"method": "mgda"}, "method must be"),
         ],
     )

@@ -275,6 +275,30 @@ class TestStreams:
         assert not np.array_equal(before, model.predict(X, task="y"))
         with pytest.raises(ValueError, match="'w', which is not among the tasks known"):
             model.partial_fit(X, Y[:, 1], task=np.full(len(X), "w"))
+        with pytest.raises(ValueError, match="are not those of the first call"):
+            model.partial_fit(X, Y[:, 1], task=np.full(len(X), "y"), tasks=[*names, "w"])
+        with pytest.raises(ValueError, match="tasks is for stacked rows"):
+            make().partial_fit(X, Y, tasks=names, **more)
+
+    def test_weights_are_relative_to_those_of_earlier_calls(self, make):
+        X, Y = numbers(600) if make is regressor else labels(600)  # after 512 rows the scaling is fixed
+        first = {} if make is regressor else {"classes": [np.unique(known) for known in Y.T]}
+        model = make(solver="sgd", momentum=0.0, alpha=0.0, batch_size=1000, learning_rate_init=0.01, dtype="float64")
+        model.partial_fit(X, Y, **first)
+        before = model.to_torch()(torch.from_numpy(X)).detach()
+        lengths = []
+        for weight in (None, np.full(600, 1e-3)):
+            again = pickle.loads(pickle.dumps(model)).partial_fit(X, Y, sample_weight=weight)
+            lengths.append((again.to_torch()(torch.from_numpy(X)).detach() - before).norm())
+        assert lengths[1] / lengths[0] == pytest.approx(1e-3, rel=0.05)
+
+    def test_another_granularity_does_not_continue(self, make):
+        X, Y = numbers() if make is regressor else labels()
+        first = {} if make is regressor else {"classes": [np.unique(known) for known in Y.T]}
+        model = make().partial_fit(X, Y, **first).set_params(granularity="matrix")
+        with pytest.raises(ValueError, match="granularity='matrix' is not that of the earlier calls"):
+            model.partial_fit(X, Y)
+        assert make(granularity="matrix").fit(X, Y).set_params(granularity="whole").target_similarity_.ndim == 3
 
 
 def test_partial_fit_checks_classes():
@@ -316,6 +340,136 @@ def test_routing_passes_the_task():
         search.fit(X, y, task=task)
         assert np.isfinite(search.score(X, y, task=task))
         assert search.best_estimator_.predict(X, task=task).shape == (360,)
+
+
+@pytest.mark.parametrize("make", [regressor, classifier])
+def test_early_stopping_needs_labels_on_both_sides(make):
+    X, Y = numbers() if make is regressor else labels()
+    Y = Y.astype(float)
+    unlabelled = np.vstack([Y, np.full_like(Y, np.nan)])
+    model = make(early_stopping=True).fit(np.tile(X, (2, 1)), unlabelled)
+    same = make(early_stopping=True).fit(X, Y)
+    np.testing.assert_array_equal(model.validation_scores_, same.validation_scores_)
+    with pytest.raises(ValueError, match="validation rows of early_stopping have no label"):
+        make(early_stopping=True).fit(X, Y, X_val=X, y_val=np.full_like(Y, np.nan))
+    late = Y.copy()
+    late[:-12, 1] = np.nan
+    with pytest.raises(ValueError, match=r"Task 1 has no label in the rows|No row left to train on has class"):
+        make(early_stopping=True).fit(X, late)
+    with pytest.raises(ValueError, match=r"Task 1 has no label in the rows|No row of class"):
+        make().fit(X, late, sample_weight=np.r_[np.ones(len(X) - 12), np.zeros(12)])
+
+
+def test_huge_weights_of_validation_rows():
+    X, Y = numbers()
+    weight = np.arange(1.0, 121.0)
+    found = [
+        regressor(early_stopping=True, max_iter=3).fit(X, Y, factor * weight).validation_scores_
+        for factor in (1.0, 2.0**1016)
+    ]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [regressor, classifier])
+def test_columns_in_another_order_than_the_tasks_are_an_error(make):
+    X, Y = numbers() if make is regressor else labels()
+    names = ["c", "b", "a"][: Y.shape[1]]
+    frame = pd.DataFrame(Y, columns=names)
+    model = make(max_iter=2, warm_start=True).fit(X, frame)
+    for call in (model.score, model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="The columns of y are"):
+            call(X, frame[names[::-1]])
+    assert model.score(X, frame) == model.score(X, Y) == model.score(X, pd.DataFrame(Y))
+    levels = pd.DataFrame(Y, columns=pd.MultiIndex.from_tuples([("k", name) for name in names]))
+    assert make(max_iter=2).fit(X, levels).tasks_.tolist() == [("k", name) for name in names]
+
+
+@pytest.mark.parametrize("kind", [pd, pl])
+def test_missing_numbers_of_data_frames(kind):
+    X, Y = numbers()
+    Y = some_missing(Y)
+    lists = [[None if np.isnan(value) else value for value in column] for column in Y.T]
+    frame = kind.DataFrame(dict(zip("abc", lists, strict=True)))
+    frame = frame.astype("Float64") if kind is pd else frame
+    model = regressor(max_iter=3).fit(X, frame)
+    np.testing.assert_array_equal(model.predict(X), regressor(max_iter=3).fit(X, Y).predict(X))
+    assert model.score(X, frame) == model.score(X, Y)
+    task = np.arange(len(X)) % 2
+    stacked = regressor(max_iter=3).fit(X, frame["a"], task=task)
+    np.testing.assert_array_equal(stacked.predict(X), regressor(max_iter=3).fit(X, Y[:, 0], task=task).predict(X))
+    assert stacked.score(X, frame["a"], task=task) == stacked.score(X, Y[:, 0], task=task)
+
+
+def test_a_missing_label_among_strings_in_lists_is_no_class():
+    X, Y = labels()
+    given = [["up" if up else "down", int(size)] for up, size in Y]
+    given[0][0] = np.nan
+    model = classifier(max_iter=2).fit(X, given)
+    assert [known.tolist() for known in model.classes_] == [["down", "up"], [5, 6, 7]]
+    assert 0.0 <= model.score(X, given) <= 1.0
+
+
+@pytest.mark.parametrize("make", [regressor, classifier])
+def test_one_task_of_stacked_rows(make, recwarn):
+    X, Y = numbers() if make is regressor else labels()
+    model = make(max_iter=2).fit(X, Y[:, 0], task=np.full(len(X), "a"))
+    assert not recwarn.list
+    assert model.predict(X).shape == (len(X), 1)
+    np.testing.assert_array_equal(model.predict(X, task="a"), make(max_iter=2).fit(X, Y[:, 0]).predict(X))
+
+
+def test_a_fitted_task_keeps_the_kind_of_its_loss():
+    X, Y = numbers()
+    model = regressor(warm_start=True, max_iter=2).fit(X, (Y > 0).astype(float))
+    with pytest.raises(ValueError, match="cannot change its loss to or from 'log_loss'"):
+        model.set_params(loss="log_loss").fit(X, (Y > 0).astype(float))
+
+
+@pytest.mark.parametrize("m", [2, 4, 6])
+def test_partial_fit_follows_the_paper_step_by_step(m):
+    # whole gradients, task by task; with missing labels, row weights and task weights
+    X, _ = numbers(40)
+    rng = np.random.default_rng(m)
+    Y = X @ rng.normal(size=(4, m)) + rng.normal(size=(40, m))
+    Y[rng.random(Y.shape) < 0.4] = np.nan
+    weight = rng.uniform(0.5, 2.0, size=40)
+    tau = np.linspace(0.2, 1.0, m)
+    settings = {"solver": "sgd", "momentum": 0.0, "alpha": 0.0, "scaling": None, "batch_size": 40, "dtype": "float64"}
+    settings |= {"hidden_layer_sizes": (6, 5), "beta": 0.3, "task_weights": tau}
+    net = regressor(**settings, learning_rate_init=1e-300).partial_fit(X, Y, weight).to_torch().network
+    model = regressor(**settings, learning_rate_init=0.1)
+    generator = torch.Generator().manual_seed(int(np.random.RandomState(0).randint(2**31 - 1, size=2)[1]))
+    target = np.zeros((m, m))
+    known = ~np.isnan(Y)
+    for _ in range(5):
+        model.partial_fit(X, Y, weight)
+        standardised = torch.from_numpy(np.nan_to_num((Y - model.y_center_) / model.y_scale_))
+        w = torch.from_numpy(known * weight[:, None])
+        losses = (w * 0.5 * (net(torch.from_numpy(X)) - standardised).square()).sum(dim=0) / w.sum(dim=0)
+        parameters = list(net.parameters())
+        of_tasks = [torch.autograd.grad(tau[t] * losses[t], parameters, retain_graph=True) for t in range(m)]
+        flat = [torch.cat([g.reshape(-1) for g in of_task[:-2]]).numpy() for of_task in of_tasks]
+        order = np.argsort(torch.rand(m, m, generator=generator, dtype=torch.float64).numpy(), axis=1)
+        total = np.zeros_like(flat[0])
+        for i in range(m):
+            g = flat[i].copy()
+            for j in order[i][order[i] != i]:
+                phi = g @ flat[j] / np.linalg.norm(g) / np.linalg.norm(flat[j])
+                wanted = target[i, j]
+                if phi < wanted:
+                    length = np.linalg.norm(g) / np.linalg.norm(flat[j])
+                    g += length * (wanted * np.sqrt((1 - phi**2) / (1 - wanted**2)) - phi) * flat[j]
+                target[i, j] = 0.7 * wanted + 0.3 * phi
+            total += g
+        last = [sum(of_task[k] for of_task in of_tasks) for k in (-2, -1)]
+        sizes = [p.numel() for p in parameters[:-2]]
+        steps = [*torch.from_numpy(total).split(sizes), *last]
+        with torch.no_grad():
+            for parameter, step in zip(parameters, steps, strict=True):
+                parameter -= 0.1 * step.view_as(parameter)
+        np.testing.assert_allclose(model.target_similarity_, target, atol=1e-9)
+    expected = net(torch.from_numpy(X)).detach().numpy() * model.y_scale_ + model.y_center_
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize("make", [regressor, classifier])
@@ -368,7 +522,12 @@ def test_a_warm_start_continues():
 @pytest.mark.parametrize(
     ("make", "params", "change", "message"),
     [
-        (regressor, {}, lambda Y: np.column_stack([Y[:, 0], np.full(len(Y), np.nan)]), "Task 1 has no label"),
+        (
+            regressor,
+            {},
+            lambda Y: np.column_stack([Y[:, 0], np.full(len(Y), np.nan)]),
+            "Task 1 has no label in the rows to train on",
+        ),
         (regressor, {}, lambda Y: np.where(Y[:, 0] > 0, np.nan, Y[:, 0]), "labels may be missing only where"),
         (regressor, {}, lambda Y: np.where(Y > 0, np.inf, Y), "infinity"),
         (regressor, {"task_weights": [1.0]}, lambda Y: Y, "task_weights has 1 entries, and there are 3 tasks"),
@@ -380,6 +539,17 @@ def test_a_warm_start_continues():
         (classifier, {}, lambda Y: np.column_stack([Y[:, 0] > 0, np.ones(len(Y))]), "of task 1 holds one class"),
         (classifier, {}, lambda Y: Y, "Unknown label type"),
         (classifier, {}, lambda Y: np.full((len(Y), 2), np.nan), "of task 0 holds no label"),
+        (classifier, {}, lambda Y: np.array([["a", 0], [1, 1]] * 60, dtype=object), "of task 0 mixes strings"),
+        (classifier, {"class_weight": [None]}, lambda Y: Y[:, ::2] > 0, "class_weight has 1 entries, and there are 2"),
+        (classifier, {"class_weight": ["equal"] * 2}, lambda Y: Y[:, ::2] > 0, "it holds 'equal'"),
+        (classifier, {"class_weight": {False: 0, True: 0}}, lambda Y: Y[:, ::2] > 0, "leaves no row"),
+        (regressor, {}, lambda Y: pd.DataFrame(Y, columns=["a", "b", "a"]), "several columns of the name 'a'"),
+        (
+            regressor,
+            {"loss": "huber"},
+            lambda Y: np.where(np.arange(len(Y))[:, None] == 3, [1e80, np.nan, 0], Y),
+            r"as large as 1e\+80",
+        ),
     ],
 )
 def test_bad_input_is_named_and_changes_nothing(make, params, change, message):
@@ -396,13 +566,14 @@ def test_bad_input_is_named_and_changes_nothing(make, params, change, message):
     [
         ([0, 1], "one entry for each of 120 rows"),
         ([None] * 120, "missing entries"),
+        (None, "requires y"),
         (np.zeros((120, 2)), "one entry for each of 120 rows"),
     ],
 )
 def test_wrong_tasks_are_named(task, message):
     X, Y = numbers()
     with pytest.raises(ValueError, match=message):
-        regressor().fit(X, Y[:, 0], task=task)
+        regressor().fit(X, None if task is None else Y[:, 0], task=np.zeros(120) if task is None else task)
 
 
 def test_unknown_tasks_and_columns_are_named_in_predict_and_score():
@@ -412,6 +583,14 @@ def test_unknown_tasks_and_columns_are_named_in_predict_and_score():
         model.predict(X, task=7)
     with pytest.raises(ValueError, match="1 columns, and the model has 3 tasks"):
         model.score(X, Y[:, 0])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(X, Y[:7])
+    with pytest.raises(ValueError, match="requires y"):
+        model.score(X, None)
+    with pytest.raises(ValueError, match="y has no label to score"):
+        model.score(X, np.full_like(Y, np.nan))
+    with pytest.raises(ValueError, match="Negative values"):
+        model.score(X, Y, sample_weight=-np.ones(len(X)))
     with pytest.raises(ValueError, match="fitted with task"):
         classifier(max_iter=2).fit(*labels()).predict_proba(X, task=0)
 
