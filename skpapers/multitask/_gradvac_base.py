@@ -68,8 +68,9 @@ class GradVacEstimator(MLPEstimator):
     def target_similarity_(self) -> NDArray[np.float64] | None:
         """Targets of the cosines after training."""
         found = self._fitted.training.get("memory.target_similarity")
-        whole = found is not None and len(found) == 1 and self.granularity == "whole"
-        return found[0] if whole else found
+        if found is not None and len(found) == 1 and self.granularity == "whole":
+            return found[0]
+        return found
 
     @property
     def similarity_history_(self) -> NDArray[np.float64] | None:
