@@ -27,6 +27,7 @@ Step of Algorithm 1                Function
 gradients to cosines and lengths   :func:`cosines`
 (1), (2) and (3), all pairs        :func:`vaccinate`
 the sum of all g_i'                :func:`weights_of_gradients`
+one step, by groups of parameters  :func:`weights_of_parts`
 one step on a matrix of gradients  :func:`combine`
 =================================  =============================
 """
@@ -39,29 +40,37 @@ LARGEST_COSINE = 1.0 - 1e-6  # cosines are clipped here: (2) divides by sqrt(1 -
 SHORTEST = 1e-7  # a g_i' that is shorter, relative to g_i, has no direction beyond rounding
 
 
+@njit(cache=True)
 def cosines(gramians: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the cosines of gradients, and their lengths.
 
     Parameters
     ----------
-    gramians : ndarray of shape (..., m, m)
-        Products of the gradients.
+    gramians : ndarray of shape (n_groups, m, m)
+        Products of the gradients in each group of parameters.
 
     Returns
     -------
-    S : ndarray of shape (..., m, m)
-        Cosines. A row of NaN stands for a gradient of length 0, which has no direction.
+    S : ndarray of shape (n_groups, m, m)
+        Cosines. The row and the column of a gradient of length 0, which has no direction, hold NaN.
 
-    lengths : ndarray of shape (..., m)
+    lengths : ndarray of shape (n_groups, m)
         Lengths of the gradients.
     """
-    m = gramians.shape[-1]
-    squares = np.einsum("...ii->...i", gramians)
-    lengths = np.sqrt(np.maximum(squares, 0.0))
-    known = np.where(lengths > 0.0, lengths, np.nan)
-    S = np.clip(gramians / known[..., :, np.newaxis] / known[..., np.newaxis, :], -1.0, 1.0)
-    diagonal = np.arange(m)
-    S[..., diagonal, diagonal] = np.where(lengths > 0.0, 1.0, np.nan)
+    n_groups, m, _ = gramians.shape
+    S = np.full(gramians.shape, np.nan)
+    lengths = np.zeros((n_groups, m))
+    for group in range(n_groups):
+        length = lengths[group]
+        for i in range(m):
+            length[i] = np.sqrt(max(gramians[group, i, i], 0.0))
+            if length[i] > 0.0:
+                S[group, i, i] = 1.0
+                for j in range(i):
+                    if length[j] > 0.0:
+                        cosine = gramians[group, i, j] / length[i] / length[j]
+                        S[group, i, j] = min(max(cosine, -1.0), 1.0)
+                        S[group, j, i] = S[group, i, j]
     return S, lengths
 
 
@@ -119,10 +128,59 @@ def vaccinate(
     return C
 
 
+@njit(cache=True)
 def weights_of_gradients(C: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return w of shape (n_groups, m) such that the sum of all g_i' is sum_k w_k g_k; 1 for a gradient of length 0."""
-    totals = np.einsum("gi,gik->gk", lengths, C)
-    return np.divide(totals, lengths, out=np.ones_like(totals), where=lengths > 0.0)
+    n_groups, m = lengths.shape
+    w = np.ones((n_groups, m))
+    for group in range(n_groups):
+        for k in range(m):
+            if lengths[group, k] > 0.0:
+                total = 0.0
+                for i in range(m):
+                    total += lengths[group, i] * C[group, i, k]
+                w[group, k] = total / lengths[group, k]
+    return w
+
+
+@njit(cache=True)
+def weights_of_parts(
+    gramians: NDArray[np.float64],
+    group_of: NDArray[np.int64],
+    target: NDArray[np.float64],
+    order: NDArray[np.int64],
+    beta: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weights of the gradients in each part of the parameters, and the cosines over all parts.
+
+    Parameters
+    ----------
+    gramians : ndarray of shape (n_parts, m, m)
+        Products of the gradients in each part.
+
+    group_of : ndarray of shape (n_parts,)
+        The group to which a part belongs; the Gramian of a group is the sum of its parts'.
+
+    target, order, beta
+        See :func:`vaccinate`; the targets are changed in place.
+
+    Returns
+    -------
+    w : ndarray of shape (n_parts, m)
+        See :func:`weights_of_gradients`.
+
+    S : ndarray of shape (m, m)
+        Cosines before the correction; NaN where a gradient is 0.
+    """
+    n_groups, m, _ = target.shape
+    sums = np.zeros((n_groups + 1, m, m))  # the last one is of all parts
+    for part in range(len(gramians)):
+        sums[group_of[part]] += gramians[part]
+        sums[n_groups] += gramians[part]
+    S, lengths = cosines(sums)
+    C = vaccinate(S[:n_groups], target, order, beta)
+    w = weights_of_gradients(C, lengths[:n_groups])
+    return w[group_of], S[n_groups]
 
 
 def combine(

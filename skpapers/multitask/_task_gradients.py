@@ -1,13 +1,19 @@
-"""The gradients of all tasks on one batch by one vectorised backward pass, and the step that combines them.
+"""The gradients of all tasks on one batch by one backward pass, and the step that combines them.
 
 The network has shared layers and a linear last layer, whose outputs belong to one task each. The objective returns the
 loss of each task. The last layer has no conflicts: its gradient is that of the summed losses. The shared layers get
 the combination of `_gradient_vaccine.py`, Algorithm 1 of Wang et al. (ICLR 2021), in each group of parameters.
 
-    out = h W + b,    D = d(sum_t L_t) / d(out),    d(L_t) / d(h) = (D on the columns of t) W'          (1)
+    z_l = x_l W_l + b_l,    x_{l+1} = a(z_l),    out = x_L W_L + b_L                                       (1)
 
-One backward pass gives D for all tasks, since an output enters the loss of its own task only. The shared layers then
-take the m derivatives in (1) as one batch of vectors, and the graph is walked once.
+with a the activation and dropout, which act on each value alone. Automatic differentiation gives D = d(sum_t L_t) / d(out),
+in which an output enters the loss of its own task only, and the slopes a'(z_l). The rest of the backward pass is written
+out, for all tasks at once, since the graph would be walked operation by operation:
+
+    E_{t,L-1} = (D on the columns of t) W_L' * a'(z_{L-1}),    E_{t,l} = E_{t,l+1} W_{l+1}' * a'(z_l),      (2)
+    d(L_t) / d(W_l) = x_l' E_{t,l},    d(L_t) / d(b_l) = column sums of E_{t,l}.                           (3)
+
+An embedding of the features takes the derivatives of its values as one batch of vectors.
 """
 
 from functools import cache
@@ -17,9 +23,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skpapers._torch.modules import MLP, Linear
+from skpapers._torch.modules import MLP
 from skpapers._torch.steps import Batch, Gradient, Objective
-from skpapers.multitask._gradient_vaccine import cosines, vaccinate, weights_of_gradients
+from skpapers.multitask._gradient_vaccine import weights_of_parts
 
 GRANULARITIES = ("whole", "layer", "matrix")
 OUTPUTS = nn.Identity()
@@ -31,8 +37,8 @@ def shared_parameters(network: MLP) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in network.named_parameters() if id(parameter) not in own}
 
 
-def group_members(names: list[str], granularity: str) -> NDArray[np.float64]:
-    """Return a matrix with a row for each group of parameters: 1 for its members, 0 for the others.
+def group_numbers(names: list[str], granularity: str) -> NDArray[np.int64]:
+    """Return the number of the group to which each parameter belongs.
 
     Parameters
     ----------
@@ -42,24 +48,25 @@ def group_members(names: list[str], granularity: str) -> NDArray[np.float64]:
     granularity : {"whole", "layer", "matrix"}
         All parameters are one group; those of each layer; or each tensor alone.
     """
-    layer_of = {
+    group_of = {
         "whole": lambda name: "",
         "layer": lambda name: name.rpartition(".")[0],
         "matrix": lambda name: name,
     }[granularity]
-    groups = [layer_of(name) for name in names]
-    return np.array([[float(group == other) for group in groups] for other in dict.fromkeys(groups)])
+    groups = [group_of(name) for name in names]
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    return np.array([numbers[group] for group in groups], dtype=np.int64)
 
 
 def task_gradients(
-    network: MLP, objective: Objective, batch: Batch, columns: Tensor, shared: list[nn.Parameter]
+    network: MLP, objective: Objective, batch: Batch, columns: Tensor
 ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Return the losses, the gradients of the last layer, and those of each task for the shared parameters.
 
     Parameters
     ----------
     network : MLP
-        Its last layer is linear.
+        Without batch normalisation, which ties the rows together.
 
     objective : callable
         It returns the m losses, each of which depends on outputs of its own.
@@ -70,9 +77,6 @@ def task_gradients(
     columns : Tensor of shape (m, 1, n_outputs)
         1 where an output belongs to a task, 0 elsewhere.
 
-    shared : list of Parameter
-        The parameters of the other layers.
-
     Returns
     -------
     losses : Tensor of shape (m,)
@@ -81,16 +85,39 @@ def task_gradients(
         Weight and bias of the last layer, for the sum of the losses.
 
     of_shared : list of Tensor of shape (m, ...)
-        For each shared parameter.
+        For each of :func:`shared_parameters`.
     """
-    last: Linear = network.linears[-1]  # type: ignore[assignment]
-    h = network.features(batch.X)
-    out = last(h)
+    *hidden, last = network.linears
+    embedded = batch.X if network.embedding is None else network.embedding(batch.X)
+    inputs = [embedded.detach()]
+    sums = []
+    values = []
+    for layer in hidden:
+        z = _linear(layer, inputs[-1]).requires_grad_()
+        x = network.activation(z)
+        x = x if network.dropout is None else network.dropout(x)
+        sums.append(z)
+        values.append(x)
+        inputs.append(x.detach())
+    out = _linear(last, inputs[-1]).requires_grad_()
     losses = objective(OUTPUTS, batch.replace(X=out))
-    D, *of_last = torch.autograd.grad(losses.sum(), [out, last.weight, last.bias], retain_graph=True)
-    of_h = torch.matmul(D * columns, last.weight.detach().T)  # (1)
-    found = torch.autograd.grad(h, shared, grad_outputs=of_h, is_grads_batched=True, materialize_grads=True)
-    return losses.detach(), of_last, list(found)
+    ones = [torch.ones_like(x) for x in (losses, *values)]
+    D, *slopes = torch.autograd.grad([losses, *values], [out, *sums], ones)
+    of_last = [inputs[-1].T @ D, D.sum(dim=0)]
+    E = D * columns
+    of_shared: list[Tensor] = []
+    for layer, after, x, slope in zip(hidden[::-1], network.linears[:0:-1], inputs[-2::-1], slopes[::-1], strict=True):
+        E = (E @ after.weight.detach().T).mul_(slope)  # (2)
+        of_shared = [torch.matmul(x.T, E), E.sum(dim=1), *of_shared]  # (3)
+    if network.embedding is not None:
+        of_values = E @ network.linears[0].weight.detach().T
+        parameters = list(network.embedding.parameters())
+        of_shared = [*torch.autograd.grad(embedded, parameters, of_values, is_grads_batched=True), *of_shared]
+    return losses.detach(), of_last, of_shared
+
+
+def _linear(layer: nn.Module, x: Tensor) -> Tensor:
+    return torch.addmm(layer.bias.detach(), x, layer.weight.detach())
 
 
 def vaccinated(
@@ -127,22 +154,21 @@ def vaccinated(
     record = _Record(memory, m, steps_per_epoch)
 
     @cache  # the network is the same in all steps
-    def parts_of(network: MLP) -> tuple[list[nn.Parameter], NDArray[np.float64]]:
+    def shared_of(network: MLP) -> tuple[list[Tensor], NDArray[np.int64]]:
         shared = shared_parameters(network)
-        return list(shared.values()), group_members(list(shared), granularity)
+        return [parameter.grad.view(-1) for parameter in shared.values()], group_numbers(list(shared), granularity)
 
     def gradient(network: nn.Module, objective: Objective, batch: Batch) -> Tensor:
         assert isinstance(network, MLP)
-        shared, members = parts_of(network)
-        losses, of_last, of_shared = task_gradients(network, objective, batch, mask.to(batch.X), shared)
-        Js = [found.reshape(m, -1) for found in of_shared]
+        places, group_of = shared_of(network)
+        losses, of_last, of_shared = task_gradients(network, objective, batch, mask.to(batch.X))
+        Js = [found.view(m, -1) for found in of_shared]
         gramians = torch.stack([J @ J.T for J in Js]).double().cpu().numpy()
-        record.add(cosines(gramians.sum(axis=0))[0])
-        S, lengths = cosines(np.tensordot(members, gramians, axes=1))
-        C = vaccinate(S, record.targets(len(members)), record.draw_order(batch.generators[0]), beta)
-        weights = torch.from_numpy(members.T @ weights_of_gradients(C, lengths)).to(batch.X)
-        for parameter, J, w in zip(shared, Js, weights, strict=True):
-            torch.mv(J.T, w, out=parameter.grad.view(-1))  # type: ignore[union-attr]
+        target = record.targets(group_of[-1] + 1)
+        w, S = weights_of_parts(gramians, group_of, target, record.draw_order(batch.generators[0]), beta)
+        record.add(S)
+        for place, J, weights in zip(places, Js, torch.from_numpy(w).to(batch.X), strict=True):
+            torch.mv(J.T, weights, out=place)
         for parameter, found in zip(network.linears[-1].parameters(), of_last, strict=True):
             parameter.grad.copy_(found)  # type: ignore[union-attr]
         return losses

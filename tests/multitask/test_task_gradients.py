@@ -5,12 +5,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from skpapers._torch.modules import MLP
+from skpapers._torch.modules import ACTIVATIONS, MLP
 from skpapers._torch.rows import Rows
 from skpapers._torch.training import Trainer
 from skpapers.multitask._gradient_vaccine import combine
 from skpapers.multitask._task_gradients import (
-    group_members,
+    group_numbers,
     mean_similarities,
     shared_parameters,
     task_gradients,
@@ -35,7 +35,7 @@ def rows(n=30, seed=0):
 
 
 def network(**kwargs):
-    made = MLP(5, (7, 6), 4, dtype=torch.float64, activation="silu", **kwargs)
+    made = MLP(5, (7, 6), 4, dtype=torch.float64, **{"activation": "silu", **kwargs})
     return made.draw((torch.Generator().manual_seed(0),))
 
 
@@ -51,15 +51,17 @@ def one_by_one(net, batch):
     return {name: torch.stack(of_tasks) for name, of_tasks in zip(names, zip(*found, strict=True), strict=True)}
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"numeric_embedding": "periodic"}, {"batch_norm": True}])
-def test_one_pass_gives_what_one_for_each_task_gives(kwargs):
-    net = network(**kwargs)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("kwargs", [{}, {"numeric_embedding": "periodic"}, {"dropout": 0.4}])
+def test_one_pass_gives_what_automatic_differentiation_gives_task_by_task(kwargs, activation):
+    net = network(activation=activation, **kwargs)
     batch = next(trainer(net, None)._batches(rows()))
+    state = batch.random_state()
     expected = one_by_one(net, batch)
-    shared = shared_parameters(net)
+    batch.rewind(state)
     mask = torch.from_numpy(COLUMNS[:, None]).double()
-    _, of_last, of_shared = task_gradients(net, objective, batch, mask, list(shared.values()))
-    for name, found in zip(shared, of_shared, strict=True):
+    _, of_last, of_shared = task_gradients(net, objective, batch, mask)
+    for name, found in zip(shared_parameters(net), of_shared, strict=True):
         torch.testing.assert_close(found, expected[name], rtol=1e-9, atol=1e-12)
     for name, found in zip(("weight", "bias"), of_last, strict=True):
         torch.testing.assert_close(found, expected[f"linears.2.{name}"].sum(dim=0), rtol=1e-9, atol=1e-12)
@@ -77,8 +79,9 @@ def test_the_step_is_the_algorithm_in_each_group(granularity, groups):
     net = network()
     batch = next(trainer(net, None)._batches(rows()))
     expected = one_by_one(net, batch)
-    members = group_members(list(shared_parameters(net)), granularity)
-    assert members.shape == (len(groups), 4)
+    names = list(shared_parameters(net))
+    numbers = group_numbers(names, granularity)
+    assert [[name for name, of in zip(names, numbers, strict=True) if of == number] for number in set(numbers)] == groups
     memory = {}
     start = np.full((len(groups), 3, 3), 0.6)
     memory["target_similarity"] = torch.from_numpy(start.copy())
