@@ -27,7 +27,7 @@ Step of Algorithm 1                Function
 gradients to cosines and lengths   :func:`cosines`
 (1), (2) and (3), all pairs        :func:`vaccinate`
 the sum of all g_i'                :func:`weights_of_gradients`
-one step, by groups of parameters  :func:`weights_of_parts`
+one step, by groups of parameters  :func:`weights_of_groups`
 one step on a matrix of gradients  :func:`combine`
 =================================  =============================
 """
@@ -144,43 +144,45 @@ def weights_of_gradients(C: NDArray[np.float64], lengths: NDArray[np.float64]) -
 
 
 @njit(cache=True)
-def weights_of_parts(
+def weights_of_groups(
     gramians: NDArray[np.float64],
-    group_of: NDArray[np.int64],
     target: NDArray[np.float64],
     order: NDArray[np.int64],
     beta: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the weights of the gradients in each part of the parameters, and the cosines over all parts.
+    similarity_sum: NDArray[np.float64],
+    similarity_count: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the weights of the gradients in each group of parameters, and count the cosines of all parameters.
 
     Parameters
     ----------
-    gramians : ndarray of shape (n_parts, m, m)
-        Products of the gradients in each part.
-
-    group_of : ndarray of shape (n_parts,)
-        The group to which a part belongs; the Gramian of a group is the sum of its parts'.
+    gramians : ndarray of shape (n_groups, m, m)
+        Products of the gradients in each group.
 
     target, order, beta
         See :func:`vaccinate`; the targets are changed in place.
 
+    similarity_sum, similarity_count : ndarray of shape (m, m)
+        Sums and numbers of the cosines before the correction, to which those of this step are added in place. A
+        gradient of length 0 does not count.
+
     Returns
     -------
-    w : ndarray of shape (n_parts, m)
+    w : ndarray of shape (n_groups, m)
         See :func:`weights_of_gradients`.
-
-    S : ndarray of shape (m, m)
-        Cosines before the correction; NaN where a gradient is 0.
     """
-    n_groups, m, _ = target.shape
-    sums = np.zeros((n_groups + 1, m, m))  # the last one is of all parts
-    for part in range(len(gramians)):
-        sums[group_of[part]] += gramians[part]
-        sums[n_groups] += gramians[part]
+    n_groups, m, _ = gramians.shape
+    sums = np.empty((n_groups + 1, m, m))  # the last one is of all groups
+    sums[:n_groups] = gramians
+    sums[n_groups] = gramians.sum(axis=0)
     S, lengths = cosines(sums)
+    for i in range(m):
+        for j in range(m):
+            if not np.isnan(S[n_groups, i, j]):
+                similarity_sum[i, j] += S[n_groups, i, j]
+                similarity_count[i, j] += 1.0
     C = vaccinate(S[:n_groups], target, order, beta)
-    w = weights_of_gradients(C, lengths[:n_groups])
-    return w[group_of], S[n_groups]
+    return weights_of_gradients(C, lengths[:n_groups])
 
 
 def combine(

@@ -10,10 +10,12 @@ from skpapers._torch.rows import Rows
 from skpapers._torch.training import Trainer
 from skpapers.multitask._gradient_vaccine import combine
 from skpapers.multitask._task_gradients import (
-    group_numbers,
+    ORDERS_AT_ONCE,
+    TaskGradients,
+    _Record,
+    group_sizes,
     mean_similarities,
     shared_parameters,
-    task_gradients,
     vaccinated,
 )
 
@@ -59,12 +61,14 @@ def test_one_pass_gives_what_automatic_differentiation_gives_task_by_task(kwargs
     state = batch.random_state()
     expected = one_by_one(net, batch)
     batch.rewind(state)
-    mask = torch.from_numpy(COLUMNS[:, None]).double()
-    _, of_last, of_shared = task_gradients(net, objective, batch, mask)
-    for name, found in zip(shared_parameters(net), of_shared, strict=True):
+    losses = objective(net, batch).detach()
+    batch.rewind(state)
+    tasks = TaskGradients(net, COLUMNS, "whole")
+    torch.testing.assert_close(tasks.fill(objective, batch), losses)
+    for name, found in zip(shared_parameters(net), tasks.parts, strict=True):
         torch.testing.assert_close(found, expected[name], rtol=1e-9, atol=1e-12)
-    for name, found in zip(("weight", "bias"), of_last, strict=True):
-        torch.testing.assert_close(found, expected[f"linears.2.{name}"].sum(dim=0), rtol=1e-9, atol=1e-12)
+    for name in ("linears.2.weight", "linears.2.bias"):
+        torch.testing.assert_close(net.get_parameter(name).grad, expected[name].sum(dim=0), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +83,8 @@ def test_the_step_is_the_algorithm_in_each_group(granularity, groups):
     net = network()
     batch = next(trainer(net, None)._batches(rows()))
     expected = one_by_one(net, batch)
-    names = list(shared_parameters(net))
-    numbers = group_numbers(names, granularity)
-    assert [[name for name, of in zip(names, numbers, strict=True) if of == number] for number in set(numbers)] == groups
+    sizes = [sum(net.get_parameter(name).numel() for name in names) for names in groups]
+    assert group_sizes(shared_parameters(net), granularity) == sizes
     memory = {}
     start = np.full((len(groups), 3, 3), 0.6)
     memory["target_similarity"] = torch.from_numpy(start.copy())
@@ -123,6 +126,18 @@ def test_the_similarities_of_each_epoch_are_kept_and_continue():
     np.testing.assert_array_equal(after["memory.target_similarity"], state["memory.target_similarity"])
     np.testing.assert_array_equal(after["memory.similarity_sum"][:2], state["memory.similarity_sum"])
     assert len(after["memory.similarity_sum"]) == 3
+
+
+@pytest.mark.parametrize("n", [1, ORDERS_AT_ONCE, ORDERS_AT_ONCE + 2])
+def test_the_orders_of_a_saved_memory_continue(n):
+    rows_generator = torch.Generator().manual_seed(3)
+    drawn = torch.rand(n + 3, 4, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    memory = {}
+    record = _Record(memory, 4, None)
+    found = [record.draw_order(rows_generator) for _ in range(n)]
+    continued = _Record({name: value.clone() for name, value in memory.items()}, 4, None)
+    found += [continued.draw_order(rows_generator) for _ in range(3)]
+    np.testing.assert_array_equal(found, np.argsort(drawn.numpy(), axis=2))
 
 
 def test_pairs_that_never_met_have_no_mean():
