@@ -30,9 +30,16 @@ from skpapers.multitask import GradVacRegressor
 
 N_ROWS = 1280
 N_COLUMNS = 20
-EPOCHS = 2
+EPOCHS = 4
 BATCH = 64
-SETTINGS = (((64,), 6), ((64, 64), 2), ((64, 64), 6), ((64, 64), 12), ((128, 128), 6), ((256, 256), 6))
+SETTINGS = (
+    ((64, 64), 6),
+    ((64, 64), 2),
+    ((64, 64), 12),
+    ((64,), 6),
+    ((128, 128), 6),
+    ((256, 256), 6),
+)
 
 
 def data(m: int) -> tuple[NDArray, NDArray]:
@@ -83,7 +90,8 @@ def step_rows(max_rounds: int) -> Table:
         rows.append(["x".join(map(str, hidden)), str(m), seconds(times[0]), seconds(times[1]), *ratios])
     columns = ["units", "tasks", "sum", "GradVac", "GradVac / sum", "by layer / sum", "by matrix / sum"]
     note = (
-        f"{N_ROWS} rows of {N_COLUMNS} columns, float32; whole fits of {EPOCHS} epochs, for one step of {BATCH} rows."
+        f"{N_ROWS} rows of {N_COLUMNS} columns, float32; whole fits of {EPOCHS} epochs, for one step of {BATCH} rows. "
+        "The first row has the units and the batch that the estimators have by default."
     )
     return Table("A step", [*columns, "TorchJD / sum", "TorchJD, pass by pass / sum"], rows, note)
 

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skpapers._torch.modules import MLP
+from skpapers._torch.modules import MLP, Linear
 from skpapers._torch.steps import Batch, Gradient, Objective
 from skpapers.multitask._gradient_vaccine import weights_of_groups
 
@@ -89,8 +89,9 @@ class TaskGradients:
     def __init__(self, network: MLP, columns: NDArray[np.bool_], granularity: str) -> None:
         shared = shared_parameters(network)
         self.network = network
-        self.layers = [(layer.weight.detach(), layer.bias.detach()) for layer in network.linears]
-        self.last = network.linears[-1]
+        linears: list[Linear] = list(network.linears)  # type: ignore[arg-type]
+        self.layers = [(layer.weight.detach(), layer.bias.detach()) for layer in linears]
+        self.last = linears[-1]
         self.columns = torch.from_numpy(columns[:, np.newaxis]).to(self.layers[0][0])
         self.J = self.columns.new_zeros(len(columns), sum(parameter.numel() for parameter in shared.values()))
         self.parts = _views(self.J, shared)
@@ -99,7 +100,7 @@ class TaskGradients:
         combined = torch.zeros_like(self.J[0])
         self.combined_groups = combined.split(sizes)
         self.combined_parts = _views(combined, shared)
-        self.places = [parameter.grad for parameter in shared.values()]
+        self.places: list[Tensor] = [parameter.grad for parameter in shared.values()]  # type: ignore[misc]
 
     def fill(self, objective: Objective, batch: Batch) -> Tensor:
         """Write the gradients of a batch to J, and those of the last layer to its ``.grad``.
