@@ -26,7 +26,7 @@ from skpapers._torch.targets import Target
 from skpapers._validation import Interval, StrOptions, check_sample_weight, fit_context
 from skpapers.multitask._task_gradients import (
     GRANULARITIES,
-    group_members,
+    group_sizes,
     mean_similarities,
     shared_parameters,
     vaccinated,
@@ -214,7 +214,7 @@ class GradVacEstimator(MLPEstimator):
         targets = None if before is None else before.training.get("memory.target_similarity")
         if before is not None and targets is not None and self.method != "sum":
             network = self._build(before.architecture, torch.float32)
-            if len(targets) != len(group_members(list(shared_parameters(network)), self.granularity)):
+            if len(targets) != len(group_sizes(shared_parameters(network), self.granularity)):
                 raise ValueError(
                     f"granularity={self.granularity!r} is not that of the earlier calls, whose targets of the "
                     "similarities belong to other groups of parameters: set it back, or fit anew."
