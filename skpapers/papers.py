@@ -442,6 +442,7 @@ PAPERS: tuple[Paper, ...] = (
             "performer_kernel_error": "mixed",
             "performer_learning": "mixed",
             "performer_series": "mixed",
+            "attention_tables": "mixed",
         },
         use="a transformer on long windows of series, in a time that is linear in their length",
     ),
@@ -462,6 +463,7 @@ PAPERS: tuple[Paper, ...] = (
         contests=(),  # exact attention at the lengths of most tables
         reproduction={
             "rfa_learning": "shows",
+            "rfa_series": "mixed",
             "attention_market": "does not show",
         },
         use="windows of series in which recent steps count most, by a rate that is learned",
@@ -479,6 +481,7 @@ PAPERS: tuple[Paper, ...] = (
         contests=(),  # a table has a chunk of columns at most
         reproduction={
             "flash_learning": "shows",
+            "flash_series": "mixed",
         },
         use="long windows of series, in chunks that are seen exactly",
     ),

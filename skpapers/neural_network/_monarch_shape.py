@@ -65,10 +65,10 @@ class MonarchShape:
     @property
     def rank_of_product(self) -> int:
         """Bound of the rank of the whole matrix: a block passes at most its inputs and outputs that are not padding."""
-        inputs = (max(0, min(self.p, self.n_in - i * self.p)) for i in range(self.k))
-        outputs = (ceil((self.n_out - i) / self.l) for i in range(self.l))
-        through_R = sum(min(self.rank * self.l, n) for n in inputs)
-        through_L = sum(min(self.rank * self.k, n) for n in outputs)
+        full, rest = divmod(self.n_in, self.p)
+        through_R = full * min(self.rank * self.l, self.p) + min(self.rank * self.l, rest)
+        least, longer = divmod(self.n_out, self.l)  # `longer` blocks of L have one output more than the others
+        through_L = longer * min(self.rank * self.k, least + 1) + (self.l - longer) * min(self.rank * self.k, least)
         return min(through_R, through_L)
 
 
