@@ -45,9 +45,9 @@ SOURCES = (
 
 PROTOCOL = (
     f"ReLU networks with two hidden layers of {WIDTH} units, or of the number named; the residual around the second "
-    "one, AdamW, batches of 128, cosine; 20 epochs on digits and 15 on the wide tables. For each form and table the rate is the best of "
-    f"{RATES} on a quarter of the training rows, in the mean over {TUNING_SPLITS} splits. CPU time of the fits on one "
-    "thread. "
+    "one, AdamW, batches of 128, cosine; 20 epochs on digits and 15 on the wide tables. For each form and table the "
+    f"rate is the best of {RATES} on a quarter of the training rows, in the mean over {TUNING_SPLITS} splits. CPU time "
+    "of the fits on one thread. "
 )
 
 
