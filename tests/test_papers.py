@@ -15,7 +15,8 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 import skpapers
 from benchmarks import reproduce
 from benchmarks._overview import HEADLINES
-from skpapers.papers import PAPERS, Spec, table
+from skpapers._contests import Spec
+from skpapers.papers import PAPERS, table
 
 ROOT = Path(__file__).parents[1]
 CONTESTS = [contest for paper in PAPERS for contest in paper.contests]

@@ -8,12 +8,13 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from skpapers._contests import Contest, Spec
 from skpapers.comparison._contract import fit_paths
 from skpapers.comparison._problem import Problem
 from skpapers.comparison._records import Candidate, Kind
 from skpapers.comparison._references import Reference
 from skpapers.comparison._worker import first_line
-from skpapers.papers import PAPERS, Contest, Paper, Spec
+from skpapers.papers import PAPERS, Paper
 
 
 def contests_of(task: str) -> list[tuple[Paper, Contest]]:

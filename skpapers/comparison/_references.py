@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
-from skpapers.papers import Spec
+from skpapers._contests import Spec
 
 _KINDS = {"classification": "Classifier", "regression": "Regressor"}
 _FILES = (".joblib", ".pkl", ".pickle", ".skops")

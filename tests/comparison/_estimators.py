@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 
-from skpapers.papers import PAPERS, Contest, Spec
+from skpapers._contests import Contest, Spec
+from skpapers.papers import PAPERS
 
 HERE = "tests.comparison._estimators."
 TREE = Spec("sklearn.tree.DecisionTreeClassifier", {"random_state": 0, "max_depth": 3})

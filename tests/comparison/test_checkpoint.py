@@ -9,10 +9,10 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from skpapers._contests import Spec
 from skpapers.comparison import compare
 from skpapers.comparison._checkpoint import Checkpoint
 from skpapers.comparison._records import Candidate, Key, Outcome, Prediction
-from skpapers.papers import Spec
 from tests.comparison._estimators import DUMMY, HERE, STUMP, TREE, numbers
 
 CANDIDATES = [

@@ -13,10 +13,10 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 
+from skpapers._contests import Spec
 from skpapers.comparison import _candidates, _compare, _jobs, compare
 from skpapers.comparison._problem import make_problem
 from skpapers.comparison._statistics import paired_family
-from skpapers.papers import Spec
 from tests.comparison._estimators import DUMMY, FLAG, HERE, REGRESSION_TREE, STUMP, TREE, by_method, numbers, scores_of
 
 

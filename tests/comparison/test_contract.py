@@ -6,9 +6,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skpapers._contests import Spec
 from skpapers.comparison import compare
 from skpapers.comparison._contract import certificate, fit_paths, predict_names, time_limits
-from skpapers.papers import Spec
 from tests.comparison._estimators import DUMMY, HERE, STUMP, TREE, Base, Scaler, Tasks, numbers
 
 TASKS = Spec(HERE + "Tasks")

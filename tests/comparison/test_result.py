@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skpapers._contests import Spec
 from skpapers.comparison import Comparison, compare
 from skpapers.comparison._records import Fits
 from skpapers.comparison._result import class_balance
-from skpapers.papers import Spec
 from tests.comparison._estimators import HERE, STUMP, TREE, numbers
 
 

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, make_scorer
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
+from skpapers._contests import Spec
 from skpapers.comparison import compare
-from skpapers.papers import Spec
 from tests.comparison._estimators import DUMMY, FLAG, HERE, STUMP, TREE, by_method, numbers, scores_of
 
 TELLS = HERE + "Tells"
