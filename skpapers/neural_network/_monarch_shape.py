@@ -100,7 +100,8 @@ def monarch_shape(n_in: int, n_out: int, n_blocks: int | str = "sqrt", rank: int
     if n_blocks == "sqrt":
         k, l = _numbers_of_blocks(n_in, n_out)  # noqa: E741
     elif isinstance(n_blocks, Integral) and 1 <= n_blocks <= smaller:
-        k = l = int(n_blocks)  # noqa: E741
+        k = int(n_blocks)
+        l = k  # noqa: E741
     else:
         raise ValueError(
             f'n_blocks={n_blocks!r} is not possible for a matrix of shape ({n_out}, {n_in}): it is "sqrt" or an '
