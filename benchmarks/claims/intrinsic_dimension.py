@@ -164,8 +164,8 @@ def dimension_rows_needed(seeds: int, jobs: int) -> Result:
         "rows on affine manifolds, scaled to columns of variance 1; the label is the sign of a sum of one wave for "
         "each coordinate; 2000 test rows",
         "scikit-learn's MLPClassifier, 128 ReLU units, 100 epochs. It shows if the rows needed grow with the "
-        "dimension, by more than 4 times from 2 to 8, and change by less than 2 times from 50 to 200 columns. The label "
-        "has a wave more for each dimension, which makes it harder as well",
+        "dimension, by more than 4 times from 2 to 8, and change by less than 2 times from 50 to 200 columns. The "
+        "label has a wave more for each dimension, which makes it harder as well",
         [
             Table(
                 "Rows needed for an accuracy of 0.8", ["dimension", "rows", "accuracy at 50, 200, 800, 3200 rows"], rows
@@ -209,8 +209,8 @@ def dimension_steps(seeds: int, jobs: int) -> Result:
         "epochs (medians) at dimensions 2, 4 and 8; infinity if it is not within 150.",
         "the task of dimension_rows_needed, 3200 rows of 50 columns to train and 1000 to test",
         "Epochs of 16 steps of 200 rows. It shows if every seed of a dimension needs more epochs than all seeds of the "
-        "next lower one. This is the second kind of label that was tried. With sines of the coordinates, whose boundary "
-        "is nearly linear, one epoch was enough at every dimension. The training loss fell at the same speed at every "
+        "next lower one. This is the second kind of label that was tried. With sines of the coordinates, whose "
+        "boundary is nearly linear, one epoch was enough at every dimension. The training loss fell at the same speed at every "
         "dimension",
         [Table("Epochs to an accuracy of 0.75", ["dimension", "median", "fewest", "most of the seeds"], rows)],
         {str(d): float(medians[i]) for i, d in enumerate(TASK_DIMS)},
