@@ -210,8 +210,8 @@ def dimension_steps(seeds: int, jobs: int) -> Result:
         "the task of dimension_rows_needed, 3200 rows of 50 columns to train and 1000 to test",
         "Epochs of 16 steps of 200 rows. It shows if every seed of a dimension needs more epochs than all seeds of the "
         "next lower one. This is the second kind of label that was tried. With sines of the coordinates, whose "
-        "boundary is nearly linear, one epoch was enough at every dimension. The training loss fell at the same speed at every "
-        "dimension",
+        "boundary is nearly linear, one epoch was enough at every dimension. The training loss fell at the same speed "
+        "at every dimension",
         [Table("Epochs to an accuracy of 0.75", ["dimension", "median", "fewest", "most of the seeds"], rows)],
         {str(d): float(medians[i]) for i, d in enumerate(TASK_DIMS)},
     )
