@@ -168,7 +168,6 @@ HEADLINES: dict[str, Headline] = {
         lambda s: f"{s['gain']:+.1f} points over the MLP [{s['low']:+.1f}, {s['high']:+.1f}]",
     ),
     "rfa_learning": Headline("As accurate as softmax attention; the gate prefers recent steps", _learning),
-    "rfa_series": Headline("As accurate as softmax attention on real series", _series),
     "attention_market": Headline(
         "The gate suits next-day volatility (ours)",
         lambda s: f"{s['gain']:+.4f} R² over ridge on lags [{s['low']:+.4f}, {s['high']:+.4f}]",
@@ -188,7 +187,6 @@ HEADLINES: dict[str, Headline] = {
         lambda s: f"at most {s['worst']:.0e}; projected gradients of Adam {s['gradient']:.2f}",
     ),
     "flash_learning": Headline("The quality of a transformer, causal or not", _learning),
-    "flash_series": Headline("As accurate as a transformer on real series", _series),
 }
 
 

@@ -16,8 +16,6 @@ from benchmarks.series import CLASSIFICATION, REGRESSION, UNEQUAL, Series, load_
 TABLES = (*CLASSIFICATION, *REGRESSION)
 CLOSE = 5.0  # points of accuracy below MiniRocket's
 LEVEL = 2.0  # points of accuracy below softmax attention's
-PEERS = ("softmax", "MiniRocket", "DTW")
-DONE: dict[tuple[str, str, int], Run] = {}  # by table, method and seed: the three claims share the runs of the peers
 
 
 def fitted_series(name: str, method: str, seed: int) -> Run:
@@ -75,20 +73,18 @@ def score(y: NDArray, predicted: NDArray, regression: bool) -> float:
 
 def measure(key: str, seeds: int, jobs: int) -> dict[tuple[str, str], list[Run]]:
     """Return the runs by table and method; DTW has one, as no seed changes it."""
-    repeats = {method: 1 if method == "DTW" else seeds for method in (key, *PEERS)}
+    repeats = {key: seeds, "softmax": seeds, "MiniRocket": seeds, "DTW": 1}
     tasks = [(name, method, seed) for name in TABLES for method, n in repeats.items() for seed in range(n)]
-    missing = [task for task in tasks if task not in DONE]
-    done = Parallel(n_jobs=jobs)(delayed(fitted_series)(*task) for task in missing)
-    DONE.update(zip(missing, done, strict=True))
+    done = Parallel(n_jobs=jobs)(delayed(fitted_series)(*task) for task in tasks)
     found: dict[tuple[str, str], list[Run]] = {}
-    for name, method, seed in tasks:
-        found.setdefault((name, method), []).append(DONE[name, method, seed])
+    for (name, method, _), one in zip(tasks, done, strict=True):
+        found.setdefault((name, method), []).append(one)
     return found
 
 
 def series(key: str, seeds: int, jobs: int) -> Result:
     found = measure(key, seeds, jobs)
-    methods = (key, *PEERS)
+    methods = (key, "softmax", "MiniRocket", "DTW")
     mean = {
         method: 100.0 * float(np.mean([scores(found[name, method]).mean() for name in CLASSIFICATION]))
         for method in methods
@@ -132,25 +128,3 @@ def series(key: str, seeds: int, jobs: int) -> Result:
 )
 def performer_series(seeds: int, jobs: int) -> Result:
     return series("performer", seeds, jobs)
-
-
-@claim(
-    "rfa_series",
-    paper="rfa",
-    statement="Random feature attention is similar to softmax attention or better.",
-    seeds=3,
-    packages=("torch", "aeon"),
-)
-def rfa_series(seeds: int, jobs: int) -> Result:
-    return series("rfa", seeds, jobs)
-
-
-@claim(
-    "flash_series",
-    paper="flash",
-    statement="A gated attention unit with the attention of FLASH is as good as a transformer.",
-    seeds=3,
-    packages=("torch", "aeon"),
-)
-def flash_series(seeds: int, jobs: int) -> Result:
-    return series("flash", seeds, jobs)
