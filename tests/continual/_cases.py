@@ -14,7 +14,8 @@ WHOLE = {"batch_size": 10**6, "n_representation_samples": 10**6, "dtype": "float
 
 
 def rows_count(estimator) -> dict[str, str]:
-    if estimator.batch_size >= 10**6:
+    # the smaller steps of the default settings leave a difference below the tolerance of the checks
+    if estimator.batch_size >= 10**6 or estimator.learning_rate_init < SMALL["learning_rate_init"]:
         return {}
     why = "batches of repeated rows are other ones; whole batches pass"
     checks = ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data")

@@ -14,6 +14,10 @@ def rounding(estimator) -> dict[str, str]:
     return {"check_sample_weight_equivalence_on_dense_data": why}
 
 
+def rounding_of_wide_layers(estimator) -> dict[str, str]:
+    return {} if estimator.hidden_layer_sizes == SMALL["hidden_layer_sizes"] else rounding(estimator)
+
+
 CASES = {
     "GradVacClassifier": Case(
         grid={"beta": [0.01, 0.1]},
@@ -25,5 +29,6 @@ CASES = {
         grid={"beta": [0.01, 0.1], "loss": ["squared_error", "huber"]},
         small=SMALL,
         further=({**WHOLE, "granularity": "matrix", "method": "pcgrad"},),
+        expected_failures=rounding_of_wide_layers,
     ),
 }
