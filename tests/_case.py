@@ -34,6 +34,9 @@ class Case:
     expected_failures : callable
         Takes an instance, returns the names of the checks that cannot apply, each with a sentence that says why.
 
+    skipped : callable
+        Takes an instance, returns the names of the checks whose outcome depends on the machine, each with the reason.
+
     passes_rows_on : bool, default=False
         Whether `predict` passes rows unchanged to a wrapped estimator, whose arithmetic decides the last digits.
     """
@@ -44,4 +47,5 @@ class Case:
     further: tuple[dict[str, Any], ...] = ()
     defaults: dict[str, Any] = field(default_factory=dict)
     expected_failures: Callable[[Any], dict[str, str]] = none_of_them
+    skipped: Callable[[Any], dict[str, str]] = none_of_them
     passes_rows_on: bool = False

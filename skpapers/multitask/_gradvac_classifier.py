@@ -34,8 +34,8 @@ class GradVacClassifier(ClassifierMixin, GradVacEstimator):
     {vaccine}
 
     class_weight : dict, list of dict, "balanced" or None, default=None
-        Weights of the classes within each task, multiplied by `sample_weight`; a list has an entry for each task. In
-        `partial_fit` they are relative to the weights of the task's other labels in the same call.
+        Weights of the classes within each task, multiplied by `sample_weight`; a list has an entry for each task. With
+        several tasks they are, in `partial_fit`, relative to the weights of the task's other labels in the same call.
 
     {activation}
 

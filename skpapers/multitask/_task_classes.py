@@ -93,7 +93,17 @@ class TaskClasses(TaskTarget):
     def encode(self, y: NDArray) -> NDArray:
         return np.nan_to_num(y, nan=0.0)
 
+    def weigh(self, y: NDArray, weight: NDArray | None, *, allow_all_zero: bool = False) -> NDArray | None:
+        if y.shape[1] > 1:
+            return super().weigh(y, weight, allow_all_zero=allow_all_zero)
+        # the class weights of a single task are row weights, by which the columns are scaled too
+        codes = y[:, 0].astype(int)
+        (class_weight,) = self._class_weights(1)
+        return weigh_classes(class_weight, self.classes[0], codes, weight, allow_all_zero=allow_all_zero)
+
     def _weights_of_labels(self, y: NDArray, known: NDArray[np.bool_], weight: NDArray) -> NDArray[np.float64]:
+        if y.shape[1] == 1:
+            return super()._weights_of_labels(y, known, weight)
         found = np.zeros(y.shape)
         class_weights = self._class_weights(y.shape[1])
         for number, (classes, seen) in enumerate(zip(self.classes, known.T, strict=True)):
