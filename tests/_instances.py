@@ -48,10 +48,19 @@ def small(name: str, **kwargs):
     return getattr(skpapers, name)(**{**case.required, **case.small, **kwargs})
 
 
+def smallest_instances() -> list:
+    """Return a small instance of every public estimator."""
+    return [small(name) for name in estimator_names()]
+
+
+def further_instances() -> list:
+    """Return small instances with the further settings."""
+    return [small(name, **more) for name in estimator_names() for more in CASES[name].further]
+
+
 def small_instances() -> list:
     """Return a small instance of every public estimator, and the further settings."""
-    names = estimator_names()
-    return [small(name) for name in names] + [small(name, **more) for name in names for more in CASES[name].further]
+    return smallest_instances() + further_instances()
 
 
 def table_for(estimator, n_rows: int = 200):

@@ -3,15 +3,14 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from tests._instances import CASES, case_of, default_instances, estimator_names, small_instances
-
-
-def run(estimator, check):
-    """Run a check, unless its outcome depends on the rounding of the machine."""
-    reason = case_of(estimator).skipped(estimator).get(getattr(check, "func", check).__name__)
-    if reason is not None:
-        pytest.skip(reason)
-    check(estimator)
+from tests._instances import (
+    CASES,
+    case_of,
+    default_instances,
+    estimator_names,
+    further_instances,
+    smallest_instances,
+)
 
 
 def expected_failures(estimator) -> dict[str, str]:
@@ -19,13 +18,37 @@ def expected_failures(estimator) -> dict[str, str]:
     return case_of(estimator).expected_failures(estimator)
 
 
+def run(estimator, check, also_skipped=()):
+    """Run a check, unless its outcome depends on the rounding of the machine, or it is skipped here."""
+    skipped = {**dict(also_skipped), **case_of(estimator).skipped(estimator)}
+    name = getattr(check, "func", check).__name__
+    if name in skipped:
+        pytest.skip(skipped[name])
+    check(estimator)
+
+
+def run_on_small(estimator, check):
+    """Run a check on a small instance."""
+    long = {}
+    if "max_iter" in estimator.get_params():
+        why = "it sets max_iter to 1000, which takes many seconds; the checks at default settings have it"
+        long["check_class_weight_classifiers"] = why
+    run(estimator, check, long)
+
+
 def test_every_estimator_has_its_case():
     assert sorted(CASES) == sorted(estimator_names()), "tests/<topic>/_cases.py holds one Case for each estimator"
 
 
-@parametrize_with_checks(small_instances(), expected_failed_checks=expected_failures, xfail_strict=True)
+@parametrize_with_checks(smallest_instances(), expected_failed_checks=expected_failures, xfail_strict=True)
 def test_scikit_learn_checks(estimator, check):
-    run(estimator, check)
+    run_on_small(estimator, check)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(further_instances(), expected_failed_checks=expected_failures, xfail_strict=True)
+def test_scikit_learn_checks_with_further_settings(estimator, check):
+    run_on_small(estimator, check)
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def test_a_search_with_routed_weights(name):
             model.estimator.set_fit_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=True)
         classes = is_classifier(model)
-        X, _, y = table_for(model, 300)
+        X, _, y = table_for(model, 150)
         weight = np.random.default_rng(0).uniform(0.1, 3.0, size=len(y))
         grid = {f"model__{key}": values for key, values in CASES[name].grid.items()}
         steps = [("scale", scaler), ("model", model)]
