@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from skpapers.papers import PAPERS
 
 if TYPE_CHECKING:
+    from skpapers import adaptation as adaptation
     from skpapers import attention as attention
     from skpapers import augmentation as augmentation
     from skpapers import comparison as comparison
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from skpapers import neural_network as neural_network
     from skpapers import papers as papers
     from skpapers import tree as tree
+    from skpapers.adaptation import TentClassifier as TentClassifier
+    from skpapers.adaptation import tent as tent
     from skpapers.attention import FLASHClassifier as FLASHClassifier
     from skpapers.attention import FLASHRegressor as FLASHRegressor
     from skpapers.attention import PerformerClassifier as PerformerClassifier

@@ -425,6 +425,20 @@ PAPERS: tuple[Paper, ...] = (
             "continual.score_by_task",
         ),
     ),
+    Paper(
+        key="tent",
+        title="Tent: Fully Test-Time Adaptation by Entropy Minimization",
+        authors="Dequan Wang, Evan Shelhamer, Shaoteng Liu, Bruno Olshausen, Trevor Darrell",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2006.10726",
+        code="https://github.com/DequanWang/tent",
+        algorithm="skpapers/adaptation/_tent.py",
+        estimators=("adaptation.TentClassifier",),
+        contests=(),
+        reproduction={},
+        use="a model in use whose inputs drift, while labels are late or never come; whether to trust its adaptation",
+        functions=("adaptation.tent",),
+    ),
 )
 
 

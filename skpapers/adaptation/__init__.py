@@ -1,3 +1,8 @@
 """Adaptation after deployment: models that go on learning from rows without labels and without rewards."""
 
-__all__: list[str] = []
+from skpapers.adaptation._adaptation_evidence import AdaptationReport
+from skpapers.adaptation._drift_monitor_display import DriftMonitorDisplay
+from skpapers.adaptation._tent_classifier import TentClassifier
+from skpapers.adaptation._tent_function import tent
+
+__all__ = ["AdaptationReport", "DriftMonitorDisplay", "TentClassifier", "tent"]

@@ -1,0 +1,122 @@
+"""Statistics of a normalisation layer on unlabelled rows, and how they replace or join those of the training rows.
+
+With :math:`\\mu_s, \\sigma^2_s` the layer's statistics from training, and a batch of b rows with mean m and variance v:
+
+=========  =============================================================================================
+rule       statistics after the batch
+=========  =============================================================================================
+"batch"    m and v (Algorithm 1 of Tent)
+"ema"      a share a of the batch joins what was there, as mixtures of rows do: see :func:`mixed`
+"prior"    target rows are pooled exactly; of n of them the share n / (n + N) joins the source's statistics
+"source"   :math:`\\mu_s, \\sigma^2_s`
+=========  =============================================================================================
+
+"prior" is, for N given, the rule of Schneider et al. (2020), Eq. 2, over all rows so far instead of one batch.
+N is `prior_samples`, divided by the squared shift of the layer where that exceeds 1: see :func:`squared_shift`.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+DEAD = 1e-6  # of the largest variance of a unit of the layer: below it a unit says nothing about a shift
+RULES = ("prior", "ema", "batch", "source")
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and variance of each unit, and how many rows they come from.
+
+    Parameters
+    ----------
+    rows : float
+        Number of target rows; 0 for the statistics of the source.
+
+    mean, variance : Tensor of shape (h,), or (K, h) for K members
+        The variance is that of the population, divided by the number of rows.
+    """
+
+    rows: float
+    mean: Tensor
+    variance: Tensor
+
+    def detached(self) -> "Moments":
+        """Return the numbers without the graph of their gradient."""
+        return Moments(self.rows, self.mean.detach(), self.variance.detach())
+
+
+def mixed(old: Moments, share: float, new: Moments) -> tuple[Tensor, Tensor]:
+    """Return mean and variance of rows of which a share is new: the law of total variance."""
+    difference = new.mean - old.mean
+    within = old.variance + share * (new.variance - old.variance)
+    return old.mean + share * difference, within + share * (1.0 - share) * difference.square()
+
+
+def _alive(source: Moments) -> Tensor:
+    return source.variance > DEAD * source.variance.amax(dim=-1, keepdim=True)
+
+
+def squared_shift(source: Moments, mean: Tensor) -> Tensor:
+    """Return the mean over units of the squared distance from the source's mean, in its variances: (1,) or (K, 1)."""
+    alive = _alive(source)
+    square = (mean.detach() - source.mean).square() / torch.where(alive, source.variance, torch.inf)
+    return square.sum(dim=-1, keepdim=True) / alive.sum(dim=-1, keepdim=True).clamp(min=1)
+
+
+def layer_shift(source: Moments, batch: Moments) -> float:
+    """Return how far the units of a layer lie from their training rows, in standard deviations of these.
+
+    It is the root mean square over units of the 2-Wasserstein distance between normal laws,
+    sqrt((m - mu_s)^2 + (s - sigma_s)^2) / sigma_s. A batch of b rows without a shift has about sqrt(1.5 / b).
+    """
+    alive = _alive(source)
+    if not bool(alive.any()):
+        return float("nan")
+    mean, variance, mean_s, variance_s = (
+        t[alive].double() for t in (batch.mean, batch.variance, source.mean, source.variance)
+    )
+    square = (mean - mean_s).square() + (variance.sqrt() - variance_s.sqrt()).square()
+    return (square / variance_s).mean().sqrt().item()
+
+
+@dataclass(frozen=True)
+class StatisticsRule:
+    """How the statistics of a layer follow the rows.
+
+    Parameters
+    ----------
+    name : {"prior", "ema", "batch", "source"}
+        See the head of this file.
+
+    prior_samples : float
+        N of "prior": target rows that the statistics of the source count as.
+
+    ema_momentum : float
+        a of "ema".
+    """
+
+    name: str = "prior"
+    prior_samples: float = 16.0
+    ema_momentum: float = 0.1
+
+    def after(self, seen: Moments, batch: Moments) -> Moments:
+        """Return what has been seen after a batch. For "batch" a single row changes nothing: its variance is 0."""
+        total = seen.rows + batch.rows
+        if self.name == "prior":
+            return Moments(total, *mixed(seen, batch.rows / total, batch))
+        if self.name == "ema":
+            return Moments(total, *mixed(seen, self.ema_momentum, batch))
+        if self.name == "batch" and batch.rows > 1:
+            return Moments(total, batch.mean, batch.variance)
+        return Moments(total, seen.mean, seen.variance)
+
+    def used(self, source: Moments, seen: Moments) -> tuple[Tensor, Tensor]:
+        """Return mean and variance that rows are normalised by."""
+        if self.name != "prior":
+            return seen.mean, seen.variance
+        if seen.rows == 0:
+            return source.mean, source.variance
+        share = seen.rows / (seen.rows + self.prior_samples / squared_shift(source, seen.mean).clamp(min=1.0))
+        mean = source.mean + share * (seen.mean - source.mean)
+        return mean, source.variance + share * (seen.variance - source.variance)

@@ -1,0 +1,119 @@
+"""The evidence without labels against its formulas, row by row."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from skpapers.adaptation._adaptation_evidence import AdaptationReport, class_geometry, effective_classes, top_share
+
+RNG = np.random.default_rng(0)
+CODES = RNG.integers(0, 3, 80)
+H = RNG.normal(size=(80, 4)) @ RNG.normal(size=(4, 4)) + 3.0 * np.eye(4)[CODES]
+NEW = RNG.normal(size=(10, 4)) * 2.0
+
+
+def ratios(h, codes, new):
+    """Return the ratios of new rows, as the notes state them, one row after another."""
+    mu = h.mean(axis=0)
+    sigma = h.std(axis=0)
+    units = sigma > 1e-3 * sigma.max()
+    z = ((h - mu) / (sigma + 1e-6))[:, units]
+    d = z.shape[1]
+    means = np.array([z[codes == k].mean(axis=0) for k in np.unique(codes)])
+    W = np.zeros((d, d))
+    for row, k in zip(z, np.searchsorted(np.unique(codes), codes), strict=True):
+        W += np.outer(row - means[k], row - means[k]) / len(z)
+    inverse = np.linalg.inv(0.9 * W + 0.1 * np.trace(W) / d * np.eye(d))
+    found = []
+    for row in ((new - mu) / (sigma + 1e-6))[:, units]:
+        D = sorted((row - c) @ inverse @ (row - c) / d for c in means)
+        found.append(D[0] / D[1])
+    return found
+
+
+def test_ratios_are_those_of_the_formulas():
+    assert_allclose(class_geometry(H, CODES, None).ratios(NEW), ratios(H, CODES, NEW), rtol=1e-9)
+
+
+def test_units_that_hardly_vary_are_left_out():
+    dead = np.column_stack([H, 1e-5 * RNG.normal(size=80), np.full(80, 7.0)])
+    new = np.column_stack([NEW, np.full(10, 100.0), np.full(10, 100.0)])
+    geometry = class_geometry(dead, CODES, None)
+    assert geometry.units.tolist() == [0, 1, 2, 3]
+    assert_allclose(geometry.ratios(new), ratios(H, CODES, NEW), rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e200])
+def test_weights_are_repeated_rows(size):
+    times = RNG.integers(0, 3, 80)
+    repeated = class_geometry(np.repeat(H, times, axis=0), np.repeat(CODES, times), None)
+    assert_allclose(class_geometry(H, CODES, times * size).ratios(NEW), repeated.ratios(NEW), rtol=1e-9)
+
+
+def test_classes_without_rows_are_no_neighbours():
+    gaps = np.array([1, 4, 7])[CODES]
+    assert_allclose(class_geometry(H, gaps, None).ratios(NEW), ratios(H, CODES, NEW), rtol=1e-9)
+
+
+def test_what_cannot_be_told_apart_has_no_geometry():
+    assert class_geometry(np.ones((80, 4)), CODES, None) is None
+    assert class_geometry(H, np.zeros(80, dtype=int), None) is None
+
+
+def test_rows_that_are_exactly_their_class_have_a_geometry():
+    geometry = class_geometry(np.eye(3)[CODES], CODES, None)
+    assert_allclose(geometry.ratios(np.eye(3)), 0.0, atol=1e-12)
+    assert_allclose(geometry.ratios(np.ones((1, 3))), 1.0)
+
+
+def test_a_row_at_two_classes_lies_between_them():
+    geometry = class_geometry(H, CODES, None)
+    z = (geometry.means[0] + geometry.means[1]) / 2
+    there = np.linalg.solve(geometry.whitening.T, z) * geometry.scale + geometry.center
+    assert geometry.ratios(there[np.newaxis])[0] == pytest.approx(1.0)
+    geometry.means[1] = geometry.means[0]
+    there = np.linalg.solve(geometry.whitening.T, geometry.means[0]) * geometry.scale + geometry.center
+    assert geometry.ratios(there[np.newaxis])[0] == pytest.approx(1.0)
+
+
+FIGURES = {
+    "n_rows": 64,
+    "ratio_source": 0.8,
+    "ratio_adapted": 0.5,
+    "agreement": 0.9,
+    "entropy_source": 1.0,
+    "entropy_adapted": 0.2,
+    "n_classes_source": 3.0,
+    "n_classes_adapted": 3.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "keep"),
+    [
+        ({}, True),
+        ({"ratio_adapted": 0.8}, False),
+        ({"agreement": 0.4}, False),
+        ({"agreement": 0.41}, True),
+        ({"ratio_adapted": 0.9, "n_classes_source": 2.0}, True),  # 1.125 < 1.5 ** 0.3
+        ({"ratio_adapted": 0.91, "n_classes_source": 2.0}, False),
+        ({"ratio_adapted": 0.0, "ratio_source": 0.0}, False),
+        ({"agreement": float("nan")}, False),
+        ({"ratio_source": float("nan"), "ratio_adapted": float("nan")}, False),
+        ({"entropy_adapted": 2.0}, True),
+    ],
+)
+def test_the_rule(change, keep):
+    report = AdaptationReport(**{**FIGURES, **change})
+    assert report.keep is keep
+    assert str(report).startswith(f"the {'adapted' if keep else 'source'} model is recommended, by 64 rows")
+
+
+def test_share_of_the_top_class():
+    assert top_share(np.array([2, 2, 0, 1])) == 0.5
+
+
+def test_effective_number_of_classes():
+    assert effective_classes(np.array([5, 5, 5])) == 1.0
+    assert effective_classes(np.array([0, 1, 2, 3])) == pytest.approx(4.0)
+    assert effective_classes(np.array([0, 0, 0, 1])) == pytest.approx(0.75**-0.75 * 0.25**-0.25)
