@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from skpapers import datasets as datasets
     from skpapers import dimension as dimension
     from skpapers import few_shot as few_shot
+    from skpapers import forecasting as forecasting
     from skpapers import kernel_approximation as kernel_approximation
     from skpapers import multitask as multitask
     from skpapers import neural_network as neural_network
@@ -66,6 +67,10 @@ if TYPE_CHECKING:
     from skpapers.dimension import dimension_curve as dimension_curve
     from skpapers.few_shot import DistributionCalibratedFewShot as DistributionCalibratedFewShot
     from skpapers.few_shot import STARTUPClassifier as STARTUPClassifier
+    from skpapers.forecasting import DAFForecaster as DAFForecaster
+    from skpapers.forecasting import make_windows as make_windows
+    from skpapers.forecasting import normalized_deviation as normalized_deviation
+    from skpapers.forecasting import nrmse as nrmse
     from skpapers.kernel_approximation import ArcCosineFeatures as ArcCosineFeatures
     from skpapers.kernel_approximation import PositiveOrthogonalFeatures as PositiveOrthogonalFeatures
     from skpapers.kernel_approximation import RandomFourierAttentionFeatures as RandomFourierAttentionFeatures

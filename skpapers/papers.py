@@ -322,6 +322,20 @@ PAPERS: tuple[Paper, ...] = (
         use="a domain with few labels and many rows without, and a labelled domain with other classes",
     ),
     Paper(
+        key="daf",
+        title="Domain Adaptation for Time Series Forecasting via Attention Sharing",
+        authors="Xiaoyong Jin, Youngsuk Park, Danielle C. Maddix, Hao Wang, Yuyang Wang",
+        venue="ICML 2022",
+        url="https://arxiv.org/abs/2102.06828",
+        code="https://github.com/awslabs/gluonts/tree/dev/src/gluonts/nursery/daf",
+        algorithm="skpapers/forecasting/_daf.py",
+        estimators=("forecasting.DAFForecaster",),
+        contests=(),  # a table has neither histories nor a second domain
+        reproduction={},
+        use="forecasts of few or short series, with many series of another kind to learn from",
+        functions=("forecasting.make_windows", "forecasting.normalized_deviation", "forecasting.nrmse"),
+    ),
+    Paper(
         key="sample_efficiency",
         title="Why Are Convolutional Nets More Sample-Efficient than Fully-Connected Nets?",
         authors="Zhiyuan Li, Yi Zhang, Sanjeev Arora",

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skpapers._domains import source_rows
 from skpapers._fitting import Fitting
 from skpapers._labels import check_labels
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
@@ -33,7 +34,6 @@ from skpapers.few_shot._distribution_calibration import (
     share_out,
     tukey_transform,
 )
-from skpapers.few_shot._domains import source_rows
 from skpapers.few_shot._wrapped_classifier import WrappedClassifierMixin
 
 LARGEST = 1e150  # sums of squares of larger values may overflow

@@ -36,6 +36,7 @@ from torch import Tensor, nn
 from skpapers._torch.losses import cross_entropy
 from skpapers._torch.modules import MLP
 from skpapers._torch.networks import Generators, draw, parameter_groups
+from skpapers._torch.partners import draw_partners, rounds
 from skpapers._torch.predictor import bounded
 from skpapers._torch.rows import Rows
 from skpapers._torch.steps import Batch
@@ -256,15 +257,6 @@ def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:
     return (losses if weight is None else losses * weight).mean()
 
 
-def rounds(n_source: int, n_target: int, batch_size: int) -> tuple[int, int]:
-    """Return how often an epoch visits the target rows, and how many source rows each brings with it.
-
-    Source rows are to be visited about once as well, in batches that are whole even where target rows are few.
-    """
-    n_partners = max(1, min(batch_size, n_source) // n_target)
-    return max(1, round(n_source / (n_target * n_partners))), n_partners
-
-
 def student_epoch(trainer: Trainer, rows: Rows[Tensor]) -> Tensor:
     """Visit all target rows, and source rows in turn, an order of theirs being drawn when the last one is used up.
 
@@ -293,9 +285,7 @@ def student_epoch(trainer: Trainer, rows: Rows[Tensor]) -> Tensor:
     objective.totals.zero_()
     partners = None
     if n_source:
-        turns = -(-n_rounds * n * n_partners // n_source)
-        orders = [torch.randperm(n_source, generator=trainer.generators[0], device=rows.X.device) for _ in range(turns)]
-        partners = torch.cat(orders)[: n_rounds * n * n_partners].view(n_rounds, n, n_partners)
+        partners = draw_partners(n_source, n, n_rounds, n_partners, trainer.generators[0])
     for i in range(n_rounds):
         objective.partners = None if partners is None else partners[i]
         trainer.run_epoch(rows)

@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from skpapers._domains import source_rows
 from skpapers._fitting import Fitting
 from skpapers._torch.chunks import outputs_in_chunks
 from skpapers._torch.fitted import Architecture, Arrays
@@ -27,7 +28,7 @@ from skpapers._torch.rows import Rows
 from skpapers._torch.scaled_columns import Scaling
 from skpapers._torch.state import own_modes
 from skpapers._validation import HasMethods, Interval, StrOptions, check_sample_weight, fit_context, safe_indexing
-from skpapers.few_shot._domains import read_labels, source_rows
+from skpapers.few_shot._domains import read_labels
 from skpapers.few_shot._startup import Features, FewShotNetwork
 from skpapers.few_shot._startup_stages import FittedNetworks, Roles, Stages
 from skpapers.few_shot._views import NAMED

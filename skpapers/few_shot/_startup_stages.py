@@ -18,6 +18,7 @@ from skpapers._torch.chunks import chunk_length, network_inputs, to_tensor
 from skpapers._torch.fitted import Architecture, Arrays
 from skpapers._torch.losses import cross_entropy
 from skpapers._torch.network_base import draw_seeds
+from skpapers._torch.partners import rounds
 from skpapers._torch.rows import Rows
 from skpapers._torch.running import mean_weight
 from skpapers._torch.scaled_columns import Scaling
@@ -25,7 +26,7 @@ from skpapers._torch.schedules import cosine
 from skpapers._torch.state import choose_device, own_precision, to_arrays
 from skpapers._torch.steps import Objective, supervised
 from skpapers._torch.training import Trainer, batch_starts
-from skpapers.few_shot._startup import FewShotNetwork, StudentObjective, rounds, student_epoch
+from skpapers.few_shot._startup import FewShotNetwork, StudentObjective, student_epoch
 from skpapers.few_shot._views import View, given_view, named_view
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils.validation import check_consistent_length
 
+from skpapers._domains import source_rows
 from skpapers._validation import safe_indexing
-from skpapers.few_shot._domains import read_labels, source_rows
+from skpapers.few_shot._domains import read_labels
 
 
 class TargetDomainSplit(BaseCrossValidator):

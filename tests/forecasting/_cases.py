@@ -1,0 +1,18 @@
+"""The forecasters in the tests that run on every estimator."""
+
+from tests._case import Case
+
+CASES = {
+    "DAFForecaster": Case(
+        grid={"kernel_sizes": [(2,), (2, 3)], "learning_rate_init": [0.01, 0.03]},
+        small={
+            "d_model": 4,
+            "n_heads": 2,
+            "max_iter": 2,
+            "learning_rate_init": 0.01,
+            "device": "cpu",
+            "random_state": 0,
+        },
+        further=({"n_layers": 2, "quantiles": (0.2, 0.8), "mask_nan": True, "dtype": "float64"},),
+    ),
+}
