@@ -36,6 +36,9 @@ class Norm:
 
     after : Moments
         Of the target rows with the current batch.
+
+    used : tuple of two Tensor
+        Mean and variance that the batch is normalised by.
     """
 
     def __init__(self, layer: Any, rule: StatisticsRule) -> None:
@@ -45,6 +48,7 @@ class Norm:
         self.seen = self.source
         self.batch = self.source
         self.after = self.source
+        self.used = self.source.mean, self.source.variance
 
     def normalise(self, x: Tensor, epsilon: float) -> Tensor:
         """Return normalised values (b, h, ...) by the statistics that include the batch."""
@@ -53,7 +57,8 @@ class Norm:
         of_layer = self.source.mean.shape
         self.batch = Moments(len(x), mean.reshape(of_layer), variance.reshape(of_layer))
         self.after = self.rule.after(self.seen, self.batch)
-        mean, variance = (t.reshape(-1) for t in self.rule.used(self.source, self.after))
+        self.used = self.rule.used(self.source, self.after)
+        mean, variance = (t.reshape(-1) for t in self.used)
         factor = torch.rsqrt(variance + epsilon)
         weight, bias = self.layer.weight, self.layer.bias
         if weight is not None:
@@ -69,8 +74,8 @@ class Norm:
         self.seen = self.after.detached()
 
     def statistics(self) -> tuple[Tensor, Tensor]:
-        """Return mean and variance that the layer uses from now on."""
-        return self.rule.used(self.source, self.seen)
+        """Return mean and variance that the layer uses from now on: those of the last batch."""
+        return self.used
 
 
 class _Members(BatchNorm):

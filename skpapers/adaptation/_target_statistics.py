@@ -16,6 +16,7 @@ N is `prior_samples`, divided by the squared shift of the layer where that excee
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -41,6 +42,17 @@ class Moments:
     mean: Tensor
     variance: Tensor
 
+    @cached_property
+    def alive(self) -> Tensor:
+        """Which units vary, compared with the others of the layer."""
+        return self.variance > DEAD * self.variance.amax(dim=-1, keepdim=True)
+
+    @cached_property
+    def scale(self) -> Tensor:
+        """What squared distances of means are multiplied by to be summed: 1 / (variance * units that vary), or 0."""
+        inverse = torch.where(self.alive, self.variance.reciprocal(), 0.0)
+        return inverse / self.alive.sum(dim=-1, keepdim=True).clamp(min=1)
+
     def detached(self) -> "Moments":
         """Return the numbers without the graph of their gradient."""
         return Moments(self.rows, self.mean.detach(), self.variance.detach())
@@ -53,15 +65,9 @@ def mixed(old: Moments, share: float, new: Moments) -> tuple[Tensor, Tensor]:
     return old.mean + share * difference, within + share * (1.0 - share) * difference.square()
 
 
-def _alive(source: Moments) -> Tensor:
-    return source.variance > DEAD * source.variance.amax(dim=-1, keepdim=True)
-
-
 def squared_shift(source: Moments, mean: Tensor) -> Tensor:
     """Return the mean over units of the squared distance from the source's mean, in its variances: (1,) or (K, 1)."""
-    alive = _alive(source)
-    square = (mean.detach() - source.mean).square() / torch.where(alive, source.variance, torch.inf)
-    return square.sum(dim=-1, keepdim=True) / alive.sum(dim=-1, keepdim=True).clamp(min=1)
+    return ((mean.detach() - source.mean).square() * source.scale).sum(dim=-1, keepdim=True)
 
 
 def layer_shift(source: Moments, batch: Moments) -> float:
@@ -70,7 +76,7 @@ def layer_shift(source: Moments, batch: Moments) -> float:
     It is the root mean square over units of the 2-Wasserstein distance between normal laws,
     sqrt((m - mu_s)^2 + (s - sigma_s)^2) / sigma_s. A batch of b rows without a shift has about sqrt(1.5 / b).
     """
-    alive = _alive(source)
+    alive = source.alive
     if not bool(alive.any()):
         return float("nan")
     mean, variance, mean_s, variance_s = (

@@ -11,26 +11,23 @@ step                                                   function
 =====================================================  =====================================
 forward: estimate the statistics, transform the units  ``Norm.normalise``, `_target_statistics`
 backward: gradient of the entropy                      :func:`row_entropy`, :func:`entropy_loss`
-update of gamma and beta                               :func:`adapt`
+update of gamma and beta                               ``AdaptiveNetwork.step``
 =====================================================  =====================================
 
 With an entropy margin m, rows with H > m log C are left out of the mean (Niu et al., 2022, Eq. 2).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from math import log
+from math import inf, log
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skpapers._torch.optimizers import Optimizer, make_optimizer
-from skpapers.adaptation._adaptive_norms import Norm, make_adaptive
-from skpapers.adaptation._target_statistics import Moments, StatisticsRule, layer_shift
-
-Arrays = dict[str, NDArray]
+from skpapers.adaptation._target_statistics import StatisticsRule, layer_shift
+from skpapers.adaptation._tent_state import AdaptiveNetwork, TentState, resume
 
 
 @dataclass(frozen=True)
@@ -56,27 +53,6 @@ class TentSettings:
     learning_rate: float = 0.005
     n_steps: int = 1
     margin: float | None = 0.4
-
-
-@dataclass(frozen=True, eq=False)
-class TentState:
-    """What adaptation has changed, by name; empty before the first batch.
-
-    Parameters
-    ----------
-    norms : dict of str to ndarray
-        Parameters and statistics of each layer, under the names that the network gives them.
-
-    seen : dict of str to ndarray
-        Rows, mean and variance of the target rows in each layer.
-
-    optimizer : dict of str to ndarray
-        State of Adam.
-    """
-
-    norms: Arrays = field(default_factory=dict)
-    seen: Arrays = field(default_factory=dict)
-    optimizer: Arrays = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,31 +89,28 @@ def row_entropy(outputs: Tensor) -> Tensor:
 
 def predicted_codes(outputs: Tensor) -> NDArray[np.intp]:
     """Return the most probable class of each row, for outputs (b, n_outputs), or (K, b, n_outputs) of K members."""
-    p = torch.softmax(class_logits(outputs.detach()), dim=-1)
-    return (p if p.ndim == 2 else p.mean(dim=0)).argmax(dim=-1).cpu().numpy()
+    logits = class_logits(outputs.detach())
+    scores = logits if logits.ndim == 2 else torch.softmax(logits, dim=-1).mean(dim=0)
+    return scores.argmax(dim=-1).cpu().numpy()
 
 
-def entropy_loss(outputs: Tensor, margin: float | None) -> Tensor | None:
-    """Return the mean entropy of the rows within the margin, summed over members; None if there is no such row."""
-    entropy = row_entropy(outputs)
-    if margin is None:
-        return entropy.mean(dim=-1).sum()
-    n_classes = class_logits(outputs).shape[-1]
-    kept = (entropy <= margin * log(n_classes)).to(entropy.dtype)
+def entropy_loss(entropy: Tensor, largest: float) -> Tensor | None:
+    """Return the mean of the entropies (..., b) up to the largest, summed over members; None if there is none."""
+    kept = entropy.detach() <= largest
     if not bool(kept.any()):
         return None
-    return ((kept * entropy).sum(dim=-1) / kept.sum(dim=-1).clamp(min=1.0)).sum()
+    return ((kept * entropy).sum(dim=-1) / kept.sum(dim=-1).clamp(min=1)).sum()
 
 
 def adapt(
-    network: nn.Module, state: TentState, batches: Iterable[Tensor], settings: TentSettings
+    make: Callable[[], nn.Module], state: TentState, batches: Iterable[Tensor], settings: TentSettings
 ) -> tuple[TentState, list[Visit]]:
     """Adapt a network to batches of rows, one after another (Algorithm 1).
 
     Parameters
     ----------
-    network : nn.Module
-        With the weights of the source. Its layers are replaced: it is of no further use.
+    make : callable
+        Return a new network with the weights of the source. Its layers are replaced: it is of no further use.
 
     state : TentState
         Where the adaptation stands.
@@ -161,85 +134,30 @@ def adapt(
     FloatingPointError
         If a parameter or a statistic is not finite afterwards.
     """
-    norms = make_adaptive(network, settings.rule)
-    optimizer = _resume(norms, state, settings.learning_rate)
+    network = resume(make, state, settings.rule, settings.learning_rate)
     visits = []
     for X in batches:
-        visits.append(_visit(network, norms, optimizer, X, settings))
-        for norm in norms.values():
+        visits.append(_visit(network, X, settings))
+        for norm in network.norms.values():
             norm.commit()
-    return _state(norms, optimizer), visits
+    return network.state(), visits
 
 
-def _visit(
-    network: nn.Module, norms: dict[str, Norm], optimizer: Optimizer, X: Tensor, settings: TentSettings
-) -> Visit:
+def _visit(network: AdaptiveNetwork, X: Tensor, settings: TentSettings) -> Visit:
     visit = None
-    for step in range(max(settings.n_steps, 1)):
+    for _ in range(max(settings.n_steps, 1)):
         with torch.set_grad_enabled(settings.n_steps > 0):
-            outputs = network(X)
+            outputs = network.module(X)
             outputs = outputs.unsqueeze(-1) if outputs.ndim == 1 else outputs
-        if step == 0:
-            entropy = row_entropy(outputs.detach()).mean().item()
-            first = next(iter(norms.values()))
-            visit = Visit(entropy, layer_shift(first.source, first.batch), predicted_codes(outputs))
-        loss = entropy_loss(outputs, settings.margin) if settings.n_steps > 0 else None
+            entropy = row_entropy(outputs)
+        if visit is None:
+            first = next(iter(network.norms.values()))
+            mean = entropy.detach().mean().item()
+            visit = Visit(mean, layer_shift(first.source, first.batch), predicted_codes(outputs))
+        largest = inf if settings.margin is None else settings.margin * log(max(outputs.shape[-1], 2))
+        loss = entropy_loss(entropy, largest) if settings.n_steps > 0 else None
         if loss is None:
             break
-        for block in optimizer.state:
-            block.grad = None
-        loss.backward()
-        optimizer.step()
+        network.step(loss)
     assert visit is not None
     return visit
-
-
-def _parameters(norms: dict[str, Norm]) -> dict[str, nn.Parameter]:
-    return {f"{name}.{part}": value for name, norm in norms.items() for part, value in norm.layer.named_parameters()}
-
-
-def _resume(norms: dict[str, Norm], state: TentState, learning_rate: float) -> Optimizer:
-    """Bring a state into the layers, and return the optimiser."""
-    parameters = _parameters(norms)
-    groups = [{"params": [parameter], "lr": learning_rate} for parameter in parameters.values()]
-    optimizer = make_optimizer(groups, "adam")
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            if name in state.norms:
-                parameter.copy_(torch.from_numpy(state.norms[name]))
-            own = optimizer.start(parameter)
-            optimizer.state[parameter] = {
-                key: value.copy_(torch.from_numpy(state.optimizer[f"{name}.{key}"])) if state.optimizer else value
-                for key, value in own.items()
-            }
-    for name, norm in norms.items():
-        if state.seen:
-            like = norm.source.mean
-            mean, variance = (torch.from_numpy(state.seen[f"{name}.{part}"]).to(like) for part in ("mean", "variance"))
-            norm.seen = Moments(float(state.seen[f"{name}.rows"]), mean, variance)
-    return optimizer
-
-
-def _state(norms: dict[str, Norm], optimizer: Optimizer) -> TentState:
-    """Return the layers and the optimiser as arrays."""
-    arrays: Arrays = {}
-    seen: Arrays = {}
-    moments: Arrays = {}
-    parameters = _parameters(norms)
-    for name, parameter in parameters.items():
-        arrays[name] = _array(parameter)
-        moments |= {f"{name}.{key}": _array(value) for key, value in optimizer.state[parameter].items()}
-    for name, norm in norms.items():
-        mean, variance = norm.statistics()
-        arrays[f"{name}.running_mean"] = _array(mean)
-        arrays[f"{name}.running_var"] = _array(variance)
-        seen[f"{name}.rows"] = np.array(norm.seen.rows)
-        seen[f"{name}.mean"] = _array(norm.seen.mean)
-        seen[f"{name}.variance"] = _array(norm.seen.variance)
-    if not all(np.isfinite(value).all() for value in arrays.values()):
-        raise FloatingPointError("a parameter or a statistic of a layer is not finite.")
-    return TentState(arrays, seen, moments)
-
-
-def _array(tensor: Tensor) -> NDArray:
-    return tensor.detach().cpu().numpy().copy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy, deepcopy
 from numbers import Integral, Real
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -18,10 +19,11 @@ from torch import nn
 
 from skpapers._docstrings import filled_docstring
 from skpapers._fitting import Fitting
+from skpapers._torch.chunks import outputs_in_chunks
 from skpapers._torch.fitted import FittedNetwork
 from skpapers._torch.network_classifier import NetworkClassifier, probabilities
 from skpapers._torch.reading import Given
-from skpapers._torch.state import choose_device, load_arrays, own_modes
+from skpapers._torch.state import choose_device, own_modes, own_precision
 from skpapers._validation import HasMethods, Interval, StrOptions, fit_context
 from skpapers._warnings import warn_user
 from skpapers.adaptation._adaptation_evidence import AdaptationReport, ClassGeometry, class_geometry
@@ -31,6 +33,7 @@ from skpapers.adaptation._target_statistics import RULES, StatisticsRule
 from skpapers.adaptation._tent import TentSettings
 from skpapers.adaptation._tent_docs import PARTS
 from skpapers.adaptation._tent_progress import Adapter, Progress, features_and_outputs
+from skpapers.adaptation._tent_state import put_arrays
 from skpapers.base import DocLinkMixin
 
 
@@ -207,7 +210,7 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
             )
         return model
 
-    @own_modes()
+    @own_precision()
     def _geometries_of(self, model: NetworkClassifier, given: Given) -> tuple[ClassGeometry, ...]:
         """Return where the training rows of each class lie in the features."""
         setup, rows = model._read(model, model._fitted, model._target(), given)
@@ -250,6 +253,7 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
         check_is_fitted(self)
         before = self._progress
         after = self._after(before, X)
+        _hand_on(before, after)
         self._progress = after
         if after.collapsed and not before.collapsed:
             warn_user(
@@ -258,7 +262,7 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
             )
         return self
 
-    @own_modes()
+    @own_precision()
     def _after(self, progress: Progress, X: Any) -> Progress:
         """Return the progress after further rows."""
         model = self.estimator_
@@ -276,7 +280,8 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
         rule = StatisticsRule(self.stats, float(self.prior_samples), float(self.ema_momentum))
         settings = TentSettings(rule, self.learning_rate, self.n_steps, self.entropy_margin)
         model = self.estimator_
-        return Adapter(lambda: _source(model), settings, self._geometries, self.batch_size, self.n_recent)
+        device = choose_device(model.device)
+        return Adapter(lambda: _source(model), settings, device, self._geometries, self.batch_size, self.n_recent)
 
     def reset(self) -> TentClassifier:
         """Return to the source; what was measured is forgotten as well.
@@ -303,7 +308,14 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
 
     def _outputs(self, X: Any, progress: Progress) -> NDArray:
         model = self.estimator_
-        return model._outputs_of(self._network(progress), model._flat_rows(model._fitted.setup.inputs, X))
+        rows = model._flat_rows(model._fitted.setup.inputs, X)
+        key = progress.state if progress.uses_adapted(self.adapt) else model._fitted
+        module = _PREDICTORS.get(key)
+        if module is None:
+            with own_modes():
+                module = model._module_of(self._network(progress))
+            _PREDICTORS[key] = module
+        return outputs_in_chunks(module, module.network, rows)
 
     def predict_proba(self, X: Any) -> NDArray:
         """Predict the probabilities of the classes by the source or the adapted network, see `adapt`.
@@ -378,7 +390,7 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
             raise AttributeError("adaptation_report_ exists after rows without labels: call partial_fit first.")
         return self._progress.report or self._report()
 
-    @own_modes()
+    @own_precision()
     def _report(self) -> AdaptationReport:
         return self._adapter().report(self._progress)
 
@@ -423,9 +435,24 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
         return tags
 
 
+# Modules that have predicted, beside the state or the fitted network that they predict for: building one takes longer
+# than a prediction for few rows.
+_PREDICTORS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+
+def _hand_on(before: Progress, after: Progress) -> None:
+    """Let the module that predicted for a state, which is outdated, predict for the next one."""
+    module = _PREDICTORS.pop(before.state, None)
+    if module is not None and after.state.norms:
+        put_arrays(module.network, after.state.norms)
+        _PREDICTORS[after.state] = module
+
+
 def _source(model: NetworkClassifier) -> nn.Module:
     """Return a fitted network with its weights in the dtype of training, on the device of training."""
     fitted = model._fitted
-    network = model._build(fitted.architecture, getattr(torch, model.dtype))
-    load_arrays(network, fitted.weights)
-    return network.to(choose_device(model.device))
+    with own_modes():
+        network = model._build(fitted.architecture, getattr(torch, model.dtype))
+        put_arrays(network, fitted.weights)
+    device = choose_device(model.device)
+    return network if device.type == "cpu" else network.to(device)

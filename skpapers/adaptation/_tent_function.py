@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from skpapers._torch.state import own_modes
 from skpapers.adaptation._target_statistics import RULES, StatisticsRule
-from skpapers.adaptation._tent import TentSettings, TentState, adapt
+from skpapers.adaptation._tent import TentSettings, adapt
+from skpapers.adaptation._tent_state import TentState
 
 
 @own_modes()
@@ -112,7 +113,7 @@ def tent(
         raise ValueError("X must have rows, and values that are finite in the dtype of the module.")
     settings = TentSettings(StatisticsRule(stats, prior_samples, ema_momentum), learning_rate, n_steps, entropy_margin)
     batches = rows.tensor_split(-(-len(rows) // batch_size))
-    state, _ = adapt(deepcopy(adapted), TentState(), batches, settings)
+    state, _ = adapt(lambda: deepcopy(adapted), TentState(), batches, settings)
     changed = {name: torch.from_numpy(value) for name, value in state.norms.items()}
     adapted.load_state_dict({**adapted.state_dict(), **changed})
     return adapted.eval()

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from skpapers._torch.chunks import chunk_length
 from skpapers._torch.modules import Linear
-from skpapers._torch.state import load_arrays, to_arrays
 from skpapers.adaptation._adaptation_evidence import AdaptationReport, ClassGeometry, effective_classes, top_share
-from skpapers.adaptation._tent import TentSettings, TentState, Visit, adapt, predicted_codes, row_entropy
+from skpapers.adaptation._tent import TentSettings, Visit, adapt, predicted_codes, row_entropy
+from skpapers.adaptation._tent_state import TentState, put_arrays
 
 COLLAPSED = 0.95  # share of one class from which the predictions are said to have collapsed
 SPREAD = 0.8  # share up to which those of the source have not
@@ -111,6 +111,9 @@ class Adapter:
     settings : TentSettings
         How it adapts.
 
+    device : torch.device
+        Where it is.
+
     geometries : tuple of ClassGeometry
         Of the training rows in the features of each member; empty if they cannot be told apart.
 
@@ -123,16 +126,15 @@ class Adapter:
 
     make: Callable[[], nn.Module]
     settings: TentSettings
+    device: torch.device
     geometries: tuple[ClassGeometry, ...]
     batch_size: int
     n_recent: int
 
     def adapted(self, state: TentState, X: NDArray) -> tuple[TentState, list[Visit]]:
         """Return the state after rows of a stream, and what was measured; batches differ by one row at most."""
-        network = self.make()
-        device = next(network.parameters()).device
         batches = np.array_split(X, ceil(len(X) / self.batch_size))
-        return adapt(network, state, (torch.from_numpy(batch).to(device) for batch in batches), self.settings)
+        return adapt(self.make, state, (torch.from_numpy(batch).to(self.device) for batch in batches), self.settings)
 
     def after(self, progress: Progress, X: NDArray, mode: str, *, resets: bool = False) -> Progress:
         """Return the progress after further rows."""
@@ -200,8 +202,7 @@ class Adapter:
         """Return features (K, n, d) and outputs of rows under a state."""
         assert X is not None
         network = self.make()
-        if state.norms:
-            load_arrays(network, {**to_arrays(network), **state.norms})
+        put_arrays(network, state.norms)
         return features_and_outputs(network, torch.from_numpy(X))
 
 

@@ -1,6 +1,7 @@
 """The steps of Tent against closed forms, and against the paper's own construction in plain torch."""
 
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,12 +16,12 @@ from skpapers.adaptation._adaptive_norms import make_adaptive
 from skpapers.adaptation._target_statistics import Moments, StatisticsRule, layer_shift
 from skpapers.adaptation._tent import (
     TentSettings,
-    TentState,
     adapt,
     entropy_loss,
     predicted_codes,
     row_entropy,
 )
+from skpapers.adaptation._tent_state import TentState
 
 PAPER = TentSettings(StatisticsRule("batch"), learning_rate=0.01, n_steps=1, margin=None)
 
@@ -72,7 +73,7 @@ def test_batch_statistics_give_the_papers_parameters(kind, n_steps):
     module = network(kind=kind)
     rows = batches(images=kind is nn.BatchNorm2d)
     settings = TentSettings(StatisticsRule("batch"), 0.01, n_steps, None)
-    state, _ = adapt(deepcopy(module), TentState(), rows, settings)
+    state, _ = adapt(partial(deepcopy, module), TentState(), rows, settings)
     expected = of_the_paper(module, rows, 0.01, n_steps)
     found = [state.norms[name] for name in state.norms if name.endswith(("weight", "bias"))]
     for ours, theirs in zip(found, expected, strict=True):
@@ -82,7 +83,9 @@ def test_batch_statistics_give_the_papers_parameters(kind, n_steps):
 def test_what_is_stored_is_what_the_last_batch_was_normalised_by():
     module = network()
     rows = batches()
-    state, visits = adapt(deepcopy(module), TentState(), rows, TentSettings(StatisticsRule("batch"), n_steps=0))
+    state, visits = adapt(
+        partial(deepcopy, module), TentState(), rows, TentSettings(StatisticsRule("batch"), n_steps=0)
+    )
     before = torch.nn.Sequential(module[0])(rows[-1]).detach()
     assert_allclose(state.norms["1.running_mean"], before.mean(dim=0), rtol=1e-12)
     assert_allclose(state.norms["1.running_var"], before.var(dim=0, correction=0), rtol=1e-12)
@@ -97,10 +100,10 @@ def test_a_state_continues_as_if_there_had_been_no_break():
     rows = batches(4)
     for rule in ("prior", "ema", "batch", "source"):
         settings = TentSettings(StatisticsRule(rule), 0.05, 2, None)
-        at_once, visits = adapt(network(), TentState(), rows, settings)
+        at_once, visits = adapt(network, TentState(), rows, settings)
         state = TentState()
         for X in rows:
-            state, (visit,) = adapt(network(), state, [X], settings)
+            state, (visit,) = adapt(network, state, [X], settings)
         for name, value in at_once.norms.items():
             assert_allclose(state.norms[name], value, rtol=1e-12, atol=1e-14)
         assert visit.entropy == pytest.approx(visits[-1].entropy)
@@ -116,21 +119,35 @@ def test_entropy_is_that_of_the_predictions(outputs):
 
 
 def test_rows_beyond_the_margin_take_no_part():
-    logits = torch.tensor([[3.0, 0.0, 0.0], [0.1, 0.0, 0.0], [0.0, 5.0, 0.0]])
-    own = row_entropy(logits)
-    assert own[1] > 0.9 * np.log(3.0)
-    assert entropy_loss(logits, 0.9).item() == pytest.approx((own[0] + own[2]).item() / 2)
-    assert entropy_loss(logits, None).item() == pytest.approx(own.mean().item())
-    assert entropy_loss(logits, 1e-6) is None
-    members = torch.stack([logits, logits.flip(0)])
-    assert entropy_loss(members, 0.9).item() == pytest.approx((own[0] + own[2]).item())
+    own = torch.tensor([0.2, 0.9, 0.4])
+    assert entropy_loss(own, 0.4).item() == pytest.approx(0.3)
+    assert entropy_loss(own, np.inf).item() == pytest.approx(0.5)
+    assert entropy_loss(own, 0.1) is None
+    members = torch.stack([own, own.flip(0) + 1.0, own])
+    assert entropy_loss(members, 0.4).item() == pytest.approx(0.6)
+
+
+def test_the_margin_is_a_share_of_the_largest_entropy():
+    module = network(classes=1)
+    rows = batches(1)
+    entropies = row_entropy(module(rows[0])).detach() / np.log(2.0)
+    between = float(entropies.median())
+    found = {}
+    for margin in (between, None):
+        settings = TentSettings(StatisticsRule("source"), 0.1, 1, margin)
+        found[margin] = adapt(partial(deepcopy, module), TentState(), rows, settings)[0].norms["4.weight"]
+    kept = rows[:, entropies <= between]
+    settings = TentSettings(StatisticsRule("source"), 0.1, 1, None)
+    expected = adapt(partial(deepcopy, module), TentState(), kept, settings)[0].norms["4.weight"]
+    assert_allclose(found[between], expected, rtol=1e-9)
+    assert not np.allclose(found[None], expected)
 
 
 def test_without_a_row_within_the_margin_only_statistics_change():
     module = network()
     rows = batches(1)
     settings = TentSettings(StatisticsRule("batch"), 0.1, 3, 1e-9)
-    state, _ = adapt(deepcopy(module), TentState(), rows, settings)
+    state, _ = adapt(partial(deepcopy, module), TentState(), rows, settings)
     assert (state.norms["1.weight"] == module[1].weight.detach().numpy()).all()
     assert not np.allclose(state.norms["1.running_mean"], module[1].running_mean)
     assert state.optimizer["1.weight.step"] == 0
@@ -142,13 +159,13 @@ def test_members_adapt_as_networks_of_their_own():
     stacked = MLP(5, (6, 4), 3, n_members=2, **options).draw(generators)
     rows = batches()
     settings = TentSettings(StatisticsRule("prior"), 0.05, 2, 0.9)
-    state, visits = adapt(deepcopy(stacked), TentState(), rows, settings)
+    state, visits = adapt(partial(deepcopy, stacked), TentState(), rows, settings)
     alone = []
     for k in range(2):
         one = MLP(5, (6, 4), 3, **options)
         weights = {name: value[k] for name, value in stacked.state_dict().items()}
         one.load_state_dict({name: value.reshape(one.state_dict()[name].shape) for name, value in weights.items()})
-        alone.append(adapt(one, TentState(), rows, settings))
+        alone.append(adapt(partial(deepcopy, one), TentState(), rows, settings))
     for name, value in state.norms.items():
         for k in range(2):
             assert_allclose(value[k], alone[k][0].norms[name], rtol=1e-10, atol=1e-12)
@@ -235,7 +252,7 @@ class TwoLogits(nn.Module):
 def test_batches_of_the_function_are_those_of_a_stream():
     rows = batches(3)
     adapted = tent(network(), rows.flatten(0, 1), batch_size=20)
-    state, _ = adapt(network(), TentState(), rows, TentSettings())
+    state, _ = adapt(network, TentState(), rows, TentSettings())
     assert_allclose(adapted[4].running_var, state.norms["4.running_var"], rtol=1e-12)
     assert_allclose(adapted[4].weight.detach(), state.norms["4.weight"], rtol=1e-12)
 
