@@ -167,6 +167,7 @@ HEADLINES: dict[str, Headline] = {
         "As good as an MLP, with columns as tokens (ours)",
         lambda s: f"{s['gain']:+.1f} points over the MLP [{s['low']:+.1f}, {s['high']:+.1f}]",
     ),
+    "rfa_series": Headline("As good as softmax attention on real series", _series),
     "rfa_learning": Headline("As accurate as softmax attention; the gate prefers recent steps", _learning),
     "attention_market": Headline(
         "The gate suits next-day volatility (ours)",
@@ -186,6 +187,7 @@ HEADLINES: dict[str, Headline] = {
         "Projected steps keep activations under every optimiser",
         lambda s: f"at most {s['worst']:.0e}; projected gradients of Adam {s['gradient']:.2f}",
     ),
+    "flash_series": Headline("The quality of full attention on real series", _series),
     "flash_learning": Headline("The quality of a transformer, causal or not", _learning),
 }
 

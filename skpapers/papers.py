@@ -249,6 +249,7 @@ PAPERS: tuple[Paper, ...] = (
         contests=(),  # exact attention at the lengths of most tables
         reproduction={
             "rfa_learning": "shows",
+            "rfa_series": "mixed",
             "attention_market": "does not show",
         },
         use="windows of series in which recent steps count most, by a rate that is learned",
@@ -266,6 +267,7 @@ PAPERS: tuple[Paper, ...] = (
         contests=(),  # a table has a chunk of columns at most
         reproduction={
             "flash_learning": "shows",
+            "flash_series": "mixed",
         },
         use="long windows of series, in chunks that are seen exactly",
     ),
