@@ -173,6 +173,12 @@ HEADLINES: dict[str, Headline] = {
         "The gate suits next-day volatility (ours)",
         lambda s: f"{s['gain']:+.4f} R² over ridge on lags [{s['low']:+.4f}, {s['high']:+.4f}]",
     ),
+    "policy_adaptation_linear_system": Headline(
+        "A policy regains what a drift of its sensors has cost",
+        lambda s: (
+            f"error x {s['ratio']:.2f}, inverse loss / {s['fall']:.0f}; as in the paper: error x {s['paper']:.2f}"
+        ),
+    ),
     "gpm_permuted_digits": Headline(
         "Learns task after task and forgets little",
         lambda s: (

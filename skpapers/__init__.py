@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from skpapers import neural_network as neural_network
     from skpapers import papers as papers
     from skpapers import tree as tree
+    from skpapers.adaptation import PADPolicyClassifier as PADPolicyClassifier
+    from skpapers.adaptation import PADPolicyRegressor as PADPolicyRegressor
     from skpapers.adaptation import TentClassifier as TentClassifier
     from skpapers.adaptation import tent as tent
     from skpapers.attention import FLASHClassifier as FLASHClassifier

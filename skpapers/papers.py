@@ -455,6 +455,20 @@ PAPERS: tuple[Paper, ...] = (
         use="a model in use whose inputs drift, while labels are late or never come; whether to trust its adaptation",
         functions=("adaptation.tent",),
     ),
+    Paper(
+        key="policy_adaptation",
+        title="Self-Supervised Policy Adaptation during Deployment",
+        authors="Nicklas Hansen, Rishabh Jangir, Yu Sun, Guillem Alenyà, Pieter Abbeel, Alexei A. Efros, Lerrel Pinto, "
+        "Xiaolong Wang",
+        venue="ICLR 2021",
+        url="https://arxiv.org/abs/2007.04309",
+        code="https://github.com/nicklashansen/policy-adaptation-during-deployment",
+        algorithm="skpapers/adaptation/_policy_adaptation_during_deployment.py",
+        estimators=("adaptation.PADPolicyClassifier", "adaptation.PADPolicyRegressor"),
+        contests=(),
+        reproduction={"policy_adaptation_linear_system": "shows"},
+        use="a controller whose sensors or surroundings drift after training, without rewards and without labels",
+    ),
 )
 
 

@@ -107,16 +107,20 @@ class Trainer:
         set_modes(self.network, self.modes)
         total = torch.zeros((), dtype=rows.X.dtype, device=rows.X.device)
         for batch in self._batches(rows):
-            self._set_learning_rate()
-            losses = self.gradient(self.network, self.objective, batch)
-            if self.max_norm is not None:
-                clip_gradient(self.network, self.max_norm)
-            self.update(self.network, self.optimizer)
-            self.step += 1
-            total = total + losses * batch.indices.shape[-1]
+            total = total + self.take_step(batch) * batch.indices.shape[-1]
         if not bool(torch.isfinite(total).all()):
             raise FloatingPointError("the loss is NaN or infinite")
         return total.reshape(-1) / len(rows)
+
+    def take_step(self, batch: Batch) -> Tensor:
+        """Take one step, in the modes that the network is in, and return the losses before it."""
+        self._set_learning_rate()
+        losses = self.gradient(self.network, self.objective, batch)
+        if self.max_norm is not None:
+            clip_gradient(self.network, self.max_norm)
+        self.update(self.network, self.optimizer)
+        self.step += 1
+        return losses
 
     def _set_learning_rate(self) -> None:
         rate = self.learning_rate * self.schedule(self.step)

@@ -2,7 +2,16 @@
 
 from skpapers.adaptation._adaptation_evidence import AdaptationReport
 from skpapers.adaptation._drift_monitor_display import DriftMonitorDisplay
+from skpapers.adaptation._pad_classifier import PADPolicyClassifier
+from skpapers.adaptation._pad_regressor import PADPolicyRegressor
 from skpapers.adaptation._tent_classifier import TentClassifier
 from skpapers.adaptation._tent_function import tent
 
-__all__ = ["AdaptationReport", "DriftMonitorDisplay", "TentClassifier", "tent"]
+__all__ = [
+    "AdaptationReport",
+    "DriftMonitorDisplay",
+    "PADPolicyClassifier",
+    "PADPolicyRegressor",
+    "TentClassifier",
+    "tent",
+]

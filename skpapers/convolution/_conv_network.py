@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from skpapers._torch.modules import ACTIVATIONS, BatchNorm, Dropout, Linear
 from skpapers._torch.networks import Generators
+from skpapers._torch.padded_convolution import PaddedConvolution, draw_all, fits
 from skpapers.convolution._mind_the_pad import AxisPadding, even_size, is_even, layers_along_axis
-from skpapers.convolution._padding import PaddedConvolution, draw_all, fits
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from skpapers._torch.fitted import Architecture, FittedNetwork
 from skpapers._torch.image_rows import ImageRows, checked_shape, checked_strides
 from skpapers._torch.modules import ACTIVATIONS
+from skpapers._torch.padded_convolution import PADDING_MODES
 from skpapers._torch.reading import Given
 from skpapers._torch.rows import Rows
 from skpapers._torch.sam import sharpness_aware
@@ -23,7 +24,6 @@ from skpapers._torch.targets import Target
 from skpapers._validation import Interval, StrOptions
 from skpapers._warnings import warn_user
 from skpapers.convolution._conv_network import Axis, ConvNetwork, axes_of
-from skpapers.convolution._padding import PADDING_MODES
 
 
 class ConvNetEstimator(SupervisedNetwork):

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from skpapers._torch.networks import check_network
+from skpapers._torch.padded_convolution import PADDING_MODES
 from skpapers.convolution._conv_network import ConvNetwork, axes_of
-from skpapers.convolution._padding import PADDING_MODES
 
 OPTIONS = {
     "hidden_channels": (4, 6),

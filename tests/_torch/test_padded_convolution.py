@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from numpy.testing import assert_allclose
 from torch import nn
 
+from skpapers._torch.padded_convolution import PADDING_MODES, PaddedConvolution, fits
 from skpapers.convolution._mind_the_pad import even_size, is_even, layers_along_axis
-from skpapers.convolution._padding import PADDING_MODES, PaddedConvolution, fits
 
 NUMPY_MODES = {
     "zeros": "constant",

@@ -1,0 +1,139 @@
+"""Claims of Self-Supervised Policy Adaptation during Deployment (Hansen et al.; ICLR 2021)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy.linalg import solve_discrete_are
+
+from benchmarks._report import Table
+from benchmarks.claims._registry import Result, Shows, claim
+from skpapers.adaptation import PADPolicyRegressor
+
+DRIFT = 0.6  # standard deviation of the logarithm of gains, and of offsets
+N_TRAIN = 1000
+N_DEPLOYED = 500
+# the paper's: encoder and head, on the latest transition alone, at its learning rate
+PAPER: dict[str, Any] = {"adapt_scope": "encoder+head", "adapt_window": 1, "adapt_learning_rate": 0.001}
+SCOPES: dict[str, dict[str, Any]] = {
+    "adapter (default)": {},
+    "encoder": {"adapt_scope": "encoder", "adapt_learning_rate": 0.001},
+    "encoder and head, latest transition (paper)": PAPER,
+}
+OURS, _, PAPERS_OWN = SCOPES
+
+
+@dataclass(frozen=True)
+class LinearSystem:
+    """States s, moved by actions u: s' = A s + B u + noise, with an expert u = tanh(K s) and sensors tanh(C s)."""
+
+    A: NDArray
+    B: NDArray
+    K: NDArray
+    C: NDArray
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> "LinearSystem":
+        """Return a random system of 4 states, 2 actions and 8 sensors, whose expert is a linear-quadratic regulator."""
+        A = 0.95 * np.linalg.qr(rng.normal(size=(4, 4)))[0]
+        B = 0.5 * rng.normal(size=(4, 2))
+        P = solve_discrete_are(A, B, np.eye(4), 0.1 * np.eye(2))
+        K = -np.linalg.solve(0.1 * np.eye(2) + B.T @ P @ B, B.T @ P @ A)
+        return cls(A, B, K, 0.7 * rng.normal(size=(4, 8)))
+
+    def run(self, rng: np.random.Generator, n: int) -> dict[str, NDArray]:
+        """Return n transitions under the expert with exploration noise: sensors before and after, and actions."""
+        states = np.zeros((n + 1, 4))
+        noise = 0.5 * rng.normal(size=(n, 2))
+        shocks = 0.05 * rng.normal(size=(n, 4))
+        for t in range(n):
+            executed = np.tanh(self.K @ states[t]) + noise[t]
+            states[t + 1] = self.A @ states[t] + self.B @ executed + shocks[t]
+        expert = np.tanh(states[:-1] @ self.K.T)
+        sensors = np.tanh(states @ self.C)
+        return {"X": sensors[:-1], "X_next": sensors[1:], "action": expert + noise, "expert": expert}
+
+
+def linear_run(seed: int) -> dict[str, dict[str, float]]:
+    """Return the error of the policy and the inverse loss on further rows: clean, with drift, and adapted."""
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(seed)
+    system = LinearSystem.drawn(rng)
+    train = system.run(rng, N_TRAIN)
+    policy = PADPolicyRegressor(device="cpu", random_state=seed)
+    policy.fit(train["X"], train["expert"], X_next=train["X_next"], action=train["action"])
+    gain = np.exp(DRIFT * rng.normal(size=8))
+    offset = DRIFT * rng.normal(size=8)
+    deployed = system.run(rng, N_DEPLOYED)
+    test = system.run(rng, 1000)
+
+    def figures(model: PADPolicyRegressor, rows: dict[str, NDArray], drift: bool) -> dict[str, float]:
+        X, X_next = (rows[name] * gain + offset if drift else rows[name] for name in ("X", "X_next"))
+        error = np.mean((model.predict(X) - rows["expert"]) ** 2) / np.var(rows["expert"], axis=0).mean()
+        return {"error": float(error), "loss": model.auxiliary_loss(X, X_next=X_next, action=rows["action"])}
+
+    found = {"clean": figures(policy, test, False), "drift": figures(policy, test, True)}
+    for name, settings in SCOPES.items():
+        adapted = policy.clone_episode().set_params(**settings)
+        seen = {key: deployed[key] * gain + offset for key in ("X", "X_next")}
+        adapted.partial_fit(**seen, action=deployed["action"])
+        found[name] = figures(adapted, test, True)
+    return found
+
+
+def spread(values: NDArray) -> str:
+    """Return a median, and the least and the greatest value."""
+    return f"{np.median(values):.3f} ({np.min(values):.3f} to {np.max(values):.3f})"
+
+
+@claim(
+    "policy_adaptation_linear_system",
+    paper="policy_adaptation",
+    statement="A policy that goes on learning by inverse dynamics after deployment, without rewards, regains most of "
+    "what a change of its observations has cost.",
+    seeds=5,
+    packages=("torch",),
+)
+def policy_adaptation_linear_system(seeds: int, jobs: int) -> Result:
+    done = Parallel(n_jobs=jobs)(delayed(linear_run)(seed) for seed in range(seeds))
+
+    def of(name: str, figure: str) -> NDArray:
+        return np.array([one[name][figure] for one in done])
+
+    rows = []
+    ratio = {}
+    fall = {}
+    for name in ("clean", "drift", *SCOPES):
+        row = [name, spread(of(name, "error")), spread(of(name, "loss")), "", "", ""]
+        if name in SCOPES:
+            ratio[name] = of(name, "error") / of("drift", "error")
+            fall[name] = of("drift", "loss") / of(name, "loss")
+            row[3:] = [spread(ratio[name]), f"{np.median(fall[name]):.0f}", f"{np.sum(ratio[name] < 1)} of {seeds}"]
+        rows.append(row)
+    error = float(np.median(ratio[OURS]))
+    tenfold = float(np.median(fall[OURS]))
+    shows: Shows = "shows" if error <= 0.6 and tenfold >= 10 else "mixed" if error < 1 else "does not show"
+    return Result(
+        shows,
+        f"With drifting sensors the error of the policy after the adaptation is {error:.2f} times that before (median "
+        f"of {seeds} seeds), and the inverse loss falls by the factor {tenfold:.0f}. Encoder and head on the latest "
+        f"transition, as in the paper: {np.median(ratio[PAPERS_OWN]):.2f}.",
+        f"linear systems of 4 states and 2 actions with 8 tanh sensors, drawn for each seed; {N_TRAIN} transitions "
+        f"of a linear-quadratic regulator with exploration noise; then each sensor gets a gain exp({DRIFT} z) and an "
+        f"offset {DRIFT} z, and {N_DEPLOYED} transitions without labels are seen; judged on 1000 others",
+        "PADPolicyRegressor with its defaults; the error is the mean squared difference to the expert's actions over "
+        "their variance. Encoder at learning rate 0.001. It shows if the median ratio of errors is at most 0.6 and the "
+        "median fall of the inverse loss at least tenfold; it is mixed if the error falls. The setting was built to be "
+        "one in which inverse dynamics identify the sensors",
+        [
+            Table(
+                f"Median of {seeds} seeds (least to greatest)",
+                ["policy", "error / variance", "inverse loss", "error after / before", "loss before / after", "better"],
+                rows,
+            )
+        ],
+        {"ratio": error, "fall": tenfold, "paper": float(np.median(ratio[PAPERS_OWN]))},
+    )
