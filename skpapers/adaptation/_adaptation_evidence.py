@@ -14,7 +14,8 @@ classes disagree. The adapted model is kept if
 
     log R - 0.3 log N  falls, and  A > 0.4                                                                  (1)
 
-The paper keeps it always.
+Of fewer than 16 rows the source is kept: their statistics, and R and A, are too noisy. The paper keeps the adapted
+model always.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.spatial.distance import cdist
 
 FLAT = 1e-3  # of the largest standard deviation of a unit
+ROUNDING = 1e-10  # of the size of a unit: below it the standard deviation is rounding
+FEWEST = 16  # rows that can recommend the adapted model
 SHRINKAGE = 0.1
 AGREEMENT = 0.4  # of the halves
 SPREAD = 0.3  # weight of log N: 0.15 to 0.4 decide alike on the tables that it was chosen on
@@ -80,7 +83,7 @@ def class_geometry(h: NDArray, codes: NDArray[np.intp], weight: NDArray | None) 
     h = h.astype(np.float64)
     center = np.average(h, axis=0, weights=weight)
     sigma = np.sqrt(np.average((h - center) ** 2, axis=0, weights=weight))
-    units = np.flatnonzero(sigma > FLAT * sigma.max())
+    units = np.flatnonzero((sigma > FLAT * sigma.max()) & (sigma > ROUNDING * np.abs(center)))
     present = np.unique(codes[weight > 0])
     if not units.size or present.size < 2:
         return None
@@ -150,10 +153,11 @@ class AdaptationReport:
 
     @property
     def keep(self) -> bool:
-        """Whether the rule recommends the adapted model, Eq. (1) of this file."""
+        """Whether the rule recommends the adapted model, Eq. (1) of this file; never by fewer than 16 rows."""
         # as products: a ratio may be 0
         source = self.ratio_source * self.n_classes_adapted**SPREAD
-        return self.ratio_adapted * self.n_classes_source**SPREAD < source and self.agreement > AGREEMENT
+        falls = self.ratio_adapted * self.n_classes_source**SPREAD < source
+        return falls and self.agreement > AGREEMENT and self.n_rows >= FEWEST
 
     def __str__(self) -> str:
         lines = [

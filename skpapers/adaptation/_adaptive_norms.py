@@ -120,7 +120,7 @@ def make_adaptive(network: nn.Module, rule: StatisticsRule) -> dict[str, Norm]:
     Raises
     ------
     ValueError
-        If there is no batch normalisation, or one without stored statistics.
+        If there is no batch normalisation, or nothing else, or a layer has no stored statistics.
     """
     norms = {name: Norm(layer, rule) for name, layer in _layers(network)}
     network.eval().requires_grad_(False)
@@ -142,6 +142,8 @@ def _layers(network: nn.Module) -> list[tuple[str, Any]]:
     if not layers:
         raise ValueError(f"{type(network).__name__} has no batch normalisation, which is what Tent adapts.")
     for name, layer in layers:
+        if layer is network:
+            raise ValueError(f"{type(network).__name__} is a layer: give the network that it is part of.")
         if layer.running_mean is None:
             raise ValueError(f"Layer {name!r} has no stored statistics (track_running_stats=False) to start from.")
     return layers

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 
 class DriftMonitorDisplay:
     """Drift of a stream: how far the rows have moved, how sure the model is, and which model predicts.
 
     The upper plot shows the shift of each batch, in standard deviations of the training rows, and the level of batches
-    of this length without drift. The lower plot shows the mean entropy of the predictions before the model adapted to
-    the batch. The adapted model predicts after the shaded batches, and the source after the others.
+    of this length without drift. The lower plot shows the mean entropy of the adapted model's predictions for the
+    batch, before its step. The adapted model predicts after the shaded batches, and the source after the others.
 
     Parameters
     ----------
@@ -80,6 +81,7 @@ class DriftMonitorDisplay:
         -------
         display : DriftMonitorDisplay
         """
+        check_is_fitted(estimator)
         return cls(
             estimator.shift_history_,
             estimator.entropy_history_,
@@ -111,8 +113,8 @@ class DriftMonitorDisplay:
         ends = np.cumsum(self.batch_sizes)
         for ax, values, label in zip(self.axes_, (self.shift, self.entropy), ("shift", "entropy"), strict=True):
             ax.plot(ends, values, marker="o", markersize=3, color="C0")
-            for start, end in zip(ends - self.batch_sizes, ends, strict=True):
-                if self.uses_adapted[np.searchsorted(ends, end)]:
+            for start, end, uses_adapted in zip(ends - self.batch_sizes, ends, self.uses_adapted, strict=True):
+                if uses_adapted:
                     ax.axvspan(start, end, color="C1", alpha=0.2, linewidth=0)
             ax.set(ylabel=label, ylim=(0, None))
         self.axes_[0].plot(ends, self.expected_shift_, color="grey", linestyle="--", label="without drift")

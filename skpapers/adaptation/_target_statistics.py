@@ -108,6 +108,8 @@ class StatisticsRule:
 
     def after(self, seen: Moments, batch: Moments) -> Moments:
         """Return what has been seen after a batch. For "batch" a single row changes nothing: its variance is 0."""
+        if self.name == "source":
+            return seen
         total = seen.rows + batch.rows
         if self.name == "prior":
             return Moments(total, *mixed(seen, batch.rows / total, batch))
@@ -119,10 +121,10 @@ class StatisticsRule:
 
     def used(self, source: Moments, seen: Moments) -> tuple[Tensor, Tensor]:
         """Return mean and variance that rows are normalised by."""
+        if self.name == "source" or seen.rows == 0:
+            return source.mean, source.variance
         if self.name != "prior":
             return seen.mean, seen.variance
-        if seen.rows == 0:
-            return source.mean, source.variance
         share = seen.rows / (seen.rows + self.prior_samples / squared_shift(source, seen.mean).clamp(min=1.0))
         mean = source.mean + share * (seen.mean - source.mean)
         return mean, source.variance + share * (seen.variance - source.variance)

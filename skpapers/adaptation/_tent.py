@@ -156,7 +156,7 @@ def _visit(network: AdaptiveNetwork, X: Tensor, settings: TentSettings) -> Visit
             visit = Visit(mean, layer_shift(first.source, first.batch), predicted_codes(outputs))
         largest = inf if settings.margin is None else settings.margin * log(max(outputs.shape[-1], 2))
         loss = entropy_loss(entropy, largest) if settings.n_steps > 0 else None
-        if loss is None:
+        if loss is None or not loss.requires_grad:  # the layers may have neither scales nor shifts
             break
         network.step(loss)
     assert visit is not None

@@ -175,6 +175,7 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
             held = {} if X_val is None and y_val is None else {"X_val": X_val, "y_val": y_val}
             with fitting.step("fit-network", data=(X, y)) as step, step.passed_on_to(model):
                 model.fit(X, y, sample_weight=sample_weight, **held)
+        _check_adapts(model, any(is_batch_norm(module) for module in _source(model).modules()))
         names = ("n_features_in_", "feature_names_in_", "classes_")
         return fitting.publish(
             {
@@ -198,17 +199,9 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
             )
         if frozen:
             check_is_fitted(given)
-            model = copy(given)
-            lacks = not any(is_batch_norm(module) for module in _source(model).modules())
-        else:
-            model = clone(given)
-            lacks = not getattr(model, "batch_norm", False)
-        if lacks:
-            raise ValueError(
-                f"{type(given).__name__} has no batch normalisation here, which is what Tent adapts: set "
-                "batch_norm=True, if it has this parameter."
-            )
-        return model
+            return copy(given)
+        _check_adapts(given, getattr(given, "batch_norm", False))
+        return clone(given)
 
     @own_precision()
     def _geometries_of(self, model: NetworkClassifier, given: Given) -> tuple[ClassGeometry, ...]:
@@ -375,6 +368,7 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
         -------
         y : ndarray of shape (n_samples,)
             Labels. With ``adapt="auto"`` the source predicts, unless the evidence of these rows recommends the copy.
+            With ``adapt="never"`` the source predicts.
         """
         self._validate_params()
         check_is_fitted(self)
@@ -433,6 +427,14 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
         tags.classifier_tags = deepcopy(inner.classifier_tags)
         tags.input_tags = deepcopy(inner.input_tags)
         return tags
+
+
+def _check_adapts(model: NetworkClassifier, has_layers: bool) -> None:
+    if not has_layers:
+        raise ValueError(
+            f"{type(model).__name__} has no batch normalisation here, which is what Tent adapts: set batch_norm=True, "
+            "if it has this parameter, and at least one hidden layer."
+        )
 
 
 # Modules that have predicted, beside the state or the fitted network that they predict for: building one takes longer

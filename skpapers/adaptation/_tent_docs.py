@@ -14,7 +14,8 @@ PARTS: dict[str, str] = {
 
     adapt : {"auto", "always", "never"}, default="auto"
         Which network predicts. "auto": the adapted one while the evidence recommends it, see `adaptation_report_`,
-        otherwise the source. "always": the adapted one, as in the paper. "never": the source; the drift is measured.
+        otherwise the source; fewer than 16 rows recommend nothing. "always": the adapted one, as in the paper.
+        "never": the source; the drift is measured.
 
     learning_rate : float, default=0.005
         Learning rate of Adam for scales and shifts; the paper takes 0.001.
@@ -61,7 +62,8 @@ PARTS: dict[str, str] = {
         Whether the adapted network predicts now.
 
     entropy_history_ : ndarray of shape (n_batches,)
-        Mean entropy of the adapted network's predictions for each batch, in nats, before it adapts to the batch.
+        Mean entropy of the adapted network's predictions for each batch, in nats: by statistics that include the
+        batch, and before the step. The source's entropy is in `adaptation_report_`.
 
     shift_history_ : ndarray of shape (n_batches,)
         How far each batch has moved, in the first normalised layer: root mean square over its units of the distance
@@ -95,11 +97,13 @@ PARTS: dict[str, str] = {
     :math:`H(x) = -\sum_c p_c(x) \log p_c(x)` over scales and shifts. `predict` uses the stored statistics, so that a
     row's prediction does not depend on its neighbours and a single row can be predicted.
 
-    The evidence: R is the mean, over the recent rows, of the ratio of a row's Mahalanobis distances to the nearest and
-    to the second nearest class among the features of the training rows. N is the effective number of predicted
+    The evidence: R is the mean, over the recent rows, of the ratio of a row's squared Mahalanobis distances to the
+    nearest and to the second nearest class, in the features that enter the last layer; the training rows give means
+    and covariance. N is the effective number of predicted
     classes, the exponential of the entropy of their shares. The adapted network is recommended if
     :math:`\log R - 0.3 \log N` is lower than for the source, and if two copies, adapted to the first and to the second
     half of these rows, agree on more than 40 % of them. "auto" decides anew when half of the recent rows are new.
+    Entropies and predicted classes of the evidence are those of the logits before a `calibration` of the network.
 
     Almost all of the gain comes from the statistics; the steps add hundredths of a point on small data. The guide shows
     where adaptation harms: streams whose classes come one after another, or in other proportions than in training.

@@ -72,7 +72,7 @@ def tent(
     Raises
     ------
     ValueError
-        If the module has no batch normalisation with stored statistics, if X has no rows or values that are not
+        If the module has no batch normalisation with stored statistics, if X has no rows, or values that are not
         finite, or if a parameter is not allowed.
 
     FloatingPointError
@@ -100,6 +100,8 @@ def tent(
     """
     if stats not in RULES:
         raise ValueError(f"stats must be one of {', '.join(RULES)}; got {stats!r}.")
+    if entropy_margin is not None and not entropy_margin > 0:
+        raise ValueError(f"entropy_margin must be positive, or None; got {entropy_margin}.")
     if n_steps < 0 or batch_size < 1 or not learning_rate > 0 or prior_samples < 0 or not 0 < ema_momentum <= 1:
         raise ValueError(
             "n_steps and prior_samples must not be negative, batch_size and learning_rate must be positive, and "

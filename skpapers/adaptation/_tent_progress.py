@@ -23,7 +23,7 @@ ENOUGH = 64  # rows to judge it by, where a call brings fewer
 
 @dataclass(frozen=True, eq=False)
 class Monitor:
-    """What was measured on each batch of rows, before the model adapted to it.
+    """What was measured on each batch of rows, before the step.
 
     Parameters
     ----------
@@ -148,7 +148,9 @@ class Adapter:
         after = replace(after, collapsed=self._collapsed(after, max(ENOUGH, len(X))))
         if after.collapsed and resets:
             after = Progress(n_resets=progress.n_resets + 1, collapsed=True, monitor=progress.monitor)
-        elif mode == "auto" and 2 * after.undecided >= len(after.codes):
+        elif mode != "auto":
+            after = replace(after, report=None)  # one of earlier rows does not describe these
+        elif after.report is None or 2 * after.undecided >= len(after.codes):
             after = replace(after, report=self.report(after), undecided=0)
         return replace(after, monitor=progress.monitor.after(visits, after.uses_adapted(mode)))
 

@@ -91,6 +91,9 @@ class AdaptiveNetwork:
         for parameter in self.parameters.values():
             parameter.grad = None
         loss.backward()
+        for parameter in self.parameters.values():
+            if parameter.grad is None:  # of a layer that the rows do not pass
+                parameter.grad = torch.zeros_like(parameter)
         self.optimizer.step()
 
     def state(self) -> TentState:

@@ -58,6 +58,9 @@ def test_classes_without_rows_are_no_neighbours():
 def test_what_cannot_be_told_apart_has_no_geometry():
     assert class_geometry(np.ones((80, 4)), CODES, None) is None
     assert class_geometry(H, np.zeros(80, dtype=int), None) is None
+    # the mean of equal numbers rounds
+    assert class_geometry(np.full((80, 4), 0.1), CODES, RNG.random(80)) is None
+    assert class_geometry(H + 1e9, CODES, None) is not None
 
 
 def test_rows_that_are_exactly_their_class_have_a_geometry():
@@ -95,6 +98,8 @@ FIGURES = {
         ({"ratio_adapted": 0.8}, False),
         ({"agreement": 0.4}, False),
         ({"agreement": 0.41}, True),
+        ({"n_rows": 15}, False),
+        ({"n_rows": 16}, True),
         ({"ratio_adapted": 0.9, "n_classes_source": 2.0}, True),  # 1.125 < 1.5 ** 0.3
         ({"ratio_adapted": 0.91, "n_classes_source": 2.0}, False),
         ({"ratio_adapted": 0.0, "ratio_source": 0.0}, False),
@@ -106,7 +111,9 @@ FIGURES = {
 def test_the_rule(change, keep):
     report = AdaptationReport(**{**FIGURES, **change})
     assert report.keep is keep
-    assert str(report).startswith(f"the {'adapted' if keep else 'source'} model is recommended, by 64 rows")
+    assert str(report).startswith(
+        f"the {'adapted' if keep else 'source'} model is recommended, by {report.n_rows} rows"
+    )
 
 
 def test_share_of_the_top_class():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
 
 from skpapers.adaptation import DriftMonitorDisplay, TentClassifier
 from tests.adaptation._cases import PERCEPTRON
@@ -38,6 +39,8 @@ def test_shades_are_the_batches_of_the_adapted_model():
 
 
 def test_wrong_arguments():
+    with pytest.raises(NotFittedError):
+        DriftMonitorDisplay.from_estimator(TentClassifier())
     with pytest.raises(ValueError, match=r"differ in length: \[1, 2, 1, 1\]"):
         DriftMonitorDisplay([1], [1, 2], [1], [True])
     with pytest.raises(ValueError, match="needs two axes, got 1"):

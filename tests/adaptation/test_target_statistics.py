@@ -94,6 +94,15 @@ def test_batch_takes_the_last_batch_and_source_none():
     assert_same(rule.used(SOURCE, after(rule, [ROWS])), SOURCE)
 
 
+def test_source_forgets_no_rows_and_uses_none():
+    rule = StatisticsRule("prior")
+    seen = after(rule, [ROWS])
+    source = StatisticsRule("source")
+    assert_same(source.used(SOURCE, seen), SOURCE)
+    batch = Moments(5, torch.zeros(3).double(), torch.ones(3).double())
+    assert_same(rule.used(SOURCE, source.after(seen, batch)), Moments(0, *rule.used(SOURCE, seen)))
+
+
 def test_a_single_row_is_no_batch():
     seen = after(StatisticsRule("batch"), [ROWS[:50], ROWS[:1]])
     assert_allclose(seen.mean, ROWS[:50].mean(axis=0))

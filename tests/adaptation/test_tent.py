@@ -207,6 +207,37 @@ def test_only_the_normalisation_learns():
     assert list(norms) == ["1", "4"]
 
 
+def test_layers_without_scales_take_statistics_alone():
+    module = nn.Sequential(nn.BatchNorm1d(5, affine=False), nn.Linear(5, 3)).double()
+    rows = batches(1)[0]
+    adapted = tent(module, rows, stats="batch", entropy_margin=None)
+    assert_allclose(adapted[0].running_mean, rows.mean(dim=0), rtol=1e-12)
+
+
+class Auxiliary(nn.Module):
+    """A network with a layer that prediction does not pass, as auxiliary classifiers have."""
+
+    def __init__(self):
+        super().__init__()
+        self.auxiliary = nn.BatchNorm1d(5)
+        self.network = nn.Sequential(nn.BatchNorm1d(5), nn.Linear(5, 3))
+
+    def forward(self, x):
+        return self.network(x)
+
+
+@pytest.mark.parametrize("stats", ["prior", "ema"])
+def test_a_layer_that_rows_do_not_pass_stays_as_it_is(stats):
+    module = Auxiliary().double()
+    rows = batches(1)[0]
+    options = {"stats": stats, "entropy_margin": None, "n_steps": 2}
+    adapted = tent(module, rows, **options)
+    for name, value in adapted.auxiliary.state_dict().items():
+        assert torch.equal(value, module.auxiliary.state_dict()[name])
+    for name, value in tent(module.network, rows, **options).state_dict().items():
+        assert torch.equal(value, adapted.network.state_dict()[name])
+
+
 def test_a_layer_in_two_places_is_one_layer():
     shared = nn.BatchNorm1d(5)
     module = nn.Sequential(shared, nn.Linear(5, 5), shared, nn.Linear(5, 3)).double()
@@ -265,6 +296,8 @@ def test_batches_of_the_function_are_those_of_a_stream():
         (nn.BatchNorm1d(5), {"stats": "none"}, "stats must be one of prior, ema, batch, source; got 'none'"),
         (nn.BatchNorm1d(5), {"n_steps": -1}, "n_steps=-1"),
         (nn.BatchNorm1d(5), {"batch_size": 0}, "batch_size=0"),
+        (nn.BatchNorm1d(5), {"entropy_margin": -0.4}, "entropy_margin must be positive, or None; got -0.4"),
+        (nn.BatchNorm1d(5), {}, "BatchNorm1d is a layer: give the network"),
         (nn.BatchNorm1d(5), {"X": np.zeros((0, 5))}, "X must have rows"),
         (nn.BatchNorm1d(5), {"X": np.full((2, 5), np.nan)}, "X must have rows, and values that are finite"),
     ],

@@ -184,6 +184,23 @@ def test_auto_decides_when_half_of_the_rows_are_new(source):
     assert reports[4] is not reports[5]
 
 
+def test_a_report_is_of_the_recent_rows_whatever_adapt_was(source):
+    model = deepcopy(source).partial_fit(NEW[:200])
+    of_clean_rows = model.adaptation_report_
+    model.set_params(adapt="always").partial_fit(FAINT)
+    assert model.adaptation_report_.n_rows == 512
+    assert model.adaptation_report_.ratio_source > of_clean_rows.ratio_source
+    model.set_params(adapt="auto").partial_fit(FAINT[:1])
+    assert model.is_adapted_ is model.adaptation_report_.keep
+
+
+def test_few_rows_decide_nothing(source):
+    model = stream(deepcopy(source), NEW[:15], 1)
+    assert not model.is_adapted_history_.any()
+    assert not deepcopy(source).partial_fit(FAINT[:15]).is_adapted_
+    assert deepcopy(source).partial_fit(FAINT[:16]).is_adapted_
+
+
 COLLAPSING = {"learning_rate": 3.0, "n_steps": 20, "entropy_margin": None, "adapt": "always", "stats": "source"}
 
 
@@ -325,6 +342,7 @@ def test_a_step_that_diverges_leaves_the_model_as_it_was(source):
         (LogisticRegression(), TypeError, "takes a classifier of this package .*; got LogisticRegression"),
         (make_pipeline(FunctionTransformer(), PERCEPTRON), TypeError, "got Pipeline"),
         (SAMMLPClassifier(), ValueError, "SAMMLPClassifier has no batch normalisation here.* batch_norm=True"),
+        (SAMMLPClassifier((), batch_norm=True, max_iter=1), ValueError, "no batch normalis.* one hidden layer"),
         (GPMClassifier(), ValueError, "GPMClassifier has no batch normalisation"),
         (FrozenEstimator(ConvNetClassifier(batch_norm=False, max_iter=1).fit(X, Y)), ValueError, "no batch normalis"),
     ],
