@@ -68,7 +68,7 @@ PARTS: dict[str, str] = {
 
     learning_rate_init : float, default=0.003
         Learning rate after a warm-up of 20 steps, at most a tenth of all; it falls to 0 along a cosine, in each stage.
-        The norm of a gradient is clipped at 1.
+        The joint training after a training on the source has a third of it. The norm of a gradient is clipped at 1.
 
     max_iter : int or "auto", default="auto"
         Number of epochs on the source, or on the target if there is no source. "auto" is the fewest with 300 steps or
@@ -173,7 +173,7 @@ PARTS: dict[str, str] = {
     history in prediction; here it is the history in both. Losses are in scales of the history, which takes the place of
     their balance between domains. The joint training starts from the source's modules. Normalisation is by step, since
     one over the steps lets a forecast see later values; for the same reason a further block gets what the forecasts,
-    and not the interpolations, have left. Perceptrons have SiLU in place of GELU, and biases. The learning rate is 3
-    times the published one, with a warm-up and a cosine. Covariates of the future are not taken.
+    and not the interpolations, have left. Perceptrons have SiLU in place of GELU, and biases. The learning rate of
+    the first stage is 3 times the published one, with a warm-up and a cosine. Covariates of the future are not taken.
     """,
 }

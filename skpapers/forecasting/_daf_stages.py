@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 STEPS = 300  # of the first stage, at the least
 JOINT_STEPS = 100
 FEWEST_EPOCHS = 2
+JOINT_RATE = 1.0 / 3.0  # of the learning rate, where weights start from those of the source
 WARM_UP = 20  # steps, at most a tenth of all
 MAX_NORM = 1.0  # of a gradient
 
@@ -128,7 +129,8 @@ class Stages:
         """Lower the loss of the rows."""
         steps = len(batch_starts(len(rows), self._batch_size(len(rows)))) - 1
         n_epochs = self._n_epochs(self.est.max_iter, STEPS, steps)
-        trainer = self._trainer(self.sequence, seed, len(rows), n_epochs * steps)
+        rate = float(self.est.learning_rate_init)
+        trainer = self._trainer(self.sequence, seed, len(rows), n_epochs * steps, rate)
         self._epochs(stage, n_epochs, lambda: trainer.run_epoch(rows).item(), losses, held)
 
     def _joint(self) -> None:
@@ -137,6 +139,7 @@ class Stages:
         rows = self.target
         if not len(rows):
             return
+        rate = float(est.learning_rate_init) * (JOINT_RATE if est.warm_start_target else 1.0)
         generator = torch.Generator().manual_seed(int(self.seeds[2]))
         discriminator = None
         if est.adversarial_weight > 0:
@@ -144,7 +147,7 @@ class Stages:
                 est.d_model,
                 generator,
                 rows.X,
-                learning_rate=float(est.learning_rate_init),
+                learning_rate=rate,
                 max_norm=MAX_NORM,
                 alpha=est.alpha,
             )
@@ -159,7 +162,7 @@ class Stages:
         n_rounds, n_partners = rounds(len(self.source), len(rows), self._batch_size(len(self.source)))
         steps = n_rounds * (len(batch_starts(len(rows), batch_size)) - 1)
         n_epochs = self._n_epochs(est.adaptation_iter, JOINT_STEPS, steps)
-        trainer = self._trainer(objective, self.seeds[3], len(rows), n_epochs * steps)
+        trainer = self._trainer(objective, self.seeds[3], len(rows), n_epochs * steps, rate)
 
         def epoch() -> float:
             loss = joint_epoch(trainer, rows, n_rounds, n_partners)
@@ -292,14 +295,14 @@ class Stages:
     def _n_epochs(self, given: int | str, fewest_steps: int, steps: int) -> int:
         return max(ceil(fewest_steps / steps), FEWEST_EPOCHS) if given == "auto" else int(given)
 
-    def _trainer(self, objective: Objective, seed: int, n: int, n_steps: int) -> Trainer:
+    def _trainer(self, objective: Objective, seed: int, n: int, n_steps: int, learning_rate: float) -> Trainer:
         n_warm = min(WARM_UP, n_steps // 10)
         return self.est._trainer(
             self.network,
             objective,
             [seed],
             batch_size=self._batch_size(n),
-            learning_rate=float(self.est.learning_rate_init),
+            learning_rate=learning_rate,
             schedule=warm_up(n_warm, cosine(max(1, n_steps - n_warm))),
             max_norm=MAX_NORM,
         )
