@@ -31,8 +31,10 @@ def ratios(h, codes, new):
     return found
 
 
-def test_ratios_are_those_of_the_formulas():
-    assert_allclose(class_geometry(H, CODES, None).ratios(NEW), ratios(H, CODES, NEW), rtol=1e-9)
+@pytest.mark.parametrize("size", [1.0, 1e-6])
+def test_ratios_are_those_of_the_formulas(size):
+    h = H * size
+    assert_allclose(class_geometry(h, CODES, None).ratios(NEW * size), ratios(h, CODES, NEW * size), rtol=1e-9)
 
 
 def test_units_that_hardly_vary_are_left_out():

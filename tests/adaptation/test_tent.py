@@ -207,6 +207,17 @@ def test_only_the_normalisation_learns():
     assert list(norms) == ["1", "4"]
 
 
+def test_batches_are_pooled_and_dropout_is_off_in_a_module_that_trains():
+    module = network().train()
+    rows = batches(3)
+    adapted = tent(module, rows.flatten(0, 1), batch_size=20, prior_samples=0.0, entropy_margin=None)
+    assert_allclose(adapted[1].running_mean, module[0](rows.flatten(0, 1)).mean(dim=0).detach(), rtol=1e-9)
+    expected = tent(network(), rows.flatten(0, 1), batch_size=20, prior_samples=0.0, entropy_margin=None)
+    for name, value in adapted.state_dict().items():
+        assert torch.equal(value, expected.state_dict()[name])
+    assert module.training
+
+
 def test_layers_without_scales_take_statistics_alone():
     module = nn.Sequential(nn.BatchNorm1d(5, affine=False), nn.Linear(5, 3)).double()
     rows = batches(1)[0]
