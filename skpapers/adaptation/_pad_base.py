@@ -156,16 +156,17 @@ class PADPolicyEstimator(SupervisedNetwork):
             Row weights, none negative. Rows of weight 0 are left out.
 
         X_next : array-like of the shape of X, default=None
-            The observation after each row, for `auxiliary="inverse"`. It does not go through earlier steps of a
-            Pipeline: leave the scaling to `scaling`, or give `episode`.
+            The observation after each row, for `auxiliary="inverse"`. Earlier steps of a Pipeline do not transform it:
+            leave the scaling to `scaling`, give `episode`, or use the Pipeline's `transform_input=["X_next"]`.
 
         action : array-like of shape (n_samples,) or (n_samples, n_actions), default=None
             The action that led from each row of X to that of `X_next`, if it was another one than the expert's. None:
             `y`.
 
         episode : object or array-like of shape (n_samples,), default=None
-            Id of each row's episode, or one id for all rows. Without `X_next` successive rows of one episode are the
-            transitions. Without both, inverse dynamics are not learned, and the policy cannot adapt by them.
+            Id of each row's episode, or one id for all rows. Without `X_next` each row and the next one of its episode
+            are a transition; rows of several episodes may take turns. Without both, inverse dynamics are not learned,
+            and the policy cannot adapt by them.
 
         Returns
         -------
@@ -209,8 +210,8 @@ class PADPolicyEstimator(SupervisedNetwork):
             The action that led from each row of X to that of `X_next`; needed for `auxiliary="inverse"`.
 
         episode : object or array-like of shape (n_samples,), default=None
-            Id of each row's episode, or one id for all rows. Without `X_next` successive rows of one episode are the
-            transitions.
+            Id of each row's episode, or one id for all rows. Without `X_next` each row and the next one of its episode
+            are a transition.
 
         Returns
         -------

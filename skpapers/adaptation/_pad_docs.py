@@ -17,7 +17,8 @@ PARTS: dict[str, str] = {
         be square, and cyclic shifts by a quarter of the length for columns and series.
 
     auxiliary_weight : float, default=1.0
-        Weight of the self-supervised loss in the training.
+        Weight of the self-supervised loss in the training. With 0 the head is not trained, and adapting by it is of no
+        use.
 
     hidden_channels : array-like of int, or int, default=()
         Output channels of convolutions before the dense layers, for images and series. Empty: a perceptron.
@@ -114,8 +115,8 @@ PARTS: dict[str, str] = {
     of Adam on :math:`L_t` alone, for the weights that `adapt_scope` names. The policy head never changes.
 
     Inverse dynamics need to see what follows what. With `X_next`, each row is a transition of its own. With `episode`,
-    successive rows of one episode are transitions, in `fit` and in each call of `partial_fit`; the last row of an
-    episode has no successor. With neither, rows are taken for unordered, and a policy without the inverse loss is
+    each row and the next one of its episode are a transition, in `fit` and in each call of `partial_fit`; the last row
+    of an episode has no successor. With neither, rows are taken for unordered, and a policy without the inverse loss is
     learned: rows of a table, or of a fold of a cross-validation, need not follow one another. A training row is used
     with the observation after it, and an adaptation step with transitions that are complete: nothing that comes later
     is seen.

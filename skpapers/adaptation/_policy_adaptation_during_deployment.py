@@ -49,7 +49,7 @@ def n_turns(row_shape: tuple[int, ...]) -> int:
 
 
 def _is_square(row_shape: tuple[int, ...]) -> bool:
-    return len(row_shape) == 3 and row_shape[1] == row_shape[2]
+    return len(row_shape) == 3 and row_shape[1] == row_shape[2] > 1
 
 
 def turned(x: Tensor, k: int) -> Tensor:

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, validate_data
 from torch import Tensor, nn
 
-from skpapers._labels import check_labels, label_values, missing_labels
+from skpapers._labels import label_values, missing_labels
 from skpapers._torch.chunks import chunk_length, network_inputs
 from skpapers._torch.inputs import Inputs
 from skpapers._torch.rows import Rows
@@ -22,6 +23,7 @@ from skpapers._torch.setup import Setup
 from skpapers._torch.state import number_tensor, own_precision
 from skpapers._torch.steps import Batch
 from skpapers._torch.targets import LARGEST_TARGET, Classes, Numbers, Target
+from skpapers._warnings import warn_user
 from skpapers.adaptation._policy_adaptation_during_deployment import (
     TURNS,
     Auxiliary,
@@ -29,7 +31,6 @@ from skpapers.adaptation._policy_adaptation_during_deployment import (
     n_turns,
     rotation_losses,
 )
-from skpapers.adaptation._policy_transitions import successors
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ class PolicySetup(Setup):
             return {}
         return {
             "X_next": inputs(rows.extra["X_next"]).reshape(X.shape),
-            "action": self.actions.tensor(rows.extra["action"], X.device, X.dtype),
+            "action": _action_tensor(self.actions, rows.extra["action"], X),
             "linked": torch.from_numpy(rows.extra["linked"]).to(X),
         }
 
@@ -122,6 +123,10 @@ def with_transitions(
     actions, codes = _expert(setup.target, rows.y) if action is None else _read(setup.target, None, action, len(rows))
     counted = linked if rows.weight is None else linked & (rows.weight > 0)
     if not counted.any():
+        warn_user(
+            "No row is followed by another one of its episode, or none with a weight above 0: inverse dynamics are not "
+            "learned, and the policy cannot adapt."
+        )
         return without, rows
     actions = actions.fitted(codes[counted], None if rows.weight is None else rows.weight[counted], 0)
     extra = {"X_next": X_next, "action": codes, "linked": linked.astype(np.float64)}
@@ -147,8 +152,10 @@ def deployed_rows(fitted: BaseEstimator, setup: PolicySetup, X: Any, given: Mapp
     return Rows(flat, nothing, None, extra).where(linked)
 
 
-def has_successor(episode: Any, n: int) -> NDArray[np.bool_]:
-    """Return whether the row after each of n rows belongs to the same episode.
+def next_rows(episode: Any, n: int) -> NDArray[np.int_]:
+    """Return the number of the next row of the same episode for each of n rows; the last one of an episode is its own.
+
+    Rows of several episodes may take turns, as in a table sorted by time.
 
     Parameters
     ----------
@@ -170,23 +177,27 @@ def has_successor(episode: Any, n: int) -> NDArray[np.bool_]:
         raise ValueError(f"episode has shape {ids.shape}; it must hold one id for each of the {n} rows, or be one id.")
     if missing_labels(ids).any():
         raise ValueError("episode has a missing id; each row needs one.")
-    return np.append(ids[1:] == ids[:-1], False).astype(bool)
+    following = np.arange(n)
+    first: dict[Any, int] = {}  # of each episode, among the rows from i on
+    for i, row_id in reversed(list(enumerate(ids.tolist()))):
+        following[i] = first.get(row_id, i)
+        first[row_id] = i
+    return following
 
 
 def _transitions(
     estimator: BaseEstimator, inputs: Inputs, X: NDArray, given: Mapping[str, Any]
 ) -> tuple[NDArray, NDArray[np.bool_]] | None:
     """Return the row after each row, and whether there is one; None if nothing says which rows follow."""
+    following = None if given["episode"] is None else next_rows(given["episode"], len(X))
     if given["X_next"] is not None:
         return _read_next(estimator, inputs, given["X_next"], X), np.ones(len(X), dtype=bool)
-    if given["episode"] is not None:
-        return successors(X), has_successor(given["episode"], len(X))
-    return None
+    return None if following is None else (X[following], following > np.arange(len(X)))
 
 
 def _read_next(estimator: BaseEstimator, inputs: Inputs, X_next: Any, X: NDArray) -> NDArray:
     flat = inputs.read(X_next)[1]
-    if hasattr(flat, "columns"):  # names of columns are compared with those of X
+    if hasattr(flat, "columns") and len(flat.columns) == X.shape[1]:  # their names are compared with those of X
         flat = validate_data(estimator, flat, dtype=np.float64, order="C", reset=False)
     else:
         flat = check_array(flat, dtype=np.float64, order="C", input_name="X_next")
@@ -209,7 +220,9 @@ def _expert(target: Target, y: NDArray) -> tuple[Target, NDArray]:
 def _read(target: Target, known: Target | None, action: Any, n: int) -> tuple[Target, NDArray]:
     """Return how actions become targets, and the actions as numbers."""
     if isinstance(target, Classes):
-        values = column_or_1d(check_labels(action), warn=True)
+        values = _action_labels(action)
+        if known is None:
+            check_classification_targets(values)
         classes = known.known if isinstance(known, Classes) else np.unique(values)
         unknown = np.setdiff1d(values, classes).tolist()
         if unknown:
@@ -228,3 +241,22 @@ def _read(target: Target, known: Target | None, action: Any, n: int) -> tuple[Ta
     if len(codes) != n:
         raise ValueError(f"action has {len(codes)} entries, and X has {n} rows.")
     return found, codes
+
+
+def _action_labels(action: Any) -> NDArray:
+    """Return actions as an array of labels."""
+    if missing_labels(label_values(action)).any():
+        raise ValueError("Input action contains NaN: each row needs the action that led to the next one.")
+    shape = np.shape(action)
+    if len(shape) != 1 and shape[1:] != (1,):
+        raise ValueError(f"action has shape {shape}; it must hold one label for each row.")
+    return column_or_1d(action)
+
+
+def _action_tensor(actions: Target, codes: NDArray, X: Tensor) -> Tensor:
+    """Return actions as their loss takes them, in the dtype of X and on its device."""
+    try:
+        return actions.tensor(codes, X.device, X.dtype)
+    except ValueError:
+        largest = np.abs(codes).max()
+        raise ValueError(f"action holds values as large as {largest:.3g}, too many times their scale in fit.") from None

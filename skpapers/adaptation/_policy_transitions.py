@@ -13,11 +13,6 @@ Arrays = Mapping[str, NDArray]
 LONGEST = 1000  # losses that are kept
 
 
-def successors(X: NDArray) -> NDArray:
-    """Return the row after each row; the last one is its own."""
-    return np.concatenate([X[1:], X[-1:]])
-
-
 @dataclass(frozen=True, eq=False)
 class Adaptation:
     """What a policy in adaptation remembers.

@@ -80,6 +80,28 @@ class TestTransitions:
         assert_allclose(mask, alone, rtol=1e-12)
 
     @KINDS
+    def test_episodes_that_take_turns(self, kind):
+        """Rows sorted by time, of several episodes: the next row of the same one is the successor."""
+        y = expert(kind())
+        order = np.arange(N).reshape(3, 20).T.ravel()
+        model = kind(batch_size=N, dtype="float64").fit(X, y, episode=EPISODE)
+        loss = model.auxiliary_loss(X, episode=EPISODE, action=y)
+        for ids in (EPISODE, EPISODE.astype(str), EPISODE.astype(object), EPISODE.astype("datetime64[D]")):
+            turns = model.auxiliary_loss(X[order], episode=ids[order], action=y[order])
+            assert_allclose(turns, loss, rtol=1e-12)
+        model.partial_fit(X[order], episode=EPISODE[order], action=y[order])
+        assert model.n_adapted_ == N - 3
+        turns = kind(batch_size=N, dtype="float64").fit(X[order], y[order], episode=EPISODE[order])
+        assert turns.auxiliary_loss(X[order], episode=EPISODE[order], action=y[order]) > 0
+
+    @KINDS
+    def test_episodes_of_one_row_warn(self, kind):
+        model = kind()
+        with pytest.warns(UserWarning, match="No row is followed by another one") as caught:
+            model.fit(X, expert(model), episode=np.arange(N))
+        assert [warning.filename for warning in caught] == [__file__]
+
+    @KINDS
     def test_without_next_rows_and_episodes_the_rows_are_a_table(self, kind):
         model = kind(shuffle=False, batch_size=N)
         y = expert(model)
@@ -297,6 +319,8 @@ class TestInput:
         ({"action": "short"}, "action has 9 entries, and X has 60 rows"),
         ({"X_next": None, "episode": np.arange(N)}, "No row is followed by another one"),
         ({"X_next": None, "episode": [1, 2]}, "one id for each of the 60 rows"),
+        ({"episode": [1, 2, 3]}, "episode has shape \\(3,\\)"),
+        ({"X_next": pd.DataFrame(X_NEXT[:, :2])}, "X_next has 60 rows of 2 values"),
         ({"X_next": None, "episode": [None] * N}, "missing id"),
         ({"X": X * 1e60}, "too large for training"),
     )
@@ -332,6 +356,24 @@ class TestInput:
             fitted(regressor).partial_fit(X, X_next=X_NEXT, action=np.full(N, 1e305))
         with pytest.raises(ValueError, match="action belongs to a transition"):
             regressor().fit(X, VALUES, action=FORCE)
+        with pytest.raises(ValueError, match="action holds values as large as 1e\\+60, too many times their scale"):
+            fitted(regressor).partial_fit(X, X_next=X_NEXT, action=np.full(N, 1e60))
+
+    def test_actions_that_are_no_labels(self):
+        """In `fit` a missing or a continuous action would otherwise become a class of its own."""
+        model = fitted(classifier)
+        codes = np.where(FORCE > 0, 1.0, 0.0)
+        codes[3] = np.nan
+        for missing in (codes, [None, *executed(model)[1:]], pd.Series(codes).astype("Int64")):
+            for learn in (model.partial_fit, partial(classifier().fit, y=expert(model))):
+                with pytest.raises(ValueError, match="Input action contains NaN"):
+                    learn(X, X_next=X_NEXT, action=missing)
+        with pytest.raises(ValueError, match="Unknown label type: continuous"):
+            classifier().fit(X, expert(model), X_next=X_NEXT, action=FORCE)
+        with pytest.raises(ValueError, match="action has shape \\(60, 2\\); it must hold one label for each row"):
+            model.partial_fit(X, X_next=X_NEXT, action=np.column_stack([executed(model)] * 2))
+        with pytest.raises(ValueError, match="action has shape \\(\\); it must hold"):
+            model.partial_fit(X[:1], X_next=X_NEXT[:1], action="left")
 
     @KINDS
     def test_before_fit_and_with_bad_parameters(self, kind):
@@ -391,7 +433,9 @@ class TestInput:
         assert_array_equal(constant.predict(np.ones((2, 2))), 7.0)
         constant.partial_fit(np.ones((3, 2)), action=np.full(3, 7.0), episode=0)
         assert_array_equal(constant.predict(np.ones((2, 2))), 7.0)
-        assert regressor().fit(X[:1], VALUES[:1], episode=0).predict(X[:1]).shape == (1,)
+        with pytest.warns(UserWarning, match="No row is followed"):
+            alone = regressor().fit(X[:1], VALUES[:1], episode=0)
+        assert alone.predict(X[:1]).shape == (1,)
 
     def test_offsets_of_a_billion(self):
         a = regressor().fit(X, VALUES, X_next=X_NEXT, action=FORCE)
@@ -410,6 +454,11 @@ class TestRouting:
             params = {"X_next": X_NEXT, "action": executed(model), "episode": EPISODE}
             found = cross_validate(model, X, expert(model), params=params, cv=3, return_estimator=True)
             routed = make_pipeline(StandardScaler(), kind()).fit(X, expert(model), episode=EPISODE)
+            to_scale = make_pipeline(StandardScaler(), kind(), transform_input=["X_next"])
+            to_scale.fit(X, expert(model), X_next=X_NEXT, action=executed(model))
+        scaled = [to_scale[0].transform(rows) for rows in (X, X_NEXT)]
+        same = kind().fit(scaled[0], expert(model), X_next=scaled[1], action=executed(model))
+        assert_same_predictions(to_scale[-1], same, scaled[0])
         assert_same_predictions(routed, pipeline, X)
         train = np.arange(N) >= 20
         if isinstance(model, PADPolicyRegressor):

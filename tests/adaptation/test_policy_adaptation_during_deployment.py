@@ -118,7 +118,9 @@ class TestLosses:
             expected -= F.log_softmax(net.auxiliary(net.encoded(image)), dim=1)[:, k].detach().numpy() / 4.0
         assert_allclose(rotation_losses(net, batch).detach().numpy(), expected, rtol=1e-10)
 
-    @pytest.mark.parametrize(("shape", "count"), [((1,), 1), ((3,), 3), ((9,), 4), ((2, 3, 3), 4), ((2, 1, 3), 3)])
+    @pytest.mark.parametrize(
+        ("shape", "count"), [((1,), 1), ((3,), 3), ((9,), 4), ((2, 3, 3), 4), ((2, 1, 3), 3), ((2, 1, 1), 1)]
+    )
     def test_turns_differ_and_come_back(self, shape, count):
         x = torch.arange(float(np.prod(shape))).reshape(1, *shape)
         assert n_turns(shape) == count
