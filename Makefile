@@ -68,5 +68,6 @@ benchmarks/.venv/installed: pyproject.toml benchmarks/constraints.txt
 	benchmarks/.venv/bin/python -m pip install --quiet --no-deps pyscnn==0.0.10 linalg_backends==0.0.1b0 # torchvision, which it does not need
 	benchmarks/.venv/bin/python -m pip install --quiet --no-deps aeon==1.6.0 # an older numba; with this one its answers are equal, bit for bit
 	benchmarks/.venv/bin/python -m pip install --quiet --no-deps u8darts==0.39.0 fracast==0.1.0 # a network trained alike, and one with weights in its package
+	benchmarks/.venv/bin/python -m pip install --quiet --no-deps torch-ttt==0.0.2 # torchvision, which it imports and does not declare
 	benchmarks/.venv/bin/python -m pip install --quiet --no-deps pystreed==1.4.0 scikit-survival==0.28.0 # solvers that their imports do not need
 	touch $@

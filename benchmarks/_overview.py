@@ -50,6 +50,10 @@ def _learning(summary: Summary) -> str:
     return f"adding: R² {summary['adding']:.3f} at worst; digits: {summary['digits']:.3f} accuracy at worst"
 
 
+def _decision(summary: Summary) -> str:
+    return f"{summary['right']:.0f} % right; regret {summary['regret']:.2f} points, always {summary['always']:.2f}"
+
+
 def _series(summary: Summary) -> str:
     peers = ", ".join(f"{name} {summary[name]:.1f}" for name in ("softmax", "MiniRocket", "DTW"))
     return f"{summary['accuracy']:.1f} % of test windows; {peers}"
@@ -194,6 +198,18 @@ HEADLINES: dict[str, Headline] = {
         lambda s: f"at most {s['worst']:.0e}; projected gradients of Adam {s['gradient']:.2f}",
     ),
     "flash_series": Headline("The quality of full attention on real series", _series),
+    "tent_streams": Headline(
+        "Adapts to shifted images, online and without labels",
+        lambda s: (
+            f"error after / before: contrast {s['contrast']:.2f}, gain and offset {s['gain']:.2f}; "
+            f"clean {s['rise']:+.1f} points"
+        ),
+    ),
+    "tent_entropy_step": Headline(
+        "The entropy adds to the statistics of the batch", lambda s: f"{s['batch']:+.2f} points of accuracy"
+    ),
+    "tent_decision": Headline("Whether to adapt can be told without labels", _decision),
+    "tent_decision_elsewhere": Headline("The same on data that chose nothing", _decision),
     "flash_learning": Headline("The quality of a transformer, causal or not", _learning),
 }
 

@@ -451,7 +451,12 @@ PAPERS: tuple[Paper, ...] = (
         algorithm="skpapers/adaptation/_tent.py",
         estimators=("adaptation.TentClassifier",),
         contests=(),
-        reproduction={},
+        reproduction={
+            "tent_streams": "shows",
+            "tent_entropy_step": "does not show",
+            "tent_decision": "shows",
+            "tent_decision_elsewhere": "mixed",
+        },
         use="a model in use whose inputs drift, while labels are late or never come; whether to trust its adaptation",
         functions=("adaptation.tent",),
     ),

@@ -1,5 +1,7 @@
 """Batch normalisation whose statistics follow unlabelled rows; gradients pass through the statistics of the batch."""
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from skpapers._torch.modules import BatchNorm
-from skpapers.adaptation._target_statistics import Moments, StatisticsRule
+from skpapers.adaptation._target_statistics import Moments, StatisticsRule, has_changed
 
 EPSILON = 1e-5  # of the floor's layers, as of torch's
 
@@ -37,6 +39,12 @@ class Norm:
     after : Moments
         Of the target rows with the current batch.
 
+    changed : bool
+        Whether the current batch follows another law than the rows before it, so that these are forgotten.
+
+    previous : Norm or None
+        The layer before.
+
     used : tuple of two Tensor
         Mean and variance that the batch is normalised by.
     """
@@ -49,6 +57,8 @@ class Norm:
         self.batch = self.source
         self.after = self.source
         self.used = self.source.mean, self.source.variance
+        self.changed = False
+        self.previous: Norm | None = None
 
     def normalise(self, x: Tensor, epsilon: float) -> Tensor:
         """Return normalised values (b, h, ...) by the statistics that include the batch."""
@@ -56,7 +66,8 @@ class Norm:
         variance, mean = torch.var_mean(x, dim=axes, correction=0)
         of_layer = self.source.mean.shape
         self.batch = Moments(len(x), mean.reshape(of_layer), variance.reshape(of_layer))
-        self.after = self.rule.after(self.seen, self.batch)
+        self.changed = self._has_changed()
+        self.after = self.rule.after(replace(self.seen, rows=0.0) if self.changed else self.seen, self.batch)
         self.used = self.rule.used(self.source, self.after)
         mean, variance = (t.reshape(-1) for t in self.used)
         factor = torch.rsqrt(variance + epsilon)
@@ -68,6 +79,13 @@ class Norm:
             offset = offset + bias.reshape(-1)
         shape = (-1, *[1] * (x.ndim - 2))
         return torch.addcmul(offset.view(shape), x, factor.view(shape))
+
+    def _has_changed(self) -> bool:
+        """Whether the rows before the batch are forgotten; what a later layer has seen of them is outdated as well."""
+        if self.rule.name != "prior":
+            return False
+        earlier = self.previous is not None and self.previous.changed
+        return earlier or has_changed(self.source, self.seen, self.batch)
 
     def commit(self) -> None:
         """Let the batch be among the rows that were seen."""
@@ -123,6 +141,8 @@ def make_adaptive(network: nn.Module, rule: StatisticsRule) -> dict[str, Norm]:
         If there is no batch normalisation, or nothing else, or a layer has no stored statistics.
     """
     norms = {name: Norm(layer, rule) for name, layer in _layers(network)}
+    for earlier, later in pairwise(norms.values()):
+        later.previous = earlier
     network.eval().requires_grad_(False)
     of_layer = {id(norm.layer): norm for norm in norms.values()}
     for norm in norms.values():

@@ -67,12 +67,16 @@ class Visit:
     shift : float
         See :func:`layer_shift`.
 
+    changed : bool
+        Whether a layer has forgotten the rows before.
+
     codes : ndarray of int of shape (b,)
         Predicted classes.
     """
 
     entropy: float
     shift: float
+    changed: bool
     codes: NDArray[np.intp]
 
 
@@ -153,7 +157,12 @@ def _visit(network: AdaptiveNetwork, X: Tensor, settings: TentSettings) -> Visit
         if visit is None:
             first = next(iter(network.norms.values()))
             mean = entropy.detach().mean().item()
-            visit = Visit(mean, layer_shift(first.source, first.batch), predicted_codes(outputs))
+            visit = Visit(
+                mean,
+                layer_shift(first.source, first.batch),
+                any(norm.changed for norm in network.norms.values()),
+                predicted_codes(outputs),
+            )
         largest = inf if settings.margin is None else settings.margin * log(max(outputs.shape[-1], 2))
         loss = entropy_loss(entropy, largest) if settings.n_steps > 0 else None
         if loss is None or not loss.requires_grad:  # the layers may have neither scales nor shifts

@@ -8,9 +8,9 @@ PARTS: dict[str, str] = {
         :class:`~sklearn.frozen.FrozenEstimator`. None is a perceptron of (128, 64) units on standardised columns.
 
     stats : {"prior", "ema", "batch", "source"}, default="prior"
-        Where the statistics of batch normalisation come from. "prior": all rows of the stream so far, with those of
-        training as a prior. "ema": an average that forgets. "batch": the last batch alone, as in the paper; it needs
-        batches of many rows in random order. "source": training, so that only scales and shifts learn.
+        Where the statistics of batch normalisation come from. "prior": all rows of the stream since its last jump,
+        with those of training as a prior. "ema": an average that forgets. "batch": the last batch alone, as in the
+        paper; it needs batches of many rows in random order. "source": training, so that only scales and shifts learn.
 
     adapt : {"auto", "always", "never"}, default="auto"
         Which network predicts. "auto": the adapted one while the evidence recommends it, see `adaptation_report_`,
@@ -93,20 +93,23 @@ PARTS: dict[str, str] = {
         N = \frac{\mathrm{prior\_samples}}{\max(1, d^2)},
 
     where :math:`d^2` is the mean over the units of a layer of :math:`(m - \mu_s)^2 / \sigma_s^2`: a prior that the
-    stream contradicts counts less. The steps minimise the mean entropy
-    :math:`H(x) = -\sum_c p_c(x) \log p_c(x)` over scales and shifts. `predict` uses the stored statistics, so that a
-    row's prediction does not depend on its neighbours and a single row can be predicted.
+    stream contradicts counts less. A batch of 16 rows or more that jumps starts a new count and new evidence: if its
+    squared distance from the rows before exceeds 2, by the same measure, or its variance is below an eighth of theirs.
+    The steps minimise the mean entropy :math:`H(x) = -\sum_c p_c(x) \log p_c(x)` over scales and shifts. `predict` uses
+    the stored statistics, so that a row's prediction does not depend on its neighbours and a single row can be
+    predicted.
 
     The evidence: R is the mean, over the recent rows, of the ratio of a row's squared Mahalanobis distances to the
     nearest and to the second nearest class, in the features that enter the last layer; the training rows give means
-    and covariance. N is the effective number of predicted
-    classes, the exponential of the entropy of their shares. The adapted network is recommended if
-    :math:`\log R - 0.3 \log N` is lower than for the source, and if two copies, adapted to the first and to the second
-    half of these rows, agree on more than 40 % of them. "auto" decides anew when half of the recent rows are new.
-    Entropies and predicted classes of the evidence are those of the logits before a `calibration` of the network.
+    and covariance. N is the effective number of predicted classes, the exponential of the entropy of their shares. The
+    adapted network is recommended if :math:`\log R - 0.3 \log N` is lower than for the source, and if two copies,
+    adapted to the first and to the second half of these rows, agree on more than 40 % of them. "auto" decides anew when
+    half of the recent rows are new. Entropies and predicted classes of the evidence are those of the logits before a
+    `calibration` of the network.
 
-    Almost all of the gain comes from the statistics; the steps add hundredths of a point on small data. The guide shows
-    where adaptation harms: streams whose classes come one after another, or in other proportions than in training.
+    The gain comes from the statistics. On small data the steps add a few hundredths of a point, or nothing. The guide
+    shows where adaptation harms: streams whose classes come one after another, or in other proportions than in
+    training.
 
     `sample_weight` weighs the fit of the network and the evidence. Batch normalisation counts rows without weights.
 

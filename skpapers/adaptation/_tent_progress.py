@@ -142,6 +142,9 @@ class Adapter:
         codes = np.concatenate([progress.codes, *(visit.codes for visit in visits)])
         recent = X if progress.recent is None else np.concatenate([progress.recent, X])
         kept = self._kept(len(recent), len(X))
+        changes = [number for number, visit in enumerate(visits) if visit.changed]
+        if changes:  # rows before a change are no evidence for what follows
+            kept = kept[kept >= len(recent) - sum(len(visit.codes) for visit in visits[changes[-1] :])]
         after = replace(
             progress, state=state, recent=recent[kept], codes=codes[kept], undecided=progress.undecided + len(X)
         )

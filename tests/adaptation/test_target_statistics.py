@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from skpapers.adaptation._target_statistics import Moments, StatisticsRule, squared_shift
+from skpapers.adaptation._target_statistics import Moments, StatisticsRule, has_changed, squared_shift
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3)) * [1.0, 2.0, 0.5] + [0.0, 3.0, -1.0]
 SOURCE = Moments(0.0, torch.tensor([0.5, 3.0, -1.0]).double(), torch.tensor([2.0, 4.0, 0.3]).double())
@@ -107,3 +107,24 @@ def test_a_single_row_is_no_batch():
     seen = after(StatisticsRule("batch"), [ROWS[:50], ROWS[:1]])
     assert_allclose(seen.mean, ROWS[:50].mean(axis=0))
     assert seen.rows == 51
+
+
+SEEN = Moments(100.0, torch.tensor([1.0, 1.0]), torch.tensor([1.0, 9.0]))
+OF_SOURCE = Moments(0.0, torch.zeros(2), torch.tensor([1.0, 4.0]))
+
+
+@pytest.mark.parametrize(
+    ("batch", "changed"),
+    [
+        (Moments(16.0, torch.tensor([1.0, 1.0]), torch.tensor([1.0, 9.0])), False),
+        (Moments(16.0, torch.tensor([2.9, 1.0]), torch.tensor([1.0, 9.0])), False),  # 1.9 ** 2 / 2 = 1.8
+        (Moments(16.0, torch.tensor([3.1, 1.0]), torch.tensor([1.0, 9.0])), True),  # 2.2
+        (Moments(15.0, torch.tensor([9.0, 1.0]), torch.tensor([1.0, 9.0])), False),  # too few rows
+        (Moments(16.0, torch.tensor([1.0, 1.0]), torch.tensor([0.2, 1.0])), False),  # 0.45 of 3.25
+        (Moments(16.0, torch.tensor([1.0, 1.0]), torch.tensor([0.1, 1.0])), True),  # 0.35
+        (Moments(16.0, torch.tensor([1.0, 1.0]), torch.tensor([99.0, 99.0])), False),
+    ],
+)
+def test_a_change_is_a_jump_of_the_mean_or_a_fall_of_the_variance(batch, changed):
+    assert has_changed(OF_SOURCE, SEEN, batch) is changed
+    assert not has_changed(OF_SOURCE, OF_SOURCE, batch)

@@ -101,6 +101,25 @@ def test_the_history_tells_drift_from_none(source):
     assert (model.entropy_history_[:5] < 0.5).all()
 
 
+def test_a_jump_after_a_long_time_is_followed_at_once(source):
+    model = stream(deepcopy(source), NEW[:400], 50)
+    assert model.adaptation_report_.n_rows == 400
+    for start in range(400, 500, 50):
+        rows = slice(start, start + 50)
+        assert model.partial_fit(FAINT[rows]).score(FAINT[rows], Y_NEW[rows]) > 0.85
+    assert model.is_adapted_history_.tolist() == [False] * 8 + [True] * 2
+    assert model.adaptation_report_.n_rows == 100
+    fresh = deepcopy(source).partial_fit(FAINT[400:450]).partial_fit(FAINT[450:])
+    for name, value in model._progress.state.norms.items():
+        if name.startswith("norms.0.running"):  # nothing is left of the rows before
+            assert_allclose(value, fresh._progress.state.norms[name], rtol=1e-5)
+
+
+def test_classes_one_after_another_are_no_jump(source):
+    model = stream(deepcopy(source), NEW[BY_CLASS], 50)
+    assert len(model._progress.codes) == 500
+
+
 def test_shift_is_that_of_the_first_layer_before_anything_adapts(source):
     model = deepcopy(source).partial_fit(FAINT)
     network = source.to_torch()
@@ -188,7 +207,7 @@ def test_a_report_is_of_the_recent_rows_whatever_adapt_was(source):
     model = deepcopy(source).partial_fit(NEW[:200])
     of_clean_rows = model.adaptation_report_
     model.set_params(adapt="always").partial_fit(FAINT)
-    assert model.adaptation_report_.n_rows == 512
+    assert model.adaptation_report_.n_rows == 500  # those since the jump
     assert model.adaptation_report_.ratio_source > of_clean_rows.ratio_source
     model.set_params(adapt="auto").partial_fit(FAINT[:1])
     assert model.is_adapted_ is model.adaptation_report_.keep
