@@ -129,6 +129,7 @@ def with_transitions(
         )
         return without, rows
     actions = actions.fitted(codes[counted], None if rows.weight is None else rows.weight[counted], 0)
+    codes = np.where(linked.reshape(-1, *[1] * (codes.ndim - 1)), codes, codes[linked][:1])  # the others are not used
     extra = {"X_next": X_next, "action": codes, "linked": linked.astype(np.float64)}
     return replace(without, actions=actions), replace(rows, extra=extra)
 

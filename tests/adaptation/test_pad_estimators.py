@@ -95,6 +95,32 @@ class TestTransitions:
         assert turns.auxiliary_loss(X[order], episode=EPISODE[order], action=y[order]) > 0
 
     @KINDS
+    def test_the_action_of_the_last_row_of_an_episode_is_not_used(self, kind):
+        model = kind()
+        y = expert(model)
+        action = executed(model)
+        other = action.copy()
+        other[[19, 39, 59]] = (
+            np.where(action == "left", "right", "left")[[19, 39, 59]] if action.dtype != float else 1e60
+        )
+        model.fit(X, y, action=action, episode=EPISODE)
+        same = kind().fit(X, y, action=other, episode=EPISODE)
+        assert same.loss_curve_ == model.loss_curve_
+        assert_same_predictions(same, model, X)
+        model.partial_fit(X + 1.0, action=action, episode=EPISODE)
+        assert_same_predictions(same.partial_fit(X + 1.0, action=other, episode=EPISODE), model, X)
+
+    @KINDS
+    def test_rows_without_a_successor_have_no_inverse_loss_in_training(self, kind):
+        """The loss before the first step has the mean over all rows of the transitions' losses."""
+        still = {"batch_size": N, "dtype": "float64", "max_iter": 1, "learning_rate_init": 1e-12}
+        y = expert(kind())
+        both = kind(**still).fit(X, y, episode=EPISODE)
+        policy = kind(**still, auxiliary_weight=0.0).fit(X, y, episode=EPISODE)
+        inverse = both.auxiliary_loss(X, action=y, episode=EPISODE)
+        assert_allclose(both.loss_ - policy.loss_, inverse * (N - 3) / N, rtol=1e-6)
+
+    @KINDS
     def test_episodes_of_one_row_warn(self, kind):
         model = kind()
         with pytest.warns(UserWarning, match="No row is followed by another one") as caught:
