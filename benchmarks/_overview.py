@@ -157,6 +157,18 @@ HEADLINES: dict[str, Headline] = {
         "Better features than the teacher's, one shot",
         lambda s: f"{s['startup']:+.1f} points, {s['distillation']:+.1f} without self-supervision",
     ),
+    "daf_few_shot": Headline(
+        "Forecasts of few series are better with a source's shared attention",
+        lambda s: f"ND x {s['target']:.2f} of the target alone, x {s['fine']:.2f} of fine-tuning",
+    ),
+    "daf_cold_start": Headline(
+        "The same where the target's histories are short",
+        lambda s: f"ND x {s['target']:.2f} of the target alone, x {s['ridge']:.2f} of ridge on lags",
+    ),
+    "daf_intervals": Headline(
+        "Conformal intervals cover what they promise",
+        lambda s: f"80 % intervals cover {s['coverage']:.1f} %, {s['plain']:.1f} % without calibration",
+    ),
     "gradvac_update": Headline(
         "Cosines reach their targets; equal to another implementation",
         lambda s: f"differences at most {max(s['torchjd'], s['pcgrad'], s['target']):.0e}",

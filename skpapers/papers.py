@@ -333,7 +333,11 @@ PAPERS: tuple[Paper, ...] = (
         algorithm="skpapers/forecasting/_daf.py",
         estimators=("forecasting.DAFForecaster",),
         contests=(),  # a table has neither histories nor a second domain
-        reproduction={},
+        reproduction={
+            "daf_few_shot": "mixed",
+            "daf_cold_start": "shows",
+            "daf_intervals": "mixed",
+        },
         use="forecasts of few or short series, with many series of another kind to learn from",
         functions=("forecasting.make_windows", "forecasting.normalized_deviation", "forecasting.nrmse"),
     ),
