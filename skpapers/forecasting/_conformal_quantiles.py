@@ -20,9 +20,9 @@ def fewest_windows(levels: tuple[float, ...]) -> int:
     """Return how many windows make the ranks of (1) and (2) those of windows that exist."""
     fewest = 1
     for level in levels:
-        outer = max(level, 1.0 - level)
-        while ceil((fewest + 1) * outer - 1e-9) > fewest and outer > 0.5:
-            fewest += 1
+        tail = min(level, 1.0 - level)
+        if tail < 0.5:
+            fewest = max(fewest, ceil((1.0 - tail - 1e-9) / tail))
     return fewest
 
 

@@ -91,8 +91,8 @@ class DAFBase(NetworkEstimator):
 
     def _nothing_left(self, what: str, fraction: float, n: int) -> str:
         return (
-            f"{what} holds back {fraction:g} of the n_samples={n} target windows, and no other window has a horizon "
-            "that ends before theirs: give more windows or a smaller fraction."
+            f"{what} holds back {fraction:g} of the n_samples={n} target windows, and the horizon of every "
+            "other window shares a step with theirs, or repeats it: give more windows or a smaller fraction."
         )
 
     def _levels(self) -> tuple[float, ...] | None:

@@ -81,9 +81,10 @@ PARTS: dict[str, str] = {
     "stopping": """
     early_stopping : bool or "auto", default="auto"
         Hold the last target windows back, end training when their forecasts no longer improve, and keep the weights of
-        the best epoch. The weights before the joint training are among the candidates. A window whose horizon overlaps
-        one that is held back does not train. "auto" does so if there is a source, and five target windows or more, and
-        if that leaves one to train on.
+        the best epoch. The weights before the joint training are among the candidates. A window whose horizon shares a
+        step with one that is held back does not train; it is recognised by its values, which need X and y in the same
+        units. "auto" holds windows back if there is a source, if there are five target windows or more, and if one is
+        left to train on.
 
     validation_fraction : float, default=0.2
         Share of the target windows held back for `early_stopping`.

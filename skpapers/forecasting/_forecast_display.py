@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skpapers._validation import safe_indexing
+
 
 class ForecastDisplay:
     """A history, its forecast with an interval, and what came.
@@ -110,7 +112,7 @@ class ForecastDisplay:
         -------
         display : ForecastDisplay
         """
-        window = np.asarray(X, dtype=np.float64)[[row]]
+        window = safe_indexing(X, [row])
         domain = None if sample_domain is None else [sample_domain]
         forecast = np.ravel(estimator.predict(window, sample_domain=domain))
         interval = None
@@ -120,7 +122,7 @@ class ForecastDisplay:
             interval = estimator.predict_quantiles(window, sample_domain=domain)[0][:, ends]
             coverage = float(np.ptp(estimator.quantiles_))
         maps = estimator.attention_maps(window, sample_domain=sample_domain)
-        history = window.reshape(estimator.history_, -1)[:, 0]
+        history = np.asarray(window, dtype=np.float64).reshape(estimator.history_, -1)[:, 0]
         truth = None if y is None else np.ravel(np.asarray(y, dtype=np.float64)[row])
         attention = maps.extrapolation[0].mean(axis=0)
         display = cls(history, forecast, truth=truth, interval=interval, coverage=coverage, attention=attention)
@@ -263,16 +265,16 @@ class AlignmentDisplay:
         -------
         display : AlignmentDisplay
         """
-        X = np.asarray(X, dtype=np.float64)
         numbers = np.asarray(sample_domain, dtype=np.float64)
         known = np.unique(numbers)
         if len(known) != 2 or known[0] >= 0 or known[1] <= 0:
             raise ValueError(f"sample_domain must hold the target and one source, got {known.tolist()}.")
         parts = []
         for number in (known[1], known[0]):
+            windows = safe_indexing(X, np.flatnonzero(numbers == number))
             pair = []
             for before in (True, False):
-                queries = estimator.queries(X[numbers == number], sample_domain=number, before=before)
+                queries = estimator.queries(windows, sample_domain=number, before=before)
                 flat = queries.reshape(-1, queries.shape[-1])
                 pair.append(flat[np.linspace(0, len(flat) - 1, min(max_points, len(flat))).astype(int)])
             parts.append((pair[0], pair[1]))

@@ -42,7 +42,8 @@ def normalized_deviation(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight:
     0.25
     """
     y, errors, weight = _checked(y_true, y_pred, sample_weight)
-    return _ratio(float(np.sum(weight * np.abs(errors))), float(np.sum(weight * np.abs(y))))
+    unit = _largest(y)
+    return _ratio(float(np.sum(weight * np.abs(errors / unit))), float(np.sum(weight * np.abs(y / unit))))
 
 
 def nrmse(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
@@ -77,14 +78,21 @@ def nrmse(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | No
     """
     y, errors, weight = _checked(y_true, y_pred, sample_weight)
     total = float(np.sum(weight * np.ones_like(y)))
-    squares = float(np.sum(weight * errors**2)) / total
-    return _ratio(squares**0.5, float(np.sum(weight * np.abs(y))) / total)
+    unit = _largest(y)
+    largest = _largest(errors)
+    squares = float(np.sum(weight * (errors / largest) ** 2)) / total
+    return _ratio(squares**0.5 * (largest / unit), float(np.sum(weight * np.abs(y / unit))) / total)
 
 
 def _ratio(error: float, size: float) -> float:
     if size == 0.0:
         return 0.0 if error == 0.0 else float("inf")
     return error / size
+
+
+def _largest(values: NDArray) -> float:
+    """Return the largest absolute value, or 1 if all are 0: in units of it no square overflows."""
+    return float(np.abs(values).max()) or 1.0
 
 
 def _checked(y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[NDArray, NDArray, NDArray]:

@@ -49,7 +49,8 @@ def make_windows(
         - an array of shape (n_steps, n_columns): see `columns`;
         - a list of arrays of shape (n_steps,) or (n_steps, n_channels), of any lengths;
         - a long frame of pandas or polars with `id_column`, and with `time_column` unless its rows are in order;
-        - a frame of pandas with a MultiIndex of ids and times;
+        - a frame of pandas with a MultiIndex of ids and times, in this order unless `id_column` and `time_column` name
+          its levels;
         - a wide frame, whose times are `time_column` or the index: see `columns`.
 
     history, horizon : int
@@ -59,7 +60,8 @@ def make_windows(
         Number of steps from one window of a series to the next, counted from its last one.
 
     id_column, time_column : str, default=None
-        Columns of a frame that hold the series of each row, and its time. Rows may be in any order if there are times.
+        Columns, or levels of the index, that hold the series of each row of a frame, and its time. Rows may be in any
+        order if there are times.
 
     value_columns : list of str, default=None
         The channels of a frame with ids, the one to forecast first; the series of a wide frame. None takes all others.
@@ -95,8 +97,8 @@ def make_windows(
     Raises
     ------
     ValueError
-        If there is a gap and `gaps="raise"`, if a series has a time twice, if a value is infinite or no number, or if
-        no series is long enough.
+        If there is a gap and `gaps="raise"`, if a series has a time twice, if a value is infinite or no number, if the
+        first level of a MultiIndex holds dates and the second does not, or if no series is long enough.
 
     See Also
     --------

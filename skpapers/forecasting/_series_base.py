@@ -84,6 +84,10 @@ class SeriesForecasterMixin:
         }
         sources = source if isinstance(source, Mapping) else {} if source is None else {"source": source}
         parts = [make_windows(one, history, horizon, **how) for one in (series, *sources.values())]
+        channels = {part.X.shape[2:] for part in parts}
+        if len(channels) > 1:
+            counts = sorted(shape[0] if shape else 1 for shape in channels)
+            raise ValueError(f"Target and sources must have the same number of channels, got {counts}.")
         numbers = np.repeat([-1, *range(1, len(parts))], [len(part.X) for part in parts])
         X = np.concatenate([part.X for part in parts])
         y = np.concatenate([part.y for part in parts])
@@ -130,7 +134,8 @@ class SeriesForecasterMixin:
         Raises
         ------
         ValueError
-            If a history has a gap, or is shorter than in `fit`, unless `mask_nan=True`.
+            If a history has a gap, or is shorter than in `fit`, unless `mask_nan=True`; or if the times of a frame are
+            text.
         """
         check_is_fitted(self)
         known = asdict(getattr(self, "_series_options", SeriesOptions()))
@@ -168,13 +173,30 @@ def _as_frame(given: Any, found: list[OneSeries], options: SeriesOptions, values
     of_index = names if len(names) == 2 else [None, names[0]]
     id_name = options.id_column or of_index[0] or "id"
     time_name = options.time_column or of_index[1] or "time"
+    of_one = [next_times(one.times, horizon) for one in found]
+    times = of_one[0].append(of_one[1:])
     data: dict[str, Any] = {
         id_name: [one.name for one in found for _ in range(horizon)],
-        time_name: np.concatenate([next_times(one.times, horizon) for one in found]),
+        time_name: times,
         **{name: forecasts.ravel() for name, forecasts in values.items()},
     }
     if is_polars(given):
         import polars as pl
 
-        return pl.DataFrame(data)
+        column = given[time_name] if options.time_column is not None else None
+        return pl.DataFrame({**data, time_name: _polars_times(times, column)})
     return pd.DataFrame(data)
+
+
+def _polars_times(times: pd.Index, like: Any) -> Any:
+    """Return times as a column of polars, of the type of the times given."""
+    import polars as pl
+
+    if not isinstance(times, pd.DatetimeIndex):
+        return pl.Series(times.to_numpy())
+    zone = times.tz
+    in_utc = times if zone is None else times.tz_convert("UTC").tz_localize(None)
+    made = pl.Series(in_utc.to_numpy().astype("M8[us]"))
+    if zone is not None:
+        made = made.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
+    return made.cast(like.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -101,16 +102,19 @@ def _of_arrays(data: Any, options: SeriesOptions) -> Iterator[OneSeries]:
 def _of_frame(data: Any, options: SeriesOptions) -> Iterator[OneSeries]:
     frame = _as_pandas(data)
     time = options.time_column
+    asked = [options.value_columns] if isinstance(options.value_columns, str) else list(options.value_columns or [])
     if options.id_column is None and isinstance(frame.index, pd.MultiIndex):
-        if frame.index.nlevels != 2:
-            raise ValueError(f"A MultiIndex must have the levels id and time, got {frame.index.nlevels} levels.")
+        _check_levels(frame.index)
+        _check_columns(frame, asked)
         ids = frame.index.get_level_values(0)
         times = frame.index.get_level_values(1)
-        yield from _of_long(frame, ids, times, list(options.value_columns or frame.columns))
+        yield from _of_long(frame, ids, times, asked or list(frame.columns))
         return
-    _check_columns(frame, [options.id_column, time, *(options.value_columns or [])])
+    levels = [name for name in (options.id_column, time) if name is not None and name in frame.index.names]
+    frame = frame.reset_index(levels) if levels else frame
+    _check_columns(frame, [options.id_column, time, *asked])
     rest = [name for name in frame.columns if name not in (options.id_column, time)]
-    names = list(options.value_columns or rest)
+    names = asked or rest
     if options.id_column is not None:
         times = frame.groupby(options.id_column).cumcount() if time is None else frame[time]
         yield from _of_long(frame, frame[options.id_column], times, names)
@@ -145,8 +149,26 @@ def _of_long(frame: pd.DataFrame, ids: Any, times: Any, names: list) -> Iterator
 def _as_pandas(data: Any) -> pd.DataFrame:
     if is_polars(data):
         frame = data.to_frame() if not hasattr(data, "columns") else data
-        return pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+        return pd.DataFrame({name: _column(frame[name]) for name in frame.columns})
     return data.to_frame() if isinstance(data, pd.Series) else data
+
+
+def _column(column: Any) -> Any:
+    """Return a column of polars for pandas; polars hands out dates with a time zone in UTC, without the zone."""
+    zone = getattr(column.dtype, "time_zone", None)
+    values = column.to_numpy()
+    return values if zone is None else pd.DatetimeIndex(values, tz="UTC").tz_convert(zone)
+
+
+def _check_levels(index: pd.MultiIndex) -> None:
+    if index.nlevels != 2:
+        raise ValueError(f"A MultiIndex must have the levels id and time, got {index.nlevels} levels.")
+    are_times = [isinstance(level, pd.DatetimeIndex | pd.PeriodIndex) for level in index.levels]
+    if are_times == [True, False]:
+        raise ValueError(
+            "A MultiIndex must have the levels id and time, and dates are in the first: swap the levels, or give their "
+            "names as id_column and time_column."
+        )
 
 
 def _check_columns(frame: pd.DataFrame, names: list) -> None:
@@ -174,22 +196,47 @@ def _trimmed(one: OneSeries) -> OneSeries | None:
     return OneSeries(one.name, one.times[part], one.values[part])
 
 
-def next_times(times: NDArray, n: int) -> NDArray:
+def next_times(times: NDArray, n: int) -> pd.Index:
     """Return the n times that follow, at the spacing of these.
 
     Dates whose spacing has a name in pandas go on by it. Other dates from Monday to Friday go on by business days. All
     else goes on by the median spacing.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two times, or if they are text.
     """
     if len(times) < 2:
         raise ValueError("The times of a forecast need a series of two steps or more.")
-    if times.dtype.kind == "M" and len(times) > 2:
-        dates = pd.DatetimeIndex(times)
+    known = pd.Index(times)
+    if isinstance(known, pd.PeriodIndex):
+        return pd.PeriodIndex.from_ordinals(_evenly(known.asi8, n), freq=known.freq)
+    if isinstance(known, pd.DatetimeIndex):
+        return _next_dates(known, n)
+    if isinstance(times[0], date):
+        return pd.Index(_next_dates(pd.DatetimeIndex(times), n).date)
+    if isinstance(times[0], str):
+        raise ValueError(f"The times of a forecast need numbers or dates, got text such as {times[0]!r}.")
+    return pd.Index(_evenly(times, n))
+
+
+def _next_dates(dates: pd.DatetimeIndex, n: int) -> pd.DatetimeIndex:
+    frequency: Any = None
+    if len(dates) > 2:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pandas announces that the name becomes an object; both are taken below
-            frequency: Any = pd.infer_freq(dates)
-        if frequency is None and (dates.day_of_week < 5).all() and np.median(np.diff(times)) == np.timedelta64(1, "D"):
+            frequency = pd.infer_freq(dates)
+        local = dates.tz_localize(None)  # days by the clock: with a time zone some have 23 or 25 hours
+        steps = np.diff(local.to_numpy())
+        if frequency is None and (dates.day_of_week < 5).all() and np.median(steps) == np.timedelta64(1, "D"):
             frequency = "B"
-        if frequency is not None:
-            return pd.date_range(dates[-1], periods=n + 1, freq=frequency)[-n:].to_numpy()
+    if frequency is not None:
+        return pd.date_range(dates[-1], periods=n + 1, freq=frequency)[-n:]
+    return pd.DatetimeIndex(_evenly(dates, n))
+
+
+def _evenly(times: Any, n: int) -> Any:
+    """Return the last time and n times the median spacing."""
     spacing = np.sort(np.diff(times))[(len(times) - 2) // 2]
     return times[-1] + spacing * np.arange(1, n + 1)

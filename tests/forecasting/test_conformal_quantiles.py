@@ -23,6 +23,14 @@ def test_fewest_windows(levels, n):
             assert floor((n + 1) * level + 1e-9) >= 1
 
 
+def test_fewest_windows_are_the_first_that_suffice():
+    for level in (0.01, 0.1, 0.3, 0.49, 0.5, 0.51, 0.8, 0.975):
+        outer = max(level, 1.0 - level)
+        first = next(n for n in range(1, 200) if ceil((n + 1) * outer - 1e-9) <= n)
+        assert fewest_windows((level,)) == first
+    assert fewest_windows((1e-12,)) > 1e11  # at once
+
+
 @pytest.mark.parametrize("n", [9, 10, 19, 99])
 def test_ranks(n):
     errors = RNG.permutation(n)[:, None, None] + np.array([0.0, 100.0, 200.0])

@@ -1,12 +1,16 @@
 """The plots hold what the estimator says."""
 
+import warnings
+
 import matplotlib
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skpapers.forecasting import AlignmentDisplay, ForecastDisplay
+from skpapers.forecasting import AlignmentDisplay, DAFForecaster, ForecastDisplay
 from tests.forecasting.test_daf_forecaster import HISTORY, HORIZON, fitted, two_domains
 
 matplotlib.use("agg")
@@ -67,3 +71,19 @@ def test_alignment():
     assert_allclose(np.linalg.norm(points, axis=0), singular[:2])
     with pytest.raises(ValueError, match="the target and one source"):
         AlignmentDisplay.from_estimator(model, X, np.ones(len(X)))
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_frames_keep_their_names(library):
+    X, y, domain = two_domains()
+    names = [f"lag{i}" for i in range(X.shape[1])]
+    frame = library.DataFrame(dict(zip(names, X.T, strict=True)))
+    model = DAFForecaster(d_model=4, max_iter=1, adaptation_iter=1, random_state=0).fit(frame, y, sample_domain=domain)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        display = ForecastDisplay.from_estimator(model, frame, y, row=2)
+        aligned = AlignmentDisplay.from_estimator(model, frame, domain)
+    assert_array_equal(display.history, X[2])
+    assert_allclose(display.forecast, model.predict(frame)[2])
+    queries = model.queries(frame, sample_domain=-1.0)[np.asarray(domain) < 0]
+    assert_allclose(aligned.target[1], queries.reshape(-1, 4)[: len(aligned.target[1])])

@@ -46,3 +46,15 @@ def test_scorers():
     scorer = make_scorer(normalized_deviation, greater_is_better=False)
     scores = cross_val_score(LinearRegression(), X, X @ np.ones((2, 3)), scoring=scorer)
     assert_allclose(scores, 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e200, 8e307])
+@pytest.mark.parametrize("metric", [normalized_deviation, nrmse])
+def test_no_overflow(metric, factor):
+    y = np.array([0.5, -1.0, 2.0])
+    forecasts = np.array([0.25, -0.5, 1.5])
+    weight = [1.0, 2.0, 0.5]
+    expected = metric(y, forecasts, sample_weight=weight)
+    with np.errstate(all="raise"):
+        assert_allclose(metric(factor * y, factor * forecasts, sample_weight=weight), expected)
+    assert_allclose(nrmse([1.0, 1.0], [1.0 + 2.0**-52, 1.0]), 2.0**-52 / 2**0.5)

@@ -1,5 +1,7 @@
 """Windows of series, against a loop; frames, gaps, histories that are too short; forecasts of series."""
 
+from datetime import date, datetime
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -79,6 +81,23 @@ def test_long_frames(kind):
     assert_array_equal(y[0], b[4:6, 0])
     X, y, _, _ = make_windows(frame, 4, 2, value_columns=["u"], **how)
     assert_array_equal(X[0], b[:4, 1])
+
+
+def test_levels_of_an_index_in_another_order():
+    frame = long_frame().set_index(["day", "name"])
+    with pytest.raises(ValueError, match="dates are in the first"):
+        make_windows(frame, 4, 2)
+    expected = make_windows(frame.swaplevel(), 4, 2)
+    for a, b in zip(make_windows(frame, 4, 2, id_column="name", time_column="day"), expected, strict=True):
+        assert_array_equal(a, b)
+
+
+def test_one_value_column_may_be_text():
+    frame = long_frame().rename(columns={"v": "value"}).set_index(["name", "day"])
+    for a, b in zip(make_windows(frame, 4, 2, value_columns="value"), make_windows(frame["value"], 4, 2), strict=True):
+        assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="no column 'w'"):
+        make_windows(frame, 4, 2, value_columns=["w"])
 
 
 def test_wide_frames():
@@ -205,6 +224,21 @@ class TestNextTimes:
     def test_dates(self, times, expected):
         assert_array_equal(next_times(times.to_numpy(), 2).astype("M8[s]"), np.array(expected, dtype="M8[s]"))
 
+    def test_time_zones_periods_and_plain_dates(self):
+        days = pd.bdate_range("2024-03-01", periods=22, tz="Europe/Zurich").delete(
+            [3, 7]
+        )  # to Saturday's change of time
+        assert_array_equal(
+            next_times(np.asarray(days, dtype=object), 2), pd.bdate_range("2024-04-02", periods=2, tz="Europe/Zurich")
+        )
+        plain = np.asarray(days.date, dtype=object)
+        assert next_times(plain, 2).tolist() == [date(2024, 4, 2), date(2024, 4, 3)]
+        months = pd.period_range("2024-01", periods=9, freq="M")
+        assert next_times(np.asarray(months), 2).tolist() == pd.period_range("2024-10", periods=2, freq="M").tolist()
+        assert next_times(np.asarray(months[::3]), 2).astype(str).tolist() == ["2024-10", "2025-01"]
+        with pytest.raises(ValueError, match="numbers or dates, got text such as 'a'"):
+            next_times(np.array(["a", "b"], dtype=object), 2)
+
     def test_numbers(self):
         assert_array_equal(next_times(np.array([1, 3, 5]), 2), [7, 9])
         assert_allclose(next_times(np.array([0.5, 1.0]), 2), [1.5, 2.0])
@@ -248,6 +282,26 @@ class TestWholeSeries:
         assert_array_equal(days, np.tile(np.array(["2024-01-09", "2024-01-10"], dtype="M8[D]"), 2))
         assert len(found) == 4
         assert np.all(found["quantile_0.1"].to_numpy() <= found["forecast"].to_numpy())
+
+    @pytest.mark.parametrize("zone", [None, "America/New_York"])
+    def test_times_of_polars_keep_their_type(self, zone):
+        days = pl.datetime_range(datetime(2024, 3, 1), datetime(2024, 3, 29), "1d", time_zone=zone, eager=True)
+        weekdays = days.filter(days.dt.weekday() <= 5)
+        times = weekdays.dt.date() if zone is None else weekdays
+        frame = pl.DataFrame({"name": ["a"] * len(times), "day": times, "v": RNG.normal(size=len(times))})
+        model = DAFForecaster(**SMALL)
+        model.fit_series(frame, history=3, horizon=2, id_column="name", time_column="day")
+        found = model.forecast(frame)["day"]
+        assert found.dtype == times.dtype
+        assert found.dt.date().to_list() == [date(2024, 4, 1), date(2024, 4, 2)]
+        if zone is not None:
+            assert found.dt.hour().to_list() == [0, 0]
+
+    def test_channels_of_target_and_source(self):
+        with pytest.raises(ValueError, match=r"same number of channels, got \[1, 2\]"):
+            DAFForecaster(**SMALL).fit_series(
+                np.arange(20.0), RNG.normal(size=(20, 2)), history=4, horizon=2, columns="channels"
+            )
 
     def test_index_names_come_back(self):
         frame = long_frame().set_index(["name", "day"])
