@@ -43,8 +43,8 @@ PARTS: dict[str, str] = {
         forecast. None forecasts one number.
 
     conformal : bool, default=False
-        Move the quantiles, at each step of the horizon, by what target windows say that took no part in training.
-        Without it they are those of one step after true values: too narrow at later steps.
+        Correct the quantiles, at each step of the horizon, on target windows that took no part in training. Without it
+        they are those of one step ahead of true values, and too narrow at later steps.
 
     calibration_fraction : float, default=0.2
         Share of the target windows held back for `conformal`, the last ones. An interval of 80 % needs nine.
@@ -55,9 +55,9 @@ PARTS: dict[str, str] = {
         others keep their last value over the horizon.
 
     mask_nan : bool, default=False
-        Whether NaN is a missing value. Steps before a series begins are such, which is how a history shorter than the
-        others is given. A missing value has no weight in any attention, nor has a value whose window of patterns
-        lacks one.
+        Whether NaN is allowed, and means a missing value. A history that is shorter than the others has NaN at its
+        first steps. The attention gives no weight to a missing value. Nor does a forecast give weight to a value if one
+        is missing in the window before it.
     """,
     "training": """
     alpha : float, default=0.01
@@ -147,9 +147,9 @@ PARTS: dict[str, str] = {
               \sum_{i < u} \mathrm{softmax}_i(q_{[u]} \cdot k_{[i]} / \sqrt{d})\, V z_i\Big)\Big),
 
     where [i] is the window of values just before i: earlier values count that came after windows like the last one. The
-    values V and the decoder g belong to a domain; the attention and the perceptron m are shared. A step of the history
-    is interpolated alike, from all others. Stages: the source alone; a copy of its modules for the target; both domains
-    jointly, where the objective is
+    values V and the decoder g belong to a domain; the attention and the perceptron m are shared. Each step of the
+    history is interpolated in the same way, from all other steps. Stages: the source alone; a copy of its modules for
+    the target; both domains jointly, where the objective is
 
     .. math:: b L_S + L_T - \lambda L_{dom},
 
