@@ -481,3 +481,14 @@ def test_a_source_helps_a_target_with_few_windows():
     errors = [normalized_deviation(new[:, HISTORY:], m.predict(new[:, :HISTORY])) for m in (alone, helped)]
     assert errors[1] < 0.8 * errors[0]
     assert helped.discriminator_accuracies_[-1] < 0.65
+
+
+def test_repeated_rows_are_weights():
+    X, y, domain = two_domains()
+    X = X[domain < 0]
+    y = y[domain < 0]
+    weight = np.arange(len(X)) % 3
+    settings = {"d_model": 4, "batch_size": 10**6, "max_iter": 20, "dtype": "float64", "device": "cpu"}
+    weighted = DAFForecaster(**settings, random_state=0).fit(X, y, sample_weight=weight)
+    repeated = DAFForecaster(**settings, random_state=0).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0))
+    assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-7)
