@@ -169,6 +169,10 @@ HEADLINES: dict[str, Headline] = {
         "Conformal intervals cover what they promise",
         lambda s: f"80 % intervals cover {s['coverage']:.1f} %, {s['plain']:.1f} % without calibration",
     ),
+    "daf_real_series": Headline(
+        "A source helps real series with a short past",
+        lambda s: "ND over the target alone: " + ", ".join(f"{name} x {value:.2f}" for name, value in s.items()),
+    ),
     "gradvac_update": Headline(
         "Cosines reach their targets; equal to another implementation",
         lambda s: f"differences at most {max(s['torchjd'], s['pcgrad'], s['target']):.0e}",

@@ -337,6 +337,7 @@ PAPERS: tuple[Paper, ...] = (
             "daf_few_shot": "mixed",
             "daf_cold_start": "shows",
             "daf_intervals": "mixed",
+            "daf_real_series": "mixed",
         },
         use="forecasts of few or short series, with many series of another kind to learn from",
         functions=("forecasting.make_windows", "forecasting.normalized_deviation", "forecasting.nrmse"),

@@ -219,5 +219,7 @@ def short(task: Task) -> Task:
 
 
 def cell(values: NDArray) -> str:
+    if np.ptp(values) == 0:
+        return f"{values[0]:.3f}"
     low, high = interval(values)
     return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
