@@ -199,6 +199,12 @@ HEADLINES: dict[str, Headline] = {
             f"error x {s['ratio']:.2f}, inverse loss / {s['fall']:.0f}; as in the paper: error x {s['paper']:.2f}"
         ),
     ),
+    "policy_adaptation_pendulum": Headline(
+        "Adaptation improves the returns in other environments",
+        lambda s: (
+            f"mean change by the adapter {s['adapter, inverse']:+.1f}, by the paper's scope {s['paper, inverse']:+.1f}"
+        ),
+    ),
     "gpm_permuted_digits": Headline(
         "Learns task after task and forgets little",
         lambda s: (

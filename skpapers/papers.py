@@ -476,7 +476,10 @@ PAPERS: tuple[Paper, ...] = (
         algorithm="skpapers/adaptation/_policy_adaptation_during_deployment.py",
         estimators=("adaptation.PADPolicyClassifier", "adaptation.PADPolicyRegressor"),
         contests=(),
-        reproduction={"policy_adaptation_linear_system": "shows"},
+        reproduction={
+            "policy_adaptation_linear_system": "shows",
+            "policy_adaptation_pendulum": "mixed",
+        },
         use="a controller whose sensors or surroundings drift after training, without rewards and without labels",
     ),
 )
