@@ -3,7 +3,7 @@
     python benchmarks/policy_episodes.py [TASK] [--shift NAME] [--episodes N] [--seed N] [--out FILE.png]
 
 A policy is cloned from an expert, and deployed in the environment with one shift, or with each of them. It needs the
-extra `rl`. Several seeds and intervals: `python benchmarks/reproduce.py policy_adaptation_pendulum`, and `..._frames`.
+extra `rl`. Several seeds and intervals: `python benchmarks/reproduce.py policy_adaptation_pendulum`.
 """
 
 import argparse
