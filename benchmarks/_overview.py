@@ -230,7 +230,7 @@ HEADLINES: dict[str, Headline] = {
     "tent_entropy_step": Headline(
         "The entropy adds to the statistics of the batch", lambda s: f"{s['batch']:+.2f} points of accuracy"
     ),
-    "tent_decision": Headline("Whether to adapt can be told without labels", _decision),
+    "tent_decision": Headline("Evidence without labels shows whether to adapt", _decision),
     "tent_decision_elsewhere": Headline("The same on data that chose nothing", _decision),
     "flash_learning": Headline("The quality of a transformer, causal or not", _learning),
 }

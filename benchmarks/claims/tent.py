@@ -208,8 +208,8 @@ def measured(names: tuple[str, ...], seeds: int, jobs: int, elsewhere: bool) -> 
 @claim(
     "tent_decision",
     paper="tent",
-    statement="(An addition; the paper always adapts.) Whether the adapted model is better than its source can be told "
-    "without labels.",
+    statement="(An addition; the paper always adapts.) Evidence without labels shows whether the adapted model is "
+    "better than its source.",
     seeds=8,
     packages=("torch",),
 )

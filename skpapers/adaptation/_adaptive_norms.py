@@ -71,12 +71,11 @@ class Norm:
         self.used = self.rule.used(self.source, self.after)
         mean, variance = (t.reshape(-1) for t in self.used)
         factor = torch.rsqrt(variance + epsilon)
-        weight, bias = self.layer.weight, self.layer.bias
-        if weight is not None:
-            factor = factor * weight.reshape(-1)
+        if self.layer.weight is not None:
+            factor = factor * self.layer.weight.reshape(-1)
         offset = -mean * factor
-        if bias is not None:
-            offset = offset + bias.reshape(-1)
+        if self.layer.bias is not None:
+            offset = offset + self.layer.bias.reshape(-1)
         shape = (-1, *[1] * (x.ndim - 2))
         return torch.addcmul(offset.view(shape), x, factor.view(shape))
 

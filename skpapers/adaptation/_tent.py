@@ -99,7 +99,7 @@ def predicted_codes(outputs: Tensor) -> NDArray[np.intp]:
 
 
 def entropy_loss(entropy: Tensor, largest: float) -> Tensor | None:
-    """Return the mean of the entropies (..., b) up to the largest, summed over members; None if there is none."""
+    """Return the mean of the entropies (..., b) up to `largest`, summed over members; None if all are above it."""
     kept = entropy.detach() <= largest
     if not bool(kept.any()):
         return None

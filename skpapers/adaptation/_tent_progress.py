@@ -115,7 +115,7 @@ class Adapter:
         Where it is.
 
     geometries : tuple of ClassGeometry
-        Of the training rows in the features of each member; empty if they cannot be told apart.
+        Of the training rows in the features of each member; empty if one of them is undefined, see `class_geometry`.
 
     batch_size : int
         Largest number of rows of a step.

@@ -136,5 +136,5 @@ class AttentionMapsMixin:
         if number is None:
             return 0
         if number not in domains:
-            raise ValueError(f"sample_domain={number:g} is none of the domains of the fit, which are {list(domains)}.")
+            raise ValueError(f"sample_domain={number:g} is not one of the domains of the fit: {list(domains)}.")
         return domains.index(number)

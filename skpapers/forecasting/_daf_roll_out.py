@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from skpapers.forecasting._daf import LIMIT, PrivateModules
-from skpapers.forecasting._daf_network import DAFNetwork
+from skpapers.forecasting._daf_network import Block, DAFNetwork
 
 
 def split_missing(X: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -21,7 +20,7 @@ def split_missing(X: Tensor) -> tuple[Tensor, Tensor | None]:
 
 
 def last_values(X: Tensor) -> Tensor:
-    """Return the last observed value of each channel, of shape (b, C); 0 if there is none."""
+    """Return the last observed value of each channel, of shape (b, C); 0 if all are missing."""
     places = torch.arange(X.shape[1], device=X.device)[:, None].expand(X.shape[1:])
     last = torch.where(X.isnan(), 0, places).amax(dim=1)
     return X.gather(1, last[:, None])[:, 0].nan_to_num(0.0)
@@ -89,12 +88,18 @@ class Stream:
 
     values : Tensor of shape (b, n, d)
         Of these values.
+
+    Attributes
+    ----------
+    key : Tensor of shape (b, 1, d)
+        Of the window before the step that was forecast last; `append` adds it to `keys`.
     """
 
-    block: Any
+    block: Block
     window: Tensor
     keys: Tensor
     values: Tensor
+    key: Tensor = field(init=False)
 
     def forecast(self, middle: int, domain: Tensor, complete: Tensor) -> Tensor:
         """Return the outputs for the next step, of shape (b, n_outputs)."""

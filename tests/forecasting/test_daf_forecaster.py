@@ -286,7 +286,7 @@ class TestRefusals:
 
     def test_unknown_domain(self):
         X, _, _ = two_domains()
-        with pytest.raises(ValueError, match="sample_domain=3 is none of the domains of the fit"):
+        with pytest.raises(ValueError, match="sample_domain=3 is not one of the domains of the fit"):
             fitted().predict(X[:2], sample_domain=[3.0, -1.0])
 
     def test_constant_series(self):
