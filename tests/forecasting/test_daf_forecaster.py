@@ -468,19 +468,23 @@ class TestAttentionMaps:
 
 
 @pytest.mark.slow
-def test_a_source_helps_a_target_with_few_windows():
-    rng = np.random.default_rng(3)
-    source = waves(400, rng)
-    target = waves(8, rng, 2.0)
-    new = waves(200, rng, 2.0)
-    series = np.concatenate([source, target])
-    domain = np.repeat([1.0, -1.0], [400, 8])
-    options = {"random_state": 0, "device": "cpu"}
-    alone = DAFForecaster(**options).fit(target[:, :HISTORY], target[:, HISTORY:])
-    helped = DAFForecaster(**options).fit(series[:, :HISTORY], series[:, HISTORY:], sample_domain=domain)
-    errors = [normalized_deviation(new[:, HISTORY:], m.predict(new[:, :HISTORY])) for m in (alone, helped)]
-    assert errors[1] < 0.8 * errors[0]
-    assert helped.discriminator_accuracies_[-1] < 0.65
+def test_a_source_helps_targets_with_few_windows():
+    """The mean over four targets: on a single one the ratio lies between .5 and 1."""
+    errors = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        source = waves(400, rng)
+        target = waves(8, rng, 2.0)
+        new = waves(200, rng, 2.0)
+        series = np.concatenate([source, target])
+        domain = np.repeat([1.0, -1.0], [400, 8])
+        options = {"random_state": 0, "device": "cpu"}
+        alone = DAFForecaster(**options).fit(target[:, :HISTORY], target[:, HISTORY:])
+        helped = DAFForecaster(**options).fit(series[:, :HISTORY], series[:, HISTORY:], sample_domain=domain)
+        errors.append([normalized_deviation(new[:, HISTORY:], m.predict(new[:, :HISTORY])) for m in (alone, helped)])
+        assert helped.discriminator_accuracies_[-1] < 0.65
+    without, with_source = np.mean(errors, axis=0)
+    assert with_source < 0.8 * without
 
 
 def test_repeated_rows_are_weights():
