@@ -53,7 +53,7 @@ Transpose.forward.__signature__ = signature(Transpose.forward)  # type: ignore[a
 def rows_multiply(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: int) -> Tensor:
     """Return the first `n_out` columns of x M^T, plus the bias.
 
-    Without a gradient the rows are taken a chunk at a time, so that what is between the factors stays in the cache.
+    Without a gradient many rows are taken a chunk at a time, so that what is between the factors stays in the cache.
 
     Parameters
     ----------
@@ -71,14 +71,9 @@ def rows_multiply(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: i
     """
     graph = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, L, R, bias))
     length = max(FEWEST_ROWS, CHUNK // max(x.shape[1], n_out))
-    first = _product(x if graph else x[:length], L, R, bias, n_out, graph)
-    if len(first) == len(x):
-        return first
-    y = first.new_empty(len(x), n_out)
-    y[:length] = first
-    for start in range(length, len(x), length):
-        y[start : start + length] = _product(x[start : start + length], L, R, bias, n_out, graph)
-    return y
+    if graph or len(x) <= length:
+        return _product(x, L, R, bias, n_out, graph)
+    return _product_in_chunks(x, L, R, bias, n_out, length)
 
 
 def _product(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: int, graph: bool) -> Tensor:
@@ -91,3 +86,34 @@ def _product(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: int, g
     y = y[:n_out] if n_out < s * l else y
     y = y if bias is None else y.add_(bias.unsqueeze(-1))
     return Transpose.apply(y) if graph else Transpose.forward(y)
+
+
+def _product_in_chunks(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: int, length: int) -> Tensor:
+    """Return the product without a gradient.
+
+    Arrays are used again: new ones would push others out of the cache.
+    """
+    l, s, r = L.shape  # noqa: E741
+    k, q, p = R.shape
+    n_in = x.shape[1]
+    added = None if bias is None else F.pad(bias, (0, s * l - n_out)).view(s, l, 1)
+    made = x.new_empty(len(x), n_out)
+    scratch = x.new_empty(max(k * q, s * l) * length)
+    m = start = 0
+    for rows in x.tensor_split(-(-len(x) // length)):
+        if len(rows) != m:  # the last chunks may be one row shorter
+            m = len(rows)
+            z = scratch[: k * q * m].view(k, q, m)
+            swapped = z.view(r, l, m).transpose(0, 1)
+            permuted = scratch[: s * l * m].view(s, l, m)
+        columns = Transpose.forward(rows if n_in == k * p else F.pad(rows, (0, k * p - n_in)))
+        z.baddbmm_(R, columns.view(k, p, m), beta=0.0)
+        y = columns.view(-1)[: l * s * m].view(l, s, m) if s * l <= k * p else x.new_empty(l, s, m)
+        y.baddbmm_(L, swapped, beta=0.0)
+        permuted.copy_(y.transpose(0, 1))  # z is used up
+        if added is not None:
+            permuted += added
+        del columns, y
+        made[start : start + m] = Transpose.forward(permuted.view(s * l, m)[:n_out])
+        start += m
+    return made

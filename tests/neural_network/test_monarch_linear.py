@@ -63,16 +63,22 @@ def test_second_derivatives_and_transforms(n_in, n_out, kwargs):
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_many_rows_are_taken_a_few_at_a_time(monkeypatch, bias):
+@pytest.mark.parametrize(("n_in", "n_out"), [(7, 12), (12, 7), (16, 16), (1, 4), (4, 1)])
+def test_many_rows_are_taken_a_few_at_a_time(monkeypatch, n_in, n_out, bias):
     monkeypatch.setattr(_monarch_rows, "CHUNK", 1)
     monkeypatch.setattr(_monarch_rows, "FEWEST_ROWS", 3)
-    ours = layer(7, 12, bias=bias)
-    x = torch.randn(10, 7, dtype=torch.float64)
+    ours = layer(n_in, n_out, bias=bias)
+    x = torch.randn(10, n_in, dtype=torch.float64)
+    before = x.clone()
     with_gradient = ours(x)
     with torch.no_grad():
         torch.testing.assert_close(ours(x), with_gradient)
-        torch.testing.assert_close(torch.func.vmap(ours)(x.view(2, 5, 7)).view(10, 12), with_gradient)
+        torch.testing.assert_close(ours(x.T.contiguous().T), with_gradient)
+        torch.testing.assert_close(torch.func.vmap(ours)(x.view(2, 5, n_in)).view(10, n_out), with_gradient)
+        _, tangent = torch.func.jvp(ours, (x,), (torch.ones_like(x),))
+        torch.testing.assert_close(tangent, ours.to_dense().sum(dim=1).expand(10, n_out))
         assert ours(x).is_contiguous()
+    assert torch.equal(x, before)
 
 
 def test_parameters_of_square_layers():
