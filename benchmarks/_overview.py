@@ -205,6 +205,12 @@ HEADLINES: dict[str, Headline] = {
             f"mean change by the adapter {s['adapter, inverse']:+.1f}, by the paper's scope {s['paper, inverse']:+.1f}"
         ),
     ),
+    "policy_adaptation_frames": Headline(
+        "Adaptation improves the returns of a policy that sees images",
+        lambda s: (
+            f"mean change by the adapter {s['adapter, inverse']:+.1f}, by the paper's scope {s['paper, inverse']:+.1f}"
+        ),
+    ),
     "gpm_permuted_digits": Headline(
         "Learns task after task and forgets little",
         lambda s: (

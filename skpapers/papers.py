@@ -478,7 +478,8 @@ PAPERS: tuple[Paper, ...] = (
         contests=(),
         reproduction={
             "policy_adaptation_linear_system": "shows",
-            "policy_adaptation_pendulum": "mixed",
+            "policy_adaptation_pendulum": "does not show",
+            "policy_adaptation_frames": "does not show",
         },
         use="a controller whose sensors or surroundings drift after training, without rewards and without labels",
     ),
