@@ -6,19 +6,23 @@ shrunken to .9 W + .1 (tr W / d) I, the distance of a row to class k is
 
     D_k = (z - c_k)' W^-1 (z - c_k) / d.
 
-R is the mean over target rows of D_(1) / D_(2), the nearest and the second nearest class: if a model suits the rows,
-they lie near one class, and not between two. N is the effective number of predicted classes, exp of the entropy of
-their shares: under drift a model may put all rows at one class, and near to it. A is the share of rows on which two
-copies agree that have each adapted to one contiguous half of the rows: copies that have followed the order of the
-classes disagree. The adapted model is kept if
+R is the mean over rows of D_(1) / D_(2), the nearest and the second nearest class: if a model suits the rows, they lie
+near one class, and not between two. R_t is that of the training rows, R_s and R_a are those of the recent rows under
+the source and the adapted model.
 
-    log R - 0.3 log N  falls, and  A > 0.4                                                                  (1)
+Statistics of the rows move with the shares of the classes, too, and then they harm. A third, balanced copy tells the
+two apart: its statistics are those of a selection of the rows, drawn so that the classes that the source predicts have
+their shares of the training rows. A_s and A_a are the shares of rows on which it agrees with the source and with the
+adapted model. If only the shares of the classes have changed, it returns to the source. The adapted model is kept if
 
-Of fewer than 16 rows the source is kept: their statistics, and R and A, are too noisy. The paper keeps the adapted
-model always.
+    log R_a - log R_s < A_a - A_s   and   R_s > R_t                                                         (1)
+
+Of fewer than 16 rows the source is kept: their statistics are too noisy. The paper keeps the adapted model always.
+Selections of rows that are balanced by the predicted classes are those of Gong et al. (2022), NOTE, Section 3.2.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import exp, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +33,7 @@ FLAT = 1e-3  # of the largest standard deviation of a unit
 ROUNDING = 1e-10  # of the size of a unit: below it the standard deviation is rounding
 FEWEST = 16  # rows that can recommend the adapted model
 SHRINKAGE = 0.1
-AGREEMENT = 0.4  # of the halves
-SPREAD = 0.3  # weight of log N: 0.15 to 0.4 decide alike on the tables that it was chosen on
+HEAVIEST = 15.0  # weight of a row in a balanced selection, in medians: 10 to 25 decide alike, 3 or no limit less well
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +51,14 @@ class ClassGeometry:
     whitening : ndarray of shape (d, d)
         A with A A' = W^-1.
 
-    means : ndarray of shape (n_classes, d)
-        c_k, whitened.
+    means : ndarray of shape (n_present, d)
+        c_k, whitened, of the classes that have rows.
+
+    shares : ndarray of shape (n_classes,)
+        Of the classes among the training rows.
+
+    ratio : float
+        R_t; NaN before the training rows are measured.
     """
 
     center: NDArray[np.float64]
@@ -57,6 +66,8 @@ class ClassGeometry:
     units: NDArray[np.intp]
     whitening: NDArray[np.float64]
     means: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    ratio: float = nan
 
     def ratios(self, h: NDArray) -> NDArray[np.float64]:
         """Return D_(1) / D_(2) of each row of features; 1 for a row that is as near to two classes."""
@@ -97,7 +108,35 @@ def class_geometry(h: NDArray, codes: NDArray[np.intp], weight: NDArray | None) 
     spread = np.trace(W) / len(W)
     W = (1.0 - SHRINKAGE) * W + (SHRINKAGE * spread if spread > 0 else 1.0) * np.eye(len(W))
     whitening = solve_triangular(cholesky(W, lower=True), np.eye(len(W)), lower=True).T
-    return ClassGeometry(center, scale, units, whitening, means @ whitening)
+    shares = np.bincount(codes, weight) / weight.sum()
+    found = ClassGeometry(center, scale, units, whitening, means @ whitening, shares)
+    return replace(found, ratio=float(np.average(found.ratios(h), weights=weight)))
+
+
+def balanced_rows(codes: NDArray[np.intp], shares: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the numbers of as many rows, in their order, among which the predicted classes have given shares.
+
+    Rows of rare classes come several times, and others are left out, evenly. No row counts more than fifteen times the
+    median one: a few rows, which may be errors, are no sample of a class. A class that is not predicted has none.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        Predicted classes.
+
+    shares : ndarray of shape (n_classes,)
+        Of the training rows.
+    """
+    n = len(codes)
+    counts = np.bincount(codes, minlength=len(shares))
+    wanted = np.zeros(len(counts))
+    wanted[: len(shares)] = shares
+    weight = (wanted / counts.clip(min=1))[codes]
+    ends = np.cumsum(weight.clip(max=HEAVIEST * np.median(weight)))
+    if not ends[-1] > 0:  # the training rows have none of these classes
+        return np.arange(n)
+    places = (np.arange(n) + 0.5) / n
+    return np.searchsorted(ends / ends[-1], places).clip(max=n - 1)
 
 
 @dataclass(frozen=True)
@@ -111,41 +150,44 @@ class AdaptationReport:
     n_rows : int
         Rows that were compared.
 
-    ratio_source, ratio_adapted : float
-        R, from 0 for rows at a class to 1 for rows between two classes.
+    ratio_training, ratio_source, ratio_adapted : float
+        R, from 0 for rows at a class to 1 for rows between two classes: of the training rows, and of the recent rows
+        under both models.
 
-    agreement : float
-        A; NaN for a single row.
+    agreement_source, agreement_adapted : float
+        Shares of rows on which the balanced copy agrees with each model.
 
     entropy_source, entropy_adapted : float
         Mean entropy of the predictions, in nats. It does not enter the rule: wrong adaptation lowers it, too.
 
     n_classes_source, n_classes_adapted : float
-        N, from 1 to the number of classes.
+        Effective number of predicted classes, exp of the entropy of their shares. It does not enter the rule.
 
     See Also
     --------
-    TentClassifier : Decides by such reports; its notes explain R, N and A.
+    TentClassifier : Decides by such reports; its notes explain them.
 
     Examples
     --------
     >>> from skpapers.adaptation import AdaptationReport
-    >>> report = AdaptationReport(64, 0.9, 0.5, 0.95, 1.2, 0.4, 2.5, 6.1)
+    >>> report = AdaptationReport(64, 0.3, 0.9, 0.5, 0.45, 0.95, 1.2, 0.4, 2.5, 6.1)
     >>> report.keep
     True
     >>> print(report)
     the adapted model is recommended, by 64 rows
                                 source   adapted
-    class distance ratio         0.900     0.500
+    class distance ratio         0.900     0.500   (training 0.300)
+    balanced copy agrees         0.450     0.950
     entropy                      1.200     0.400
     predicted classes             2.50      6.10
-    agreement of halves                    0.950
     """
 
     n_rows: int
+    ratio_training: float
     ratio_source: float
     ratio_adapted: float
-    agreement: float
+    agreement_source: float
+    agreement_adapted: float
     entropy_source: float
     entropy_adapted: float
     n_classes_source: float
@@ -154,19 +196,19 @@ class AdaptationReport:
     @property
     def keep(self) -> bool:
         """Whether the rule recommends the adapted model, Eq. (1) of this file; never by fewer than 16 rows."""
-        # as products: a ratio may be 0
-        source = self.ratio_source * self.n_classes_adapted**SPREAD
-        falls = self.ratio_adapted * self.n_classes_source**SPREAD < source
-        return falls and self.agreement > AGREEMENT and self.n_rows >= FEWEST
+        difference = self.agreement_adapted - self.agreement_source
+        better = self.ratio_adapted < self.ratio_source * exp(difference)  # a ratio may be 0
+        return better and self.ratio_source > self.ratio_training and self.n_rows >= FEWEST
 
     def __str__(self) -> str:
         lines = [
             f"{'the adapted model' if self.keep else 'the source model'} is recommended, by {self.n_rows} rows",
             f"{'':24s}{'source':>10s}{'adapted':>10s}",
-            f"{'class distance ratio':24s}{self.ratio_source:10.3f}{self.ratio_adapted:10.3f}",
+            f"{'class distance ratio':24s}{self.ratio_source:10.3f}{self.ratio_adapted:10.3f}"
+            f"   (training {self.ratio_training:.3f})",
+            f"{'balanced copy agrees':24s}{self.agreement_source:10.3f}{self.agreement_adapted:10.3f}",
             f"{'entropy':24s}{self.entropy_source:10.3f}{self.entropy_adapted:10.3f}",
             f"{'predicted classes':24s}{self.n_classes_source:10.2f}{self.n_classes_adapted:10.2f}",
-            f"{'agreement of halves':24s}{'':10s}{self.agreement:10.3f}",
         ]
         return "\n".join(lines)
 

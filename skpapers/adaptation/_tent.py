@@ -50,7 +50,7 @@ class TentSettings:
     """
 
     rule: StatisticsRule = field(default_factory=StatisticsRule)
-    learning_rate: float = 0.005
+    learning_rate: float = 0.001
     n_steps: int = 1
     margin: float | None = 0.4
 

@@ -110,7 +110,7 @@ class TentClassifier(DocLinkMixin, CallbackSupportMixin, ClassifierMixin, MetaEs
         *,
         stats: str = "prior",
         adapt: str = "auto",
-        learning_rate: float = 0.005,
+        learning_rate: float = 0.001,
         n_steps: int = 1,
         entropy_margin: float | None = 0.4,
         prior_samples: float = 16,

@@ -17,8 +17,8 @@ PARTS: dict[str, str] = {
         otherwise the source; fewer than 16 rows recommend nothing. "always": the adapted one, as in the paper.
         "never": the source; the drift is measured.
 
-    learning_rate : float, default=0.005
-        Learning rate of Adam for scales and shifts; the paper takes 0.001.
+    learning_rate : float, default=0.001
+        Learning rate of Adam for scales and shifts.
 
     n_steps : int, default=1
         Steps for each batch. 0 changes the statistics alone.
@@ -99,12 +99,15 @@ PARTS: dict[str, str] = {
     the stored statistics, so that a row's prediction does not depend on its neighbours and a single row can be
     predicted.
 
-    The evidence: R is the mean, over the recent rows, of the ratio of a row's squared Mahalanobis distances to the
-    nearest and to the second nearest class, in the features that enter the last layer; the training rows give means
-    and covariance. N is the effective number of predicted classes, the exponential of the entropy of their shares. The
-    adapted network is recommended if :math:`\log R - 0.3 \log N` is lower than for the source, and if two copies,
-    adapted to the first and to the second half of these rows, agree on more than 40 % of them. "auto" decides anew when
-    half of the recent rows are new. Entropies and predicted classes of the evidence are those of the logits before a
+    The evidence: R is the mean, over rows, of the ratio of a row's squared Mahalanobis distances to the nearest and to
+    the second nearest class, in the features that enter the last layer; the training rows give means and covariance. It
+    is :math:`R_t` for the training rows, and :math:`R_s` and :math:`R_a` for the recent rows under the source and the
+    adapted network. Statistics move with the shares of the classes, too, and then they harm. So a balanced copy of the
+    source takes its statistics from a selection of the recent rows, in which the classes that the source predicts have
+    their shares of the training rows, as in [4]_. It agrees with the source on a share :math:`A_s` of the rows, and
+    with the adapted network on :math:`A_a`. The adapted network is recommended if
+    :math:`\log R_a - \log R_s < A_a - A_s` and :math:`R_s > R_t`. "auto" decides anew when half of the recent rows are
+    new. A report takes 256 of them, from all parts, or all if there are fewer. It takes the logits before a
     `calibration` of the network.
 
     The gain comes from the statistics. On small data the steps add a few hundredths of a point, or nothing. The guide
@@ -113,9 +116,9 @@ PARTS: dict[str, str] = {
 
     `sample_weight` weighs the fit of the network and the evidence. Batch normalisation counts rows without weights.
 
-    Cost: a batch takes a pass forward and `n_steps` backward; "auto" adds about six passes over the recent rows each
-    time half of them are new, and "always" nothing. Memory: `n_recent` rows, and :math:`O(d^2)` for d units in the last
-    hidden layer.
+    Cost: a batch takes a pass forward and `n_steps` backward. "auto" adds four passes over up to 256 rows each time
+    half of the recent rows are new, and "always" nothing. Memory: `n_recent` rows, and :math:`O(d^2)` for d units in
+    the last hidden layer.
 
     **Differences from the paper.** It normalises by the statistics of the batch that is predicted, and keeps the
     result, whatever it is: that is ``stats="batch", adapt="always", entropy_margin=None, learning_rate=0.001``, with
@@ -131,5 +134,7 @@ PARTS: dict[str, str] = {
        Forgetting", ICML 2022. https://arxiv.org/abs/2204.02610
     .. [3] S. Schneider, E. Rusak, L. Eck, O. Bringmann, W. Brendel, M. Bethge, "Improving robustness against common
        corruptions by covariate shift adaptation", NeurIPS 2020. https://arxiv.org/abs/2006.16971
+    .. [4] T. Gong, J. Jeong, T. Kim, Y. Kim, J. Shin, S.-J. Lee, "NOTE: Robust Continual Test-time Adaptation Against
+       Temporal Correlation", NeurIPS 2022, Section 3.2. https://arxiv.org/abs/2208.05117
     """,
 }

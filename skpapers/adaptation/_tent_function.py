@@ -21,7 +21,7 @@ def tent(
     X: Any,
     *,
     stats: str = "prior",
-    learning_rate: float = 0.005,
+    learning_rate: float = 0.001,
     n_steps: int = 1,
     entropy_margin: float | None = 0.4,
     prior_samples: float = 16,
@@ -46,8 +46,8 @@ def tent(
     stats : {"prior", "ema", "batch", "source"}, default="prior"
         Statistics of the layers, see :class:`TentClassifier`. "batch" with ``entropy_margin=None`` is the paper.
 
-    learning_rate : float, default=0.005
-        Learning rate of Adam; the paper takes 0.001.
+    learning_rate : float, default=0.001
+        Learning rate of Adam.
 
     n_steps : int, default=1
         Steps for each batch; 0 changes the statistics alone.

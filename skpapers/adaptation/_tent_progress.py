@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from math import ceil
+from math import ceil, nan
 
 import numpy as np
 import torch
@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from skpapers._torch.chunks import chunk_length
 from skpapers._torch.modules import Linear
-from skpapers.adaptation._adaptation_evidence import AdaptationReport, ClassGeometry, effective_classes, top_share
+from skpapers.adaptation._adaptation_evidence import (
+    AdaptationReport,
+    ClassGeometry,
+    balanced_rows,
+    effective_classes,
+    top_share,
+)
 from skpapers.adaptation._tent import TentSettings, Visit, adapt, predicted_codes, row_entropy
 from skpapers.adaptation._tent_state import TentState, put_arrays
 
@@ -19,6 +25,7 @@ COLLAPSED = 0.95  # share of one class from which the predictions are said to ha
 SPREAD = 0.8  # share up to which those of the source have not
 FEWEST = 32  # rows below which a collapse is not judged
 ENOUGH = 64  # rows to judge it by, where a call brings fewer
+EVIDENCE = 256  # most rows of a report: more of them decide no better
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +167,7 @@ class Adapter:
     def _kept(self, n: int, n_new: int) -> NDArray[np.intp]:
         """Return which of n rows are kept: the last ones, or rows from all parts of a single large batch."""
         if n_new > self.n_recent:
-            return n - n_new + np.linspace(0, n_new - 1, self.n_recent).round().astype(np.intp)
+            return n - n_new + _spread(n_new, self.n_recent)
         return np.arange(max(0, n - self.n_recent), n)
 
     def _collapsed(self, progress: Progress, n: int) -> bool:
@@ -177,29 +184,35 @@ class Adapter:
         return of_adapted >= COLLAPSED and of_source < SPREAD
 
     def report(self, progress: Progress) -> AdaptationReport:
-        """Return source and adapted model beside each other on the recent rows."""
-        X = progress.recent
-        assert X is not None
+        """Return source and adapted model beside each other on recent rows, of which it takes no more than EVIDENCE."""
+        assert progress.recent is not None
+        X = progress.recent[_spread(len(progress.recent), EVIDENCE)]
         figures: dict[str, float] = {}
+        codes = {}
         for name, state in (("source", TentState()), ("adapted", progress.state)):
             features, outputs = self._run(state, X)
+            codes[name] = predicted_codes(outputs)
             figures[f"ratio_{name}"] = self._ratio(features)
             figures[f"entropy_{name}"] = row_entropy(outputs).mean().item()
-            figures[f"n_classes_{name}"] = effective_classes(predicted_codes(outputs))
-        return AdaptationReport(len(X), agreement=self._agreement(X), **figures)
+            figures[f"n_classes_{name}"] = effective_classes(codes[name])
+        if not self.geometries:
+            return AdaptationReport(len(X), nan, agreement_source=nan, agreement_adapted=nan, **figures)
+        balanced = self._balanced_codes(X, codes["source"])
+        for name, of_model in codes.items():
+            figures[f"agreement_{name}"] = float(np.mean(balanced == of_model))
+        ratio_training = float(np.mean([geometry.ratio for geometry in self.geometries]))
+        return AdaptationReport(len(X), ratio_training, **figures)
 
-    def _agreement(self, X: NDArray) -> float:
-        """Return A."""
-        if len(X) < 2:
-            return float("nan")
-        halves = np.array_split(X, 2)
-        first, second = (predicted_codes(self._run(self.adapted(TentState(), half)[0], X)[1]) for half in halves)
-        return float(np.mean(first == second))
+    def _balanced_codes(self, X: NDArray, codes: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the classes that the balanced copy predicts, for classes that the source predicts."""
+        chosen = X[balanced_rows(codes, self.geometries[0].shares)]
+        state, _ = replace(self, settings=replace(self.settings, n_steps=0)).adapted(TentState(), chosen)
+        return predicted_codes(self._run(state, X)[1])
 
     def _ratio(self, features: NDArray) -> float:
         """Return R, the mean over rows and members."""
         if not self.geometries:
-            return float("nan")
+            return nan
         pairs = zip(self.geometries, features, strict=True)
         return float(np.mean([geometry.ratios(h).mean() for geometry, h in pairs]))
 
@@ -209,6 +222,11 @@ class Adapter:
         network = self.make()
         put_arrays(network, state.norms)
         return features_and_outputs(network, torch.from_numpy(X))
+
+
+def _spread(n: int, most: int) -> NDArray[np.intp]:
+    """Return the numbers of `most` of n rows, from all parts; of all rows if there are no more."""
+    return np.linspace(0, n - 1, min(n, most)).round().astype(np.intp)
 
 
 @torch.no_grad()

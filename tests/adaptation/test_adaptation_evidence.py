@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skpapers.adaptation._adaptation_evidence import AdaptationReport, class_geometry, effective_classes, top_share
+from skpapers.adaptation._adaptation_evidence import (
+    AdaptationReport,
+    balanced_rows,
+    class_geometry,
+    effective_classes,
+    top_share,
+)
 
 RNG = np.random.default_rng(0)
 CODES = RNG.integers(0, 3, 80)
@@ -81,11 +87,58 @@ def test_a_row_at_two_classes_lies_between_them():
     assert geometry.ratios(there[np.newaxis])[0] == pytest.approx(1.0)
 
 
+def test_training_rows_have_their_ratio_and_shares():
+    geometry = class_geometry(H, CODES, None)
+    assert geometry.ratio == pytest.approx(np.mean(ratios(H, CODES, H)), rel=1e-9)
+    assert_allclose(geometry.shares, np.bincount(CODES) / 80)
+    times = RNG.integers(0, 3, 80)
+    repeated = class_geometry(np.repeat(H, times, axis=0), np.repeat(CODES, times), None)
+    weighted = class_geometry(H, CODES, times * 1e200)
+    assert weighted.ratio == pytest.approx(repeated.ratio, rel=1e-9)
+    assert_allclose(weighted.shares, repeated.shares)
+
+
+class TestBalancedRows:
+    @pytest.mark.parametrize("order", ["sorted", "random"])
+    def test_predicted_classes_get_the_shares_of_training(self, order):
+        codes = np.repeat([0, 1, 2], [70, 20, 10])
+        if order == "random":
+            codes = RNG.permutation(codes)
+        rows = balanced_rows(codes, np.array([0.25, 0.5, 0.25]))
+        found = np.bincount(codes[rows])
+        assert_allclose(found, [25, 50, 25], atol=0 if order == "sorted" else 2)
+        assert (np.diff(rows) >= 0).all()
+        times = np.bincount(rows, minlength=100)
+        for k in range(3):  # evenly among the rows of a class
+            assert np.ptp(times[codes == k]) <= 1
+
+    def test_shares_that_are_those_of_training_take_every_row_once(self):
+        codes = RNG.permutation(np.repeat([0, 1], [30, 10]))
+        assert balanced_rows(codes, np.array([0.75, 0.25])).tolist() == list(range(40))
+
+    def test_a_class_that_is_not_predicted_leaves_its_share_to_the_others(self):
+        codes = np.repeat([0, 2], [10, 30])
+        rows = balanced_rows(codes, np.array([0.25, 0.5, 0.25]))
+        assert np.bincount(codes[rows]).tolist() == [20, 0, 20]
+
+    def test_a_few_rows_are_no_sample_of_a_class(self):
+        codes = np.repeat([0, 1], [198, 2])
+        rows = balanced_rows(codes, np.array([0.5, 0.5]))
+        assert np.bincount(codes[rows]).tolist() == [174, 26]  # a weight of 99 medians counts as 15
+
+    def test_classes_without_training_rows_are_left_out(self):
+        codes = np.array([0, 1, 1, 3])
+        assert set(codes[balanced_rows(codes, np.array([0.5, 0.5]))]) == {0, 1}
+        assert balanced_rows(np.array([3, 3]), np.array([0.5, 0.5])).tolist() == [0, 1]
+
+
 FIGURES = {
     "n_rows": 64,
     "ratio_source": 0.8,
     "ratio_adapted": 0.5,
-    "agreement": 0.9,
+    "ratio_training": 0.3,
+    "agreement_source": 0.6,
+    "agreement_adapted": 0.6,
     "entropy_source": 1.0,
     "entropy_adapted": 0.2,
     "n_classes_source": 3.0,
@@ -98,15 +151,18 @@ FIGURES = {
     [
         ({}, True),
         ({"ratio_adapted": 0.8}, False),
-        ({"agreement": 0.4}, False),
-        ({"agreement": 0.41}, True),
+        ({"ratio_adapted": 0.88, "agreement_adapted": 0.7}, True),  # 0.1 > log(1.1)
+        ({"ratio_adapted": 0.89, "agreement_adapted": 0.7}, False),
+        ({"ratio_adapted": 0.72, "agreement_adapted": 0.5}, True),
+        ({"ratio_adapted": 0.73, "agreement_adapted": 0.5}, False),
+        ({"ratio_training": 0.8}, False),
+        ({"ratio_training": 0.79}, True),
         ({"n_rows": 15}, False),
         ({"n_rows": 16}, True),
-        ({"ratio_adapted": 0.9, "n_classes_source": 2.0}, True),  # 1.125 < 1.5 ** 0.3
-        ({"ratio_adapted": 0.91, "n_classes_source": 2.0}, False),
-        ({"ratio_adapted": 0.0, "ratio_source": 0.0}, False),
-        ({"agreement": float("nan")}, False),
+        ({"ratio_adapted": 0.0, "ratio_source": 0.0, "ratio_training": 0.0}, False),
+        ({"agreement_source": float("nan")}, False),
         ({"ratio_source": float("nan"), "ratio_adapted": float("nan")}, False),
+        ({"n_classes_adapted": 1.0}, True),
         ({"entropy_adapted": 2.0}, True),
     ],
 )

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skpapers.adaptation import TentClassifier, tent
+from skpapers.adaptation._adaptation_evidence import balanced_rows
 from skpapers.adaptation._batch_norm_classifier import BatchNormClassifier
 from skpapers.continual import GPMClassifier
 from skpapers.convolution import ConvNetClassifier
@@ -81,6 +82,29 @@ def test_classes_one_after_another_harm_the_last_batch_far_more_than_the_prior(s
     assert errors(deepcopy(source), rows, labels) == pytest.approx(1 - source.score(NEW, Y_NEW))
 
 
+def test_other_proportions_of_the_classes_keep_the_source(source):
+    rows = np.concatenate([np.flatnonzero(k == Y_NEW)[: 40 if k < 3 else 2] for k in range(10)])
+    rows = np.random.default_rng(0).permutation(rows)
+    model = deepcopy(source).partial_fit(NEW[rows])
+    assert not model.is_adapted_
+    report = model.adaptation_report_
+    assert report.agreement_source > report.agreement_adapted + 0.05
+    of_source = model.score(NEW[rows], Y_NEW[rows])
+    assert model.set_params(adapt="always").score(NEW[rows], Y_NEW[rows]) < of_source - 0.1
+
+
+def test_the_balanced_copy_adapts_to_the_shares_of_training(source):
+    rows = NEW[Y_NEW < 4]
+    report = deepcopy(source).partial_fit(rows).adaptation_report_
+    codes = np.searchsorted(source.classes_, source.predict(rows))
+    chosen = balanced_rows(codes, np.bincount(Y) / len(Y))
+    always = {"adapt": "always"}
+    adapted = deepcopy(source).set_params(**always).partial_fit(rows)
+    balanced = deepcopy(source).set_params(**always, n_steps=0).partial_fit(rows[chosen])
+    assert report.agreement_source == np.mean(balanced.predict(rows) == source.predict(rows))
+    assert report.agreement_adapted == np.mean(balanced.predict(rows) == adapted.predict(rows))
+
+
 def test_never_measures_and_changes_nothing(source):
     model = stream(deepcopy(source).set_params(adapt="never"))
     assert not model.is_adapted_
@@ -103,7 +127,8 @@ def test_the_history_tells_drift_from_none(source):
 
 def test_a_jump_after_a_long_time_is_followed_at_once(source):
     model = stream(deepcopy(source), NEW[:400], 50)
-    assert model.adaptation_report_.n_rows == 400
+    assert model.adaptation_report_.n_rows == 256
+    assert len(model._progress.codes) == 400
     for start in range(400, 500, 50):
         rows = slice(start, start + 50)
         assert model.partial_fit(FAINT[rows]).score(FAINT[rows], Y_NEW[rows]) > 0.85
@@ -207,7 +232,7 @@ def test_a_report_is_of_the_recent_rows_whatever_adapt_was(source):
     model = deepcopy(source).partial_fit(NEW[:200])
     of_clean_rows = model.adaptation_report_
     model.set_params(adapt="always").partial_fit(FAINT)
-    assert model.adaptation_report_.n_rows == 500  # those since the jump
+    assert len(model._progress.codes) == 500  # those since the jump
     assert model.adaptation_report_.ratio_source > of_clean_rows.ratio_source
     model.set_params(adapt="auto").partial_fit(FAINT[:1])
     assert model.is_adapted_ is model.adaptation_report_.keep
@@ -313,7 +338,7 @@ def test_single_rows_adapt(source):
         assert np.isfinite(model.predict_proba(NEW)).all()
         assert len(model.entropy_history_) == 40
     model = deepcopy(source).partial_fit(FAINT[:1])
-    assert np.isnan(model.adaptation_report_.agreement)
+    assert not model.adaptation_report_.keep
     assert not model.is_adapted_
 
 
