@@ -215,8 +215,8 @@ def measured(names: tuple[str, ...], seeds: int, jobs: int, elsewhere: bool) -> 
 )
 def tent_decision(seeds: int, jobs: int) -> Result:
     data = (
-        "digits (a perceptron and a convolutional network), bean, htru; the rule was chosen on seeds 0 to 2 of them and "
-        "of avila, bank, bidding, breast_cancer, fault, raisin, wilt"
+        "digits (a perceptron and a convolutional network), bean, htru; the rule was chosen on seeds 0 to 2 of them "
+        "and of avila, bank, bidding, breast_cancer, fault, raisin, wilt"
     )
     return verdict_of(measured(CHOSEN_ON, seeds, jobs, False), seeds, data, 85.0, 1.0)
 
