@@ -121,10 +121,9 @@ PARTS: dict[str, str] = {
     the last hidden layer.
 
     **Differences from the paper.** It normalises by the statistics of the batch that is predicted, and keeps the
-    result, whatever it is: that is ``stats="batch", adapt="always", entropy_margin=None, learning_rate=0.001``, with
-    `predict` on the rows that were just given to `partial_fit`; the parameters are then those of the official code.
-    The prediction here comes after the step, not before it. Pooled statistics, the prior, the margin, the evidence and
-    the reset are additions.
+    result, whatever it is: that is ``stats="batch", adapt="always", entropy_margin=None``, with `predict` on the rows
+    that were just given to `partial_fit`; the parameters are then those of the official code. The prediction here comes
+    after the step, not before it. Pooled statistics, the prior, the margin, the evidence and the reset are additions.
     """,
     "references": r"""
     .. [1] D. Wang, E. Shelhamer, S. Liu, B. Olshausen, T. Darrell, "Tent: Fully Test-Time Adaptation by Entropy
