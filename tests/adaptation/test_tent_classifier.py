@@ -95,14 +95,20 @@ def test_other_proportions_of_the_classes_keep_the_source(source):
 
 def test_the_balanced_copy_adapts_to_the_shares_of_training(source):
     rows = NEW[Y_NEW < 4]
-    report = deepcopy(source).partial_fit(rows).adaptation_report_
+    always = {"adapt": "always", "learning_rate": 0.3}  # of steps, which the balanced copy does not take
+    report = deepcopy(source).set_params(**always).partial_fit(rows).adaptation_report_
     codes = np.searchsorted(source.classes_, source.predict(rows))
     chosen = balanced_rows(codes, np.bincount(Y) / len(Y))
-    always = {"adapt": "always"}
     adapted = deepcopy(source).set_params(**always).partial_fit(rows)
     balanced = deepcopy(source).set_params(**always, n_steps=0).partial_fit(rows[chosen])
     assert report.agreement_source == np.mean(balanced.predict(rows) == source.predict(rows))
     assert report.agreement_adapted == np.mean(balanced.predict(rows) == adapted.predict(rows))
+
+
+def test_a_report_takes_rows_from_all_parts(source):
+    report = stream(deepcopy(source), NEW[BY_CLASS], 250).adaptation_report_
+    assert report.n_rows == 256
+    assert report.n_classes_source > 9
 
 
 def test_never_measures_and_changes_nothing(source):
@@ -138,6 +144,8 @@ def test_a_jump_after_a_long_time_is_followed_at_once(source):
     for name, value in model._progress.state.norms.items():
         if name.startswith("norms.0.running"):  # nothing is left of the rows before
             assert_allclose(value, fresh._progress.state.norms[name], rtol=1e-5)
+    seen = model._progress.state.seen
+    assert [float(seen[f"norms.{i}.rows"]) for i in range(2)] == [100.0, 100.0]
 
 
 def test_classes_one_after_another_are_no_jump(source):
