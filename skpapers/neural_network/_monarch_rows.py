@@ -73,6 +73,11 @@ def rows_multiply(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: i
     length = max(FEWEST_ROWS, CHUNK // max(x.shape[1], n_out))
     if graph or len(x) <= length:
         return _product(x, L, R, bias, n_out, graph)
+    kind = x.device.type
+    autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    if autocast or torch._C._are_functorch_transforms_active():
+        # operations in place do not cast, and vmap cannot write what is batched into an array that is not
+        return torch.cat([_product(rows, L, R, bias, n_out, graph) for rows in x.split(length)])
     return _product_in_chunks(x, L, R, bias, n_out, length)
 
 
@@ -99,7 +104,8 @@ def _product_in_chunks(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_o
     added = None if bias is None else F.pad(bias, (0, s * l - n_out)).view(s, l, 1)
     made = x.new_empty(len(x), n_out)
     scratch = x.new_empty(max(k * q, s * l) * length)
-    m = start = 0
+    m = 0
+    start = 0
     for rows in x.tensor_split(-(-len(x) // length)):
         if len(rows) != m:  # the last chunks may be one row shorter
             m = len(rows)

@@ -81,6 +81,39 @@ def test_many_rows_are_taken_a_few_at_a_time(monkeypatch, n_in, n_out, bias):
     assert torch.equal(x, before)
 
 
+@pytest.mark.parametrize("rows", [2, 10])
+@pytest.mark.parametrize("names", [("L", "R", "bias"), ("L",), ("R",)])
+def test_a_batch_of_weights_without_a_gradient(monkeypatch, rows, names):
+    monkeypatch.setattr(_monarch_rows, "CHUNK", 1)
+    monkeypatch.setattr(_monarch_rows, "FEWEST_ROWS", 3)
+    ours = layer(7, 12).requires_grad_(False)
+    x = torch.randn(rows, 7, dtype=torch.float64)
+    weights = {name: torch.stack([getattr(ours, name), 2.0 * getattr(ours, name)]) for name in names}
+    found = torch.func.vmap(lambda values: torch.func.functional_call(ours, values, (x,)))(weights)
+    for k in range(2):
+        expected = torch.func.functional_call(ours, {name: value[k] for name, value in weights.items()}, (x,))
+        torch.testing.assert_close(found[k], expected)
+
+
+@pytest.mark.parametrize("rows", [2, 10])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_autocast_without_a_gradient(monkeypatch, rows, dtype):
+    monkeypatch.setattr(_monarch_rows, "CHUNK", 1)
+    monkeypatch.setattr(_monarch_rows, "FEWEST_ROWS", 3)
+    ours = layer(7, 12).float()
+    x = torch.randn(rows, 7, dtype=dtype)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        found = ours(x)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), ours(x.float()), rtol=0.05, atol=0.05)
+
+
+def test_shapes_on_a_device_without_autocast():
+    ours = layer(7, 12).to("meta")
+    with torch.no_grad():
+        assert ours(torch.zeros(9000, 7, dtype=torch.float64, device="meta")).shape == (9000, 12)
+
+
 def test_parameters_of_square_layers():
     ours = MonarchLinear(1024, 1024, bias=False)
     assert sum(p.numel() for p in ours.parameters()) == 2 * 32**3
