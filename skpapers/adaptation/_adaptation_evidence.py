@@ -10,15 +10,16 @@ R is the mean over rows of D_(1) / D_(2), the nearest and the second nearest cla
 near one class, and not between two. R_t is that of the training rows, R_s and R_a are those of the recent rows under
 the source and the adapted model.
 
-Statistics of the rows move with the shares of the classes, too, and then they harm. A third, balanced copy tells the
-two apart: its statistics are those of a selection of the rows, drawn so that the classes that the source predicts have
-their shares of the training rows. A_s and A_a are the shares of rows on which it agrees with the source and with the
-adapted model. If only the shares of the classes have changed, it returns to the source. The adapted model is kept if
+The statistics also move if only the shares of the classes change, and then adaptation harms. A balanced copy of the
+source tells the two cases apart. It pools the statistics of a selection of the rows, in which the classes that the
+source predicts have the same shares as in training. A_s and A_a are the shares of rows on which the copy agrees with
+the source and with the adapted model. If only the shares of the classes have changed, the copy is close to the source.
+The adapted model is kept if
 
     log R_a - log R_s < A_a - A_s   and   R_s > R_t                                                         (1)
 
 Of fewer than 16 rows the source is kept: their statistics are too noisy. The paper keeps the adapted model always.
-Selections of rows that are balanced by the predicted classes are those of Gong et al. (2022), NOTE, Section 3.2.
+Gong et al. (2022), NOTE, Section 3.2, also balance rows by their predicted classes, but to equal shares.
 """
 
 from dataclasses import dataclass, replace
@@ -116,8 +117,9 @@ def class_geometry(h: NDArray, codes: NDArray[np.intp], weight: NDArray | None) 
 def balanced_rows(codes: NDArray[np.intp], shares: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return the numbers of as many rows, in their order, among which the predicted classes have given shares.
 
-    Rows of rare classes come several times, and others are left out, evenly. No row counts more than fifteen times the
-    median one: a few rows, which may be errors, are no sample of a class. A class that is not predicted has none.
+    Rows of classes that are predicted too rarely are repeated, and rows of the other classes are left out, evenly. No
+    row has more than fifteen times the median weight: the few rows of a class that is hardly predicted may be errors.
+    A class that is not predicted has no rows.
 
     Parameters
     ----------
@@ -132,9 +134,9 @@ def balanced_rows(codes: NDArray[np.intp], shares: NDArray[np.float64]) -> NDArr
     wanted = np.zeros(len(counts))
     wanted[: len(shares)] = shares
     weight = (wanted / counts.clip(min=1))[codes]
-    ends = np.cumsum(weight.clip(max=HEAVIEST * np.median(weight)))
-    if not ends[-1] > 0:  # the training rows have none of these classes
+    if not weight.any():  # the training rows have none of these classes
         return np.arange(n)
+    ends = np.cumsum(weight.clip(max=HEAVIEST * np.median(weight[weight > 0])))
     places = (np.arange(n) + 0.5) / n
     return np.searchsorted(ends / ends[-1], places).clip(max=n - 1)
 
@@ -143,7 +145,8 @@ def balanced_rows(codes: NDArray[np.intp], shares: NDArray[np.float64]) -> NDArr
 class AdaptationReport:
     """Source and adapted model beside each other on recent rows, without labels.
 
-    :class:`TentClassifier` makes it. `print` shows it as a table.
+    :class:`TentClassifier` makes it. `print` shows it as a table. R and the agreements are NaN, and the source is
+    recommended, if the training rows have one class, or no feature that varies.
 
     Parameters
     ----------

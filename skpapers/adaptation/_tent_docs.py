@@ -102,13 +102,14 @@ PARTS: dict[str, str] = {
     The evidence: R is the mean, over rows, of the ratio of a row's squared Mahalanobis distances to the nearest and to
     the second nearest class, in the features that enter the last layer; the training rows give means and covariance. It
     is :math:`R_t` for the training rows, and :math:`R_s` and :math:`R_a` for the recent rows under the source and the
-    adapted network. Statistics move with the shares of the classes, too, and then they harm. So a balanced copy of the
-    source takes its statistics from a selection of the recent rows, in which the classes that the source predicts have
-    their shares of the training rows, as in [4]_. It agrees with the source on a share :math:`A_s` of the rows, and
-    with the adapted network on :math:`A_a`. The adapted network is recommended if
+    adapted network. The statistics also move if only the shares of the classes change, and then adaptation harms. A
+    balanced copy of the source tells the two cases apart. It pools the statistics of a selection of the recent rows, by
+    the rule "prior" whatever `stats` is. In the selection the classes that the source predicts have the same shares as
+    in training; [4]_ selects by equal shares. The copy agrees with the source on a share :math:`A_s` of the rows, and
+    with the adapted network on a share :math:`A_a`. The adapted network is recommended if
     :math:`\log R_a - \log R_s < A_a - A_s` and :math:`R_s > R_t`. "auto" decides anew when half of the recent rows are
-    new. A report takes 256 of them, from all parts, or all if there are fewer. It takes the logits before a
-    `calibration` of the network.
+    new. A report uses 256 rows, spread evenly over the recent ones, or all of them if there are fewer. It uses the
+    logits before a `calibration` of the network.
 
     The gain comes from the statistics. On small data the steps add a few hundredths of a point, or nothing. The guide
     shows where adaptation harms: streams whose classes come one after another, or in other proportions than in

@@ -25,7 +25,7 @@ COLLAPSED = 0.95  # share of one class from which the predictions are said to ha
 SPREAD = 0.8  # share up to which those of the source have not
 FEWEST = 32  # rows below which a collapse is not judged
 ENOUGH = 64  # rows to judge it by, where a call brings fewer
-EVIDENCE = 256  # most rows of a report: more of them decide no better
+EVIDENCE = 256  # largest number of rows of a report: more of them decide no better
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +184,7 @@ class Adapter:
         return of_adapted >= COLLAPSED and of_source < SPREAD
 
     def report(self, progress: Progress) -> AdaptationReport:
-        """Return source and adapted model beside each other on recent rows, of which it takes no more than EVIDENCE."""
+        """Return source and adapted model beside each other on recent rows, at most EVIDENCE of them."""
         assert progress.recent is not None
         X = progress.recent[_spread(len(progress.recent), EVIDENCE)]
         figures: dict[str, float] = {}
@@ -204,9 +204,14 @@ class Adapter:
         return AdaptationReport(len(X), ratio_training, **figures)
 
     def _balanced_codes(self, X: NDArray, codes: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the classes that the balanced copy predicts, for classes that the source predicts."""
+        """Return the classes that the balanced copy predicts, for classes that the source predicts.
+
+        It pools the selection whatever the rule is: by "ema", or from the last of several batches, it would not be
+        balanced.
+        """
         chosen = X[balanced_rows(codes, self.geometries[0].shares)]
-        state, _ = replace(self, settings=replace(self.settings, n_steps=0)).adapted(TentState(), chosen)
+        settings = replace(self.settings, rule=replace(self.settings.rule, name="prior"), n_steps=0)
+        state, _ = replace(self, settings=settings, batch_size=len(chosen)).adapted(TentState(), chosen)
         return predicted_codes(self._run(state, X)[1])
 
     def _ratio(self, features: NDArray) -> float:

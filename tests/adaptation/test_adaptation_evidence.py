@@ -130,6 +130,7 @@ class TestBalancedRows:
         codes = np.array([0, 1, 1, 3])
         assert set(codes[balanced_rows(codes, np.array([0.5, 0.5]))]) == {0, 1}
         assert balanced_rows(np.array([3, 3]), np.array([0.5, 0.5])).tolist() == [0, 1]
+        assert balanced_rows(np.array([3, 1, 3, 0, 3, 3]), np.array([0.5, 0.5])).tolist() == [1, 1, 1, 3, 3, 3]
 
 
 FIGURES = {

@@ -111,6 +111,16 @@ def test_a_report_takes_rows_from_all_parts(source):
     assert report.n_classes_source > 9
 
 
+@pytest.mark.parametrize("stats", ["ema", "batch"])
+def test_the_balanced_copy_pools_whatever_the_statistics_are(source, stats):
+    order = np.argsort(Y_NEW, kind="stable")[::2]
+    rows = FAINT[order][:250]
+    report = deepcopy(source).set_params(stats=stats, batch_size=32).partial_fit(rows).adaptation_report_
+    chosen = balanced_rows(np.searchsorted(source.classes_, source.predict(rows)), np.bincount(Y) / len(Y))
+    balanced = deepcopy(source).set_params(adapt="always", n_steps=0, batch_size=250).partial_fit(rows[chosen])
+    assert report.agreement_source == np.mean(balanced.predict(rows) == source.predict(rows))
+
+
 def test_never_measures_and_changes_nothing(source):
     model = stream(deepcopy(source).set_params(adapt="never"))
     assert not model.is_adapted_
