@@ -463,7 +463,7 @@ class TestAttentionMaps:
         assert not np.allclose(before, model.queries(X[:3]))
         with pytest.raises(ValueError, match="one domain"):
             DAFForecaster(random_state=0, **SMALL).fit(*two_domains()[:2]).queries(X[:3], before=True)
-        with pytest.raises(ValueError, match="none of the domains"):
+        with pytest.raises(ValueError, match="not one of the domains"):
             model.queries(X[:3], sample_domain=5.0)
 
 
