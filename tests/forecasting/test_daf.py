@@ -301,12 +301,13 @@ class TestRollOut:
     @pytest.mark.parametrize("missing", [False, True])
     def test_it_is_a_pass_for_each_step(self, n_layers, n_channels, n_outputs, missing):
         net = network(n_layers, n_channels=n_channels, n_outputs=n_outputs)
-        X = series(3, 10, n_channels)
+        X = series(4, 10, n_channels)
         if missing:
             X[0, :2] = torch.nan
             X[1, 8, 0] = torch.nan
             X[2, 9, -1] = torch.nan
-        places = torch.tensor([0, 1, 0])
+            X[3, ::2] = torch.nan  # no window is complete
+        places = torch.tensor([0, 1, 0, 1])
         others = last_values(X)[:, None, 1:]
         with torch.no_grad():
             found = roll_out(net, X, places)
@@ -318,7 +319,7 @@ class TestRollOut:
                 assert_allclose(found[:, step], output, atol=1e-12)
                 new = torch.cat([output[:, None, net.point, None], others], dim=-1)
                 so_far = torch.cat([so_far, new], dim=1)
-        assert found.shape == (3, 4, n_outputs)
+        assert found.shape == (4, 4, n_outputs)
 
     def test_what_is_fed_back_is_bounded(self):
         net = network()

@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 
 from skpapers.few_shot import TargetDomainSplit
-from skpapers.forecasting import DAFForecaster, make_windows, normalized_deviation
+from skpapers.forecasting import DAFForecaster, _daf_stages, make_windows, normalized_deviation
 
 SMALL = {"d_model": 8, "n_heads": 2, "max_iter": 3, "adaptation_iter": 2, "learning_rate_init": 0.01, "device": "cpu"}
 HISTORY = 12
@@ -154,6 +154,15 @@ class TestTwoDomains:
         assert_array_equal(model.domains_, [-1.0, 1.0, 7.0])
         a, b = (model.predict(X[:3], sample_domain=np.full(3, number)) for number in (1.0, 7.0))
         assert not np.allclose(a, b)
+
+    @pytest.mark.parametrize("warm", [True, False])
+    def test_weights_of_the_source_learn_slowly_at_the_target(self, warm, monkeypatch):
+        settings = {"random_state": 0, "early_stopping": False, "warm_start_target": warm, **SMALL}
+        X, y, domain = two_domains()
+        third = DAFForecaster(**settings).fit(X, y, sample_domain=domain).predict(X)
+        monkeypatch.setattr(_daf_stages, "JOINT_RATE", 1.0)
+        whole = DAFForecaster(**settings).fit(X, y, sample_domain=domain).predict(X)
+        assert np.array_equal(third, whole) is not warm
 
     def test_the_target_starts_from_the_better_source(self):
         X, y, domain = two_domains()
