@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.forward_ad import unpack_dual
 
 CHUNK = 2**16  # numbers in a chunk: a few arrays of this size fit into the second cache
 FEWEST_ROWS = 64  # in a chunk: products of fewer are slow
@@ -73,12 +74,19 @@ def rows_multiply(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: i
     length = max(FEWEST_ROWS, CHUNK // max(x.shape[1], n_out))
     if graph or len(x) <= length:
         return _product(x, L, R, bias, n_out, graph)
-    kind = x.device.type
-    autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-    if autocast or torch._C._are_functorch_transforms_active():
-        # operations in place do not cast, and vmap cannot write what is batched into an array that is not
+    if not _may_write(x, L, R, bias):
         return torch.cat([_product(rows, L, R, bias, n_out, graph) for rows in x.split(length)])
     return _product_in_chunks(x, L, R, bias, n_out, length)
+
+
+def _may_write(*tensors: Tensor | None) -> bool:
+    """Whether products may be written into given arrays: autocast does not cast them, and derivatives are lost."""
+    kind = next(t.device.type for t in tensors if t is not None)
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return False
+    if torch._C._are_functorch_transforms_active():
+        return False
+    return all(t is None or unpack_dual(t).tangent is None for t in tensors)
 
 
 def _product(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: int, graph: bool) -> Tensor:
@@ -101,8 +109,9 @@ def _product_in_chunks(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_o
     l, s, r = L.shape  # noqa: E741
     k, q, p = R.shape
     n_in = x.shape[1]
-    added = None if bias is None else F.pad(bias, (0, s * l - n_out)).view(s, l, 1)
     made = x.new_empty(len(x), n_out)
+    added = x.new_zeros(s * l) if bias is None else F.pad(bias, (0, s * l - n_out))
+    added = added.view(s, l, 1)
     scratch = x.new_empty(max(k * q, s * l) * length)
     m = 0
     start = 0
@@ -112,14 +121,13 @@ def _product_in_chunks(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_o
             z = scratch[: k * q * m].view(k, q, m)
             swapped = z.view(r, l, m).transpose(0, 1)
             permuted = scratch[: s * l * m].view(s, l, m)
+            y = permuted.view(s * l, m)[:n_out]
         columns = Transpose.forward(rows if n_in == k * p else F.pad(rows, (0, k * p - n_in)))
-        z.baddbmm_(R, columns.view(k, p, m), beta=0.0)
-        y = columns.view(-1)[: l * s * m].view(l, s, m) if s * l <= k * p else x.new_empty(l, s, m)
-        y.baddbmm_(L, swapped, beta=0.0)
-        permuted.copy_(y.transpose(0, 1))  # z is used up
-        if added is not None:
-            permuted += added
-        del columns, y
-        made[start : start + m] = Transpose.forward(permuted.view(s * l, m)[:n_out])
+        torch.bmm(R, columns.view(k, p, m), out=z)
+        second = columns.view(-1)[: l * s * m].view(l, s, m) if s * l <= k * p else x.new_empty(l, s, m)
+        torch.bmm(L, swapped, out=second)
+        torch.add(second.transpose(0, 1), added, out=permuted)  # z is used up
+        del columns, second
+        made[start : start + m] = Transpose.forward(y)
         start += m
     return made

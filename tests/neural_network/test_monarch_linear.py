@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
 from skpapers.neural_network import MonarchLinear, _monarch_rows, monarch_project
 
@@ -106,6 +107,17 @@ def test_autocast_without_a_gradient(monkeypatch, rows, dtype):
         found = ours(x)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), ours(x.float()), rtol=0.05, atol=0.05)
+
+
+def test_tangents_of_many_rows(monkeypatch):
+    monkeypatch.setattr(_monarch_rows, "CHUNK", 1)
+    monkeypatch.setattr(_monarch_rows, "FEWEST_ROWS", 3)
+    ours = layer(7, 12)
+    x = torch.randn(10, 7, dtype=torch.float64)
+    with torch.no_grad(), dual_level():
+        y, tangent = unpack_dual(ours(make_dual(x, torch.ones_like(x))))
+        torch.testing.assert_close(y, ours(x))
+        torch.testing.assert_close(tangent, ours.to_dense().sum(dim=1).expand(10, 12))
 
 
 def test_shapes_on_a_device_without_autocast():
