@@ -13,15 +13,19 @@ export NUMBA_CACHE_DIR := $(CURDIR)/.numba_cache/$(shell (cat $(KERNELS); env | 
 tour: .venv/installed
 	$(BIN)/python -m skpapers compare
 
-test: .venv/installed-dev
+test: .venv/installed-dev $(NUMBA_CACHE_DIR)/trees
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2
 
-test-slow: .venv/installed-dev
+test-slow: .venv/installed-dev $(NUMBA_CACHE_DIR)/trees
 	$(BIN)/python -m pytest -n 2 -m slow
+
+$(NUMBA_CACHE_DIR)/trees: .venv/installed-dev
+	$(BIN)/python tests/compile_trees.py
+	touch $@
 
 # Two notebooks at a time, each on one thread: more threads only wait for one another.
 NBMAKE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -n 2
