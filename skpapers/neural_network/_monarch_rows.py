@@ -97,7 +97,9 @@ def _product(x: Tensor, L: Tensor, R: Tensor, bias: Tensor | None, n_out: int, g
     z = torch.bmm(R, x.reshape(m, k, p).permute(1, 2, 0))
     y = torch.bmm(L, z.view(r, l, m).transpose(0, 1)).transpose(0, 1).reshape(s * l, m)
     y = y[:n_out] if n_out < s * l else y
-    y = y if bias is None else y.add_(bias.unsqueeze(-1))
+    if bias is not None:
+        transformed = torch._C._are_functorch_transforms_active()  # vmap may have made an axis of biases
+        y = y + bias.unsqueeze(-1) if transformed else y.add_(bias.unsqueeze(-1))
     return Transpose.apply(y) if graph else Transpose.forward(y)
 
 

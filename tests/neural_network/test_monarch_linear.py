@@ -83,7 +83,7 @@ def test_many_rows_are_taken_a_few_at_a_time(monkeypatch, n_in, n_out, bias):
 
 
 @pytest.mark.parametrize("rows", [2, 10])
-@pytest.mark.parametrize("names", [("L", "R", "bias"), ("L",), ("R",)])
+@pytest.mark.parametrize("names", [("L", "R", "bias"), ("L",), ("R",), ("bias",)])
 def test_a_batch_of_weights_without_a_gradient(monkeypatch, rows, names):
     monkeypatch.setattr(_monarch_rows, "CHUNK", 1)
     monkeypatch.setattr(_monarch_rows, "FEWEST_ROWS", 3)
