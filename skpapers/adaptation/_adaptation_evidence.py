@@ -34,7 +34,8 @@ FLAT = 1e-3  # of the largest standard deviation of a unit
 ROUNDING = 1e-10  # of the size of a unit: below it the standard deviation is rounding
 FEWEST = 16  # rows that can recommend the adapted model
 SHRINKAGE = 0.1
-HEAVIEST = 15.0  # weight of a row in a balanced selection, in medians: 10 to 25 decide alike, 3 or no limit less well
+# Weight of a row in a balanced selection, in medians: on the tables that the rule was chosen on 10 to 25 decide alike.
+HEAVIEST = 15.0
 
 
 @dataclass(frozen=True, eq=False)
